@@ -1,0 +1,128 @@
+# Hearth's build. `make help` lists the targets. Everything is built below $(BUILD); sanitizer builds have folders of their own.
+
+BUILD    ?= build
+CC       ?= gcc
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+SANITIZE ?=
+VERSION  := $(shell sed -n 's/^#define HEARTH_VERSION "\(.*\)"/\1/p' src/hearth.h)
+
+WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion
+OPT      ?= -O2 -g
+PKGS     := lua5.4 libuv sqlite3
+CPPFLAGS += -D_GNU_SOURCE -Isrc $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+CFLAGS   += -std=c11 $(OPT) $(WARN) $(WERROR) -fPIC -fvisibility=hidden -MMD -MP $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -DHEARTH_SANITIZED)
+LDFLAGS  += $(if $(SANITIZE),-fsanitize=$(SANITIZE))
+LIBS_NOLUA = -luv -lsqlite3 -llua5.4-cjson -lpthread -ldl -lm
+LIBS       = $(LIBS_NOLUA) -llua5.4
+
+LIB_SRC  := $(sort $(wildcard src/*.c src/store/*.c src/bind/*.c))
+HOST_SRC := $(sort $(wildcard host/*.c))
+LUA_SRC  := $(sort $(shell find lua -name '*.lua'))
+HOST_LUA := $(sort $(wildcard host/*.lua))
+TEST_SRC := $(sort $(wildcard spec/c/test_*.c))
+
+LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/modules.o
+HOST_OBJ := $(HOST_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/host_modules.o
+TESTS    := $(TEST_SRC:spec/c/%.c=$(BUILD)/test/%)
+
+.PHONY: all help deps deps-build deps-test deps-lint run test check lint asan tsan fmt install clean bench
+.DELETE_ON_ERROR:
+
+all: deps-build ## build/hearth, libhearth.so, libhearth.a, hearth.so and hearth.pc
+	@$(MAKE) --no-print-directory build
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+
+.PHONY: build
+build: $(BUILD)/hearth $(BUILD)/libhearth.so $(BUILD)/libhearth.a $(BUILD)/hearth.so $(BUILD)/hearth.pc
+
+deps: ## install what is missing to build, test and lint (one apt line)
+	@sh tools/deps.sh build test lint
+deps-build:
+	@sh tools/deps.sh build
+deps-test:
+	@sh tools/deps.sh build test
+deps-lint:
+	@sh tools/deps.sh build lint
+
+# ---- compile
+
+$(BUILD)/obj/%.o: %.c | deps-build-once
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+# A first `make -j build/hearth` on a bare machine still gets its packages before the first compile.
+.PHONY: deps-build-once
+deps-build-once:
+	@command -v pkg-config >/dev/null 2>&1 && pkg-config --exists $(PKGS) 2>/dev/null || sh tools/deps.sh build
+
+$(BUILD)/embed: tools/embed.c | deps-build-once
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -std=c11 -O1 $(WARN) $< -o $@ -llua5.4
+
+$(BUILD)/obj/modules.c: $(BUILD)/embed $(LUA_SRC)
+	@mkdir -p $(@D)
+	$(BUILD)/embed hearth__modules lua $(LUA_SRC) > $@
+$(BUILD)/obj/host_modules.c: $(BUILD)/embed $(HOST_LUA)
+	@mkdir -p $(@D)
+	$(BUILD)/embed hearth__host_modules . $(HOST_LUA) > $@
+$(BUILD)/obj/modules.o $(BUILD)/obj/host_modules.o: %.o: %.c
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+$(BUILD)/libhearth.a: $(LIB_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+$(BUILD)/libhearth.so: $(LIB_OBJ)
+	$(CC) $(LDFLAGS) -shared -Wl,-soname,libhearth.so -o $@ $^ $(LIBS)
+$(BUILD)/hearth.so: $(LIB_OBJ)
+	$(CC) $(LDFLAGS) -shared -o $@ $^ $(LIBS_NOLUA)
+$(BUILD)/hearth: $(HOST_OBJ) $(BUILD)/libhearth.a
+	$(CC) $(LDFLAGS) -Wl,-E -o $@ $(HOST_OBJ) $(BUILD)/libhearth.a $(LIBS) $(HOST_LIBS)
+$(BUILD)/hearth.pc: tools/hearth.pc.in src/hearth.h
+	@mkdir -p $(@D)
+	sed -e 's|@INCLUDE@|$(CURDIR)/src|' -e 's|@LIB@|$(abspath $(BUILD))|' -e 's|@VERSION@|$(VERSION)|' $< > $@
+
+$(BUILD)/test/%: spec/c/%.c $(BUILD)/libhearth.a | deps-build-once
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -Ispec/c $(LDFLAGS) -o $@ $< $(BUILD)/libhearth.a $(LIBS)
+
+# ---- use
+
+run: all ## the example: a theme that survives kill -9
+	@sh tools/run.sh $(BUILD)/hearth
+
+test: deps-test all ## the C tests and the specs; closes with N passed, N failed, N skipped
+	@$(MAKE) --no-print-directory check
+
+check: $(TESTS) build
+	@BUILD=$(BUILD) sh tools/test.sh $(TESTS)
+
+asan: deps-test ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(MAKE) --no-print-directory check BUILD=build-asan SANITIZE=address,undefined OPT="-O1 -g"
+tsan: deps-test ## the same under ThreadSanitizer
+	@$(MAKE) --no-print-directory check BUILD=build-tsan SANITIZE=thread OPT="-O1 -g"
+
+lint: deps-lint ## compiler warnings of gcc and clang as errors, luacheck, clang-format, shellcheck
+	@sh tools/lint.sh
+
+fmt: deps-lint ## format the C sources
+	clang-format -i $(shell git ls-files '*.c' '*.h')
+
+bench: all ## print the benchmarks' ratios
+	@BUILD=$(BUILD) sh tools/bench.sh
+
+install: all ## below $(PREFIX), with DESTDIR
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/lib/lua/5.4
+	install -m 755 $(BUILD)/hearth $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 src/hearth.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 $(BUILD)/libhearth.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 755 $(BUILD)/libhearth.so $(DESTDIR)$(PREFIX)/lib/
+	install -m 755 $(BUILD)/hearth.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/
+	sed -e 's|@INCLUDE@|$(PREFIX)/include|' -e 's|@LIB@|$(PREFIX)/lib|' -e 's|@VERSION@|$(VERSION)|' tools/hearth.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/hearth.pc
+
+clean: ## remove everything built
+	rm -rf build build-*
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,41 @@
+/* The exact JSON codec: what goes in comes out, to the bit. No uv.h here.
+**
+** Parsing is split in two so that large texts can be read off the loop: text -> tape (any thread, no Lua), tape -> Lua values; and writing
+** likewise: Lua values -> tape (owner thread), tape -> text (any thread). Small ones go directly. */
+#ifndef HEARTH__JSON_H
+#define HEARTH__JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <lua.h>
+
+enum { HEARTH__JSON_DEPTH = 1000 };
+
+/* Pushes the text of the value at idx, or raises EINVAL naming the path (`op` is the verb for the message, may be NULL; `key` may be NULL).
+** `sets`: hearth.Set is written (stored values) instead of refused. */
+void hearth__json_encode(lua_State *L, int idx, bool sets, const char *op, const char *key, size_t key_size);
+
+/* Pushes the value of the text. 0, or -1 with an error object (ECORRUPT, byte position) pushed instead. Raises only when memory is short. */
+int hearth__json_decode(lua_State *L, const char *text, size_t size, bool sets);
+
+/* Off the loop. A tape is owned by whoever holds it. */
+typedef struct hearth__json_tape hearth__json_tape;
+
+/* Any thread. NULL when memory is short. A tape of bad text is one that pushes its error. */
+hearth__json_tape *hearth__json_parse(const char *text, size_t size);
+int hearth__json_tape_push(lua_State *L, const hearth__json_tape *tape, bool sets); /* as hearth__json_decode */
+
+/* Owner thread: the value at idx flattened, or an error raised as hearth__json_encode does. */
+hearth__json_tape *hearth__json_flatten(lua_State *L, int idx, bool sets, const char *op, const char *key, size_t key_size);
+/* Any thread: malloc'd text, *size bytes; NULL when memory is short. */
+char *hearth__json_print(const hearth__json_tape *tape, size_t *size);
+
+void hearth__json_tape_free(hearth__json_tape *tape);
+
+/* Any thread: is this text valid JSON? -1 if so, else the offset of the first bad byte. */
+long hearth__json_check(const char *text, size_t size);
+
+int hearth__open_json(lua_State *L);
+
+#endif

@@ -1,0 +1,66 @@
+/* The runtime: one loop, its clock, its inbox, and the Lua states that live on it (one today; one per plugin later). The loop half
+** knows nothing of Lua, the state half nothing of handles. */
+#ifndef HEARTH__RUNTIME_H
+#define HEARTH__RUNTIME_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <lua.h>
+#include <uv.h>
+
+#include "hearth.h"
+
+typedef struct hearth__state hearth__state;
+typedef struct hearth__message hearth__message;
+
+/* What another thread hands to the loop: embedded first in the sender's own struct. `run` is called once on the owner thread, in
+** the order in which each thread posted; `drop` instead of it when the runtime ends before. */
+struct hearth__message {
+  hearth__message *next;
+  void (*run)(hearth_t *h, hearth__message *m);
+  void (*drop)(hearth__message *m);
+};
+
+/* The mailbox of a runtime. It outlives the runtime for as long as a foreign thread holds a reference. */
+typedef struct hearth__inbox hearth__inbox;
+hearth__inbox *hearth__inbox_of(hearth_t *h);           /* borrowed */
+hearth__inbox *hearth__inbox_retain(hearth__inbox *in); /* any thread */
+void hearth__inbox_unref(hearth__inbox *in);            /* any thread */
+
+/* Any thread. 0, or -1 when the runtime no longer takes messages: then the message stays the sender's. One wake-up serves
+** every message posted before the loop looks. */
+int hearth__post(hearth__inbox *in, hearth__message *m);
+
+/* Owner thread. An operation in flight: it keeps the program alive, and settle() waits for it if it is `busy`. */
+void hearth__hold(hearth_t *h);
+void hearth__unhold(hearth_t *h);
+void hearth__busy_begin(hearth_t *h);
+void hearth__busy_end(hearth_t *h);
+
+/* Owner thread. Milliseconds of wall clock since 1970 as the fake clock has them, and monotonic seconds. */
+int64_t hearth__wall_ms(hearth_t *h);
+double hearth__now(hearth_t *h);
+
+/* Functions that a part of the runtime registers for its end, run in reverse order. `flush` (may be NULL) is called first, for each, to
+** start whatever has to reach the disk and must return true when nothing is left to wait for; it is polled while the loop runs, for
+** at most 2 s. `close` then frees. */
+typedef struct hearth__closer hearth__closer;
+struct hearth__closer {
+  hearth__closer *next;
+  bool (*flush)(hearth__closer *c);
+  void (*close)(hearth__closer *c);
+};
+void hearth__at_close(hearth_t *h, hearth__closer *c);
+
+/* The state of a binding's function: upvalue 1 of each of them. */
+#define hearth__state_of(L) ((hearth__state *)lua_touserdata((L), lua_upvalueindex(1)))
+hearth_t *hearth__runtime_of(const hearth__state *s);
+lua_State *hearth__main_of(const hearth__state *s);
+
+/* Looks the state up in the registry: for public functions that are given a lua_State. NULL without one. */
+hearth__state *hearth__find_state(lua_State *L);
+
+#endif
