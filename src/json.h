@@ -36,6 +36,18 @@ void hearth__json_tape_free(hearth__json_tape *tape);
 /* Any thread: is this text valid JSON? -1 if so, else the offset of the first bad byte. */
 long hearth__json_check(const char *text, size_t size);
 
-int hearth__open_json(lua_State *L);
+/* Same content? Subtypes of numbers and the mark of an empty array count, other metatables do not; every NaN equals every other. */
+bool hearth__json_equal(lua_State *L, int a, int b);
+
+/* Pushes a deep copy of a storable value, marks and sets included; raises EINVAL for what cannot be stored. */
+void hearth__json_copy(lua_State *L, int idx);
+
+/* Marks the table at idx as an array. False if it is none, or has another metatable. */
+bool hearth__json_mark_array(lua_State *L, int idx);
+bool hearth__json_is_array(lua_State *L, int idx); /* is marked */
+bool hearth__json_is_set(lua_State *L, int idx);
+
+/* The constructor of hearth.Set: a list, a set or nothing at 1; pushes the set. */
+int hearth__json_set_of_list(lua_State *L);
 
 #endif

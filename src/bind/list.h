@@ -1,3 +1,4 @@
 /* The bindings: BINDING(name) is `require "hearth.core.name"`, opened by hearth__open_name in src/bind/name.c. */
 BINDING(task)
 BINDING(timer)
+BINDING(json)

@@ -1,0 +1,183 @@
+/* What the files of the codec share: scratch buffers, the tape, the codec of a Lua state, and the printing of scalars. */
+#ifndef HEARTH__JSON_INTERNAL_H
+#define HEARTH__JSON_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <lua.h>
+
+#include "json.h"
+
+/* ---- buffers: grown by realloc or by the allocator of a Lua state */
+
+typedef struct hearth__json_buffer {
+  char *data;
+  size_t size, capacity;
+  lua_Alloc alloc; /* NULL: malloc */
+  void *ud;
+} hearth__json_buffer;
+
+/* Makes room for n more bytes; false when memory is short, and the buffer is as it was. */
+bool hearth__json_grow(hearth__json_buffer *b, size_t n);
+void hearth__json_release(hearth__json_buffer *b);
+
+/* Room for n more bytes, to be followed by an addition to b->size; NULL when memory is short. */
+static inline char *hearth__json_room(hearth__json_buffer *b, size_t n) {
+  if (b->capacity - b->size < n && !hearth__json_grow(b, n)) return NULL;
+  return b->data + b->size;
+}
+
+/* ---- the tape: a value written out flat, each container followed by its children */
+
+typedef enum { ITEM_NULL, ITEM_FALSE, ITEM_TRUE, ITEM_INTEGER, ITEM_FLOAT, ITEM_STRING, ITEM_UNESCAPED, ITEM_ARRAY, ITEM_OBJECT } hearth__json_type;
+
+typedef struct hearth__json_item {
+  uint64_t head; /* the type in the low byte; above it the bytes of a string, the elements of an array, the members of an object */
+  union {
+    int64_t integer;
+    double number;
+    size_t at; /* of a string: its offset in the text, or in `unescaped` */
+  } as;
+} hearth__json_item;
+
+#define HEARTH__ITEM(type, count) ((uint64_t)(type) | (uint64_t)(count) << 8)
+#define HEARTH__ITEM_TYPE(item) ((hearth__json_type)((item)->head & 0xFF))
+#define HEARTH__ITEM_COUNT(item) ((size_t)((item)->head >> 8))
+
+struct hearth__json_tape {
+  hearth__json_item *items;
+  size_t count, capacity;
+  bool fixed; /* the items are the caller's array, which is large enough */
+  bool check; /* nothing is kept: the text is only looked at */
+  bool owns_text;
+  const char *text;     /* where ITEM_STRING points into */
+  size_t size;
+  char *unescaped;      /* where ITEM_UNESCAPED points into: a string with escapes, at the offset it had in the text */
+  bool owns_unescaped;
+  const char *error;    /* what is wrong with the text, or NULL; "" when memory was short */
+  size_t error_at;      /* offset of the first bad byte */
+  hearth__json_buffer strings; /* of a flattened value: the text of its strings */
+};
+
+/* Reads tape->text. False with tape->error set. Any thread. */
+bool hearth__json_parse_tape(hearth__json_tape *tape);
+void hearth__json_tape_clear(hearth__json_tape *tape);
+bool hearth__json_tape_grow(hearth__json_tape *tape);
+
+static inline hearth__json_item *hearth__json_item_new(hearth__json_tape *tape) {
+  if (tape->count == tape->capacity && !hearth__json_tape_grow(tape)) return NULL;
+  return &tape->items[tape->count++];
+}
+
+/* ---- scalars as text: each makes its own room; false when memory is short */
+
+bool hearth__json_print_integer(hearth__json_buffer *b, int64_t n);
+bool hearth__json_print_double(hearth__json_buffer *b, double d); /* finite; always with a fraction or an exponent */
+bool hearth__json_print_string(hearth__json_buffer *b, const char *s, size_t size);
+
+static inline bool hearth__json_put(hearth__json_buffer *b, const char *s, size_t size) {
+  char *p = hearth__json_room(b, size);
+  if (!p) return false;
+  memcpy(p, s, size);
+  b->size += size;
+  return true;
+}
+
+/* Reads the number at p (a digit or a minus sign). Returns its end; NULL with *error set and *bad at the culprit. */
+const char *hearth__json_read_number(const char *p, const char *end, hearth__json_item *out, const char **error, const char **bad);
+
+enum { HEARTH__POW10_FIRST = -342, HEARTH__POW10_LAST = 324 };
+extern const uint64_t hearth__json_pow10[HEARTH__POW10_LAST - HEARTH__POW10_FIRST + 1][2];
+
+/* The first byte in p…end that cannot stand in a JSON string as it is: a quote, a backslash, a control character. */
+static inline const char *hearth__json_plain_run(const char *p, const char *end) {
+  const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+  while (end - p >= 8) {
+    uint64_t w, quote, slash;
+    memcpy(&w, p, 8);
+    quote = w ^ ones * '"';
+    slash = w ^ ones * '\\';
+    /* Each term has the high bit of a byte that is special; a borrow only reaches bytes behind a special one. */
+    uint64_t special = (((w - ones * 0x20) & ~w) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & highs;
+    if (special) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+      return p + (__builtin_ctzll(special) >> 3);
+#else
+      break;
+#endif
+    }
+    p += 8;
+  }
+  while (p < end && (unsigned char)*p >= 0x20 && *p != '"' && *p != '\\') p++;
+  return p;
+}
+
+/* ---- the codec of a Lua state: its marks and its scratch memory */
+
+typedef struct hearth__json_entry {
+  const char *key; /* borrowed from the table that is being walked */
+  size_t key_size;
+  int type; /* of Lua */
+  bool is_float;
+  size_t size;
+  union {
+    lua_Integer integer;
+    lua_Number number;
+    const char *string;
+    int slot; /* of a table: its place on the stack; 0: not there yet */
+  } as;
+} hearth__json_entry;
+
+typedef struct hearth__json_rank {
+  uint64_t prefix; /* the first eight bytes of the key, the first one highest */
+  size_t entry;
+} hearth__json_rank;
+
+typedef struct hearth__json_codec {
+  const void *array_mark, *set_class; /* metatables, as lua_topointer tells them */
+  hearth__json_buffer out;            /* text being written */
+  hearth__json_buffer path;           /* of the value that cannot be written */
+  hearth__json_buffer entries, ranks; /* of the objects being written, one behind the other */
+  bool closed;                        /* the state is ending: keep nothing */
+} hearth__json_codec;
+
+enum { HEARTH__CODEC_ARRAY = 1, HEARTH__CODEC_SET = 2 }; /* user values of the codec */
+
+/* The codec of L, made at first use; it may raise only then. */
+hearth__json_codec *hearth__json_codec_of(lua_State *L);
+/* The same, and pushes the userdata. */
+hearth__json_codec *hearth__json_codec_push(lua_State *L);
+/* Gives back scratch memory that is larger than worth keeping. */
+void hearth__json_codec_trim(hearth__json_codec *c);
+
+typedef enum { MARK_NONE, MARK_ARRAY, MARK_SET } hearth__json_mark;
+
+/* What the metatable of the table at idx says. Leaves the stack as it was, one slot is needed. */
+static inline hearth__json_mark hearth__json_mark_of(lua_State *L, const hearth__json_codec *c, int idx) {
+  if (!lua_getmetatable(L, idx)) return MARK_NONE;
+  const void *p = lua_topointer(L, -1);
+  lua_pop(L, 1);
+  return p == c->array_mark ? MARK_ARRAY : p == c->set_class ? MARK_SET : MARK_NONE;
+}
+
+/* ---- sets */
+
+/* The text of a set is {"$hearth.set":[…]}; of a table that looks like it, with one more dollar sign in front. */
+#define HEARTH__SET_KEY "$hearth.set"
+
+/* Pushes the metatable of sets (called once, by the codec). */
+void hearth__json_set_class(lua_State *L);
+/* Pushes an empty set. */
+void hearth__json_set_new(lua_State *L);
+/* Adds the value on top to the set at idx (absolute) and pops it. NULL, or why it cannot be an element. */
+const char *hearth__json_set_add(lua_State *L, int idx);
+/* Pushes the two tables of the set at idx: elements -> true, and integral floats by their integer. */
+void hearth__json_set_items(lua_State *L, int idx);
+lua_Integer hearth__json_set_count(lua_State *L, int idx);
+/* By subtype and value; the set at `a` and the one at `b`. */
+bool hearth__json_set_equal(lua_State *L, int a, int b);
+
+#endif
