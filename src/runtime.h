@@ -44,6 +44,9 @@ void hearth__busy_end(hearth_t *h);
 int64_t hearth__wall_ms(hearth_t *h);
 double hearth__now(hearth_t *h);
 
+/* Says on standard error, or to on_error, what nobody would see otherwise. Counts as a failure of the run. Owner thread. */
+void hearth__report(hearth_t *h, const char *text);
+
 /* Functions that a part of the runtime registers for its end, run in reverse order. `flush` (may be NULL) is called first, for each, to
 ** start whatever has to reach the disk and must return true when nothing is left to wait for; it is polled while the loop runs, for
 ** at most 2 s. `close` then frees. */
@@ -51,6 +54,7 @@ typedef struct hearth__closer hearth__closer;
 struct hearth__closer {
   hearth__closer *next;
   bool (*flush)(hearth__closer *c);
+  void (*late)(hearth__closer *c); /* the 2 s are over and flush is not done: say what is lost (hearth__report). May be NULL */
   void (*close)(hearth__closer *c);
 };
 void hearth__at_close(hearth_t *h, hearth__closer *c);

@@ -43,6 +43,9 @@ void hearth__check_await(lua_State *L, hearth__state *s, const char *verb);
 /* The same question without raising. */
 bool hearth__can_await(lua_State *L, hearth__state *s);
 
+/* Was the calling task cancelled, so that hearth__check_await would raise? */
+bool hearth__cancel_asked(lua_State *L, hearth__state *s);
+
 /* The last line of a C function that waits: `return hearth__await(L, op)`, after hearth__check_await. Takes over the op until release. In a
 ** task it yields; in the main chunk it runs the loop until the answer is there. An op that is done already is pushed at once. */
 int hearth__await(lua_State *L, hearth__op *op);

@@ -1,0 +1,92 @@
+/* See module.h. A module is loaded once per state, also when a test runner clears package.loaded: the host's truth must not exist twice. */
+#include "module.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "ref.h"
+
+static const struct {
+  const char *name;
+  int (*open)(lua_State *L);
+} bindings[] = {
+#define BINDING(name) {"hearth.core." #name, hearth__open_##name},
+#include "bind/list.h"
+#undef BINDING
+    {NULL, NULL}};
+
+/* Registry slot of the table name -> value of the modules that have been loaded. */
+static const char loaded_slot = 'l';
+
+/* Pushes what was loaded under the name at index 1 before, or nothing. */
+static int push_loaded(lua_State *L) {
+  hearth__slot_push(L, &loaded_slot);
+  lua_pushvalue(L, 1);
+  if (lua_rawget(L, -2) != LUA_TNIL) return 1;
+  lua_pop(L, 2);
+  return 0;
+}
+
+static void keep_loaded(lua_State *L) {
+  hearth__slot_push(L, &loaded_slot);
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, -3);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+}
+
+/* Loader of a binding. Upvalues: state, its index. Argument 1: the name. */
+static int load_binding(lua_State *L) {
+  if (push_loaded(L)) return 1;
+  lua_pushcfunction(L, bindings[lua_tointeger(L, lua_upvalueindex(2))].open);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_call(L, 1, 1);
+  keep_loaded(L);
+  return 1;
+}
+
+/* Loader of an embedded module. Upvalue: the module. */
+static int load_module(lua_State *L) {
+  const hearth__module *m = lua_touserdata(L, lua_upvalueindex(1));
+  const char *folder = getenv("HEARTH_LUA");
+  int status;
+  if (push_loaded(L)) return 1;
+  if (folder && *folder) {
+    lua_pushfstring(L, "%s/%s", folder, m->path);
+    status = luaL_loadfile(L, lua_tostring(L, -1));
+  } else {
+    status = luaL_loadbufferx(L, (const char *)m->bytes, m->size, m->name, "b");
+  }
+  if (status != LUA_OK) return lua_error(L);
+  lua_pushvalue(L, 1);
+  lua_call(L, 1, 1);
+  keep_loaded(L);
+  return 1;
+}
+
+void hearth__modules_add(lua_State *L, hearth__state *s, const hearth__module *modules) {
+  (void)s;
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  for (const hearth__module *m = modules; m->name; m++) {
+    lua_pushlightuserdata(L, (void *)(uintptr_t)m);
+    lua_pushcclosure(L, load_module, 1);
+    lua_setfield(L, -2, m->name);
+  }
+  lua_pop(L, 1);
+}
+
+void hearth__modules_install(lua_State *L, hearth__state *s) {
+  lua_newtable(L);
+  hearth__slot_set(L, &loaded_slot);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  for (int i = 0; bindings[i].name; i++) {
+    lua_pushlightuserdata(L, s);
+    lua_pushinteger(L, i);
+    lua_pushcclosure(L, load_binding, 2);
+    lua_setfield(L, -2, bindings[i].name);
+  }
+  lua_pop(L, 1);
+  hearth__modules_add(L, s, hearth__modules);
+}

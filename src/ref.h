@@ -1,0 +1,20 @@
+/* References from C into Lua, and the few registry slots that Hearth uses. The only room that touches the registry. */
+#ifndef HEARTH__REF_H
+#define HEARTH__REF_H
+
+#include <lua.h>
+
+#include "runtime.h"
+
+/* Pops the top value and anchors it. Raises when memory is short. */
+int hearth__ref(lua_State *L);
+/* LUA_NOREF is allowed. */
+void hearth__unref(lua_State *L, int ref);
+/* Pushes what is anchored; returns its type. */
+int hearth__ref_push(lua_State *L, int ref);
+
+/* Pops the top value into the slot that is named by an address of ours; and pushes what is there. */
+void hearth__slot_set(lua_State *L, const void *slot);
+int hearth__slot_push(lua_State *L, const void *slot);
+
+#endif

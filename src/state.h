@@ -1,0 +1,78 @@
+/* What runtime.c, turn.c, task.c, future.c and timer.c share; nobody else looks inside. */
+#ifndef HEARTH__STATE_H
+#define HEARTH__STATE_H
+
+#include "runtime.h"
+#include "task.h"
+#include "timer.h"
+
+enum { HEARTH__POOL = 128, HEARTH__ANSWERS_PER_TURN = 256 };
+
+/* The Lua half: one state, its tasks, what is ready to go on. */
+struct hearth__state {
+  hearth_t *h;
+  lua_State *L; /* its main thread */
+  bool owns_L;
+  hearth__op *ready_head, *ready_tail;
+  hearth__task *current;  /* the task that is running; NULL in the main chunk */
+  hearth__task *live;     /* every task that has not ended */
+  hearth__task *failed;   /* ended with an error that nobody has seen yet */
+  hearth__op *main_op;    /* what the main chunk waits for, or has left behind by an error */
+  hearth__op *settling;   /* waiters of settle() */
+  int turn_end;           /* reference of the list of at_turn_end functions */
+  lua_Integer turn_end_count;
+  unsigned answers;       /* awaits in a row that were answered at once */
+  lua_State *guarded;     /* the coroutine that is rendering, and the name of what it renders */
+  int guard_name;
+  lua_State *pool[HEARTH__POOL]; /* coroutines whose task has ended */
+  int pool_ref[HEARTH__POOL];
+  int pooled;
+};
+
+/* The loop half. */
+struct hearth {
+  uv_loop_t own_loop, *loop;
+  uv_async_t wake;  /* the inbox has mail */
+  uv_check_t check; /* delivers when somebody else runs the loop */
+  uv_idle_t spin;   /* active while something is ready, so that somebody else's loop does not block */
+  hearth__inbox *inbox;
+  hearth__state *state;
+  hearth__closer *closers;
+  unsigned holds, busy;
+  unsigned settle_timers;
+  bool driving; /* our own driver runs the loop */
+  bool in_loop; /* inside uv_run or a turn: the main chunk cannot wait here */
+  bool closing;
+  int open_handles; /* of ours, while they close */
+  unsigned failures; /* reported errors that nobody saw */
+  hearth__clock clock;
+  size_t memory, memory_limit;
+  void (*on_error)(void *userdata, const char *text);
+  void *userdata;
+  char *store;
+  hearth_t *next_live;
+  void (*interrupt)(lua_State *L); /* polled by the main chunk while it waits; may raise */
+};
+
+/* turn.c. One turn: the loop (blocking if `wait` and nothing is ready), then delivery. */
+void hearth__turn(hearth_t *h, bool wait);
+bool hearth__alive(hearth_t *h);
+bool hearth__quiet(hearth_t *h); /* what settle() waits for */
+void hearth__deliver(hearth_t *h);
+int hearth__turn_init(hearth_t *h);
+void hearth__spin(hearth_t *h);
+void hearth__ready(hearth__op *op); /* puts it into its state's ready list */
+
+/* task.c */
+void hearth__resume_op(lua_State *L, hearth__op *op); /* protected by the caller; L is the main thread */
+void hearth__report_failed(lua_State *L, hearth__state *s);
+int hearth__report_stuck(lua_State *L, hearth__state *s); /* returns how many */
+bool hearth__task_cancel(hearth__task *t);
+void hearth__cancel_all(hearth__state *s);
+void hearth__state_drop(hearth__state *s); /* before lua_close: lets go of every op */
+
+void hearth__report_value(lua_State *L, hearth_t *h, int idx); /* with its traceback */
+/* Ends what has to reach the disk, for at most 2 s: true when nothing is left. */
+bool hearth__flush(hearth_t *h);
+
+#endif

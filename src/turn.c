@@ -1,0 +1,191 @@
+/* A turn: the loop runs, then what has landed is delivered: tasks go on, callbacks run, the functions that asked for the end of the turn run,
+** errors that nobody saw are reported. Delivery is protected: an error in it (memory) leaves the rest for the next turn. */
+#include <stdlib.h>
+
+#include <lauxlib.h>
+
+#include "error.h"
+#include "outcome.h"
+#include "ref.h"
+#include "state.h"
+
+void hearth__ready(hearth__op *op) {
+  hearth__state *s = op->state;
+  op->next = NULL;
+  if (s->ready_tail)
+    s->ready_tail->next = op;
+  else
+    s->ready_head = op;
+  s->ready_tail = op;
+  if (!s->h->driving && !uv_is_active((uv_handle_t *)&s->h->spin)) hearth__spin(s->h);
+}
+
+static bool pending(const hearth__state *s) {
+  return s->ready_head || s->turn_end_count > 0 || s->failed;
+}
+
+bool hearth__alive(hearth_t *h) {
+  return pending(h->state) || h->holds > 0 || uv_loop_alive(h->loop);
+}
+
+bool hearth__quiet(hearth_t *h) {
+  return !pending(h->state) && h->busy == 0 && (h->settle_timers == 0 || h->clock.fake);
+}
+
+/* ---- delivery, on the main thread of Lua under a pcall */
+
+static int push_answer(lua_State *L) {
+  hearth__op *op = lua_touserdata(L, 1);
+  return op->class_->push(L, op);
+}
+
+/* fn(results…), or fn(nil, nil, err) when push raised. */
+static void run_callback(lua_State *L, hearth__op *op) {
+  hearth__state *s = op->state;
+  int top = lua_gettop(L);
+  hearth__ref_push(L, op->callback);
+  hearth__unref(L, op->callback);
+  op->callback = LUA_NOREF;
+  lua_pushcfunction(L, push_answer);
+  lua_pushlightuserdata(L, op);
+  int status = lua_pcall(L, 1, LUA_MULTRET, 0);
+  op->class_->release(op);
+  if (status != LUA_OK) {
+    lua_pushnil(L);
+    lua_pushnil(L);
+    lua_rotate(L, top + 2, 2);
+  }
+  if (lua_pcall(L, lua_gettop(L) - top - 1, 0, 0) != LUA_OK) hearth__report_value(L, s->h, -1);
+  lua_settop(L, top);
+}
+
+/* An op that nobody waits for: its push is the work. */
+static void run_alone(lua_State *L, hearth__op *op) {
+  int top = lua_gettop(L);
+  hearth_t *h = op->state->h;
+  lua_pushcfunction(L, push_answer);
+  lua_pushlightuserdata(L, op);
+  int status = lua_pcall(L, 1, 0, 0);
+  op->class_->release(op);
+  if (status != LUA_OK) hearth__report_value(L, h, -1);
+  lua_settop(L, top);
+}
+
+/* One list: what becomes ready meanwhile is for the next turn. */
+static void deliver_ready(lua_State *L, hearth__op **list) {
+  while (*list) {
+    hearth__op *op = *list;
+    *list = op->next;
+    op->next = NULL;
+    if (op->callback != LUA_NOREF)
+      run_callback(L, op);
+    else if (op->task)
+      hearth__resume_op(L, op);
+    else
+      run_alone(L, op);
+  }
+}
+
+static void run_turn_end(lua_State *L, hearth__state *s) {
+  lua_Integer count = s->turn_end_count;
+  if (count == 0) return;
+  /* The list is taken whole: functions that are added meanwhile are for the next turn. */
+  hearth__ref_push(L, s->turn_end);
+  int list = lua_gettop(L);
+  lua_newtable(L);
+  int fresh = hearth__ref(L);
+  hearth__unref(L, s->turn_end);
+  s->turn_end = fresh;
+  s->turn_end_count = 0;
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_rawgeti(L, list, i);
+    if (lua_pcall(L, 0, 0, 0) != LUA_OK) {
+      hearth__report_value(L, s->h, -1);
+      lua_pop(L, 1);
+    }
+  }
+  lua_settop(L, list - 1);
+}
+
+typedef struct delivery {
+  hearth__state *s;
+  hearth__op *list;
+} delivery;
+
+static int deliver_protected(lua_State *L) {
+  delivery *d = lua_touserdata(L, 1);
+  deliver_ready(L, &d->list);
+  run_turn_end(L, d->s);
+  if (d->s->failed) hearth__report_failed(L, d->s);
+  return 0;
+}
+
+static void settle(hearth_t *h) {
+  hearth__state *s = h->state;
+  while (s->settling && hearth__quiet(h)) {
+    hearth__op *op = s->settling;
+    s->settling = op->next;
+    hearth__op_done(op);
+  }
+}
+
+void hearth__deliver(hearth_t *h) {
+  hearth__state *s = h->state;
+  bool outer = h->in_loop;
+  if (pending(s)) {
+    lua_State *L = s->L;
+    delivery d = {s, s->ready_head};
+    s->ready_head = s->ready_tail = NULL;
+    s->answers = 0;
+    h->in_loop = true;
+    do {
+      int top = lua_gettop(L);
+      if (!lua_checkstack(L, 16)) break;
+      lua_pushcfunction(L, deliver_protected);
+      lua_pushlightuserdata(L, &d);
+      if (lua_pcall(L, 1, 0, 0) != LUA_OK) hearth__report(h, lua_isstring(L, -1) ? lua_tostring(L, -1) : "error in the loop");
+      lua_settop(L, top);
+    } while (d.list);
+    h->in_loop = outer;
+  }
+  if (s->settling) settle(h);
+}
+
+void hearth__turn(hearth_t *h, bool wait) {
+  bool driving = h->driving, in_loop = h->in_loop;
+  h->driving = h->in_loop = true;
+  uv_run(h->loop, wait && !pending(h->state) ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+  h->in_loop = in_loop;
+  hearth__deliver(h);
+  h->driving = driving;
+}
+
+/* ---- when somebody else runs the loop */
+
+static void on_check(uv_check_t *handle) {
+  hearth_t *h = handle->data;
+  if (!h->driving) {
+    h->driving = true;
+    hearth__deliver(h);
+    h->driving = false;
+  }
+  if (!pending(h->state)) uv_idle_stop(&h->spin);
+}
+
+static void on_spin(uv_idle_t *handle) {
+  (void)handle;
+}
+
+void hearth__spin(hearth_t *h) {
+  if (!h->closing) uv_idle_start(&h->spin, on_spin);
+}
+
+int hearth__turn_init(hearth_t *h) {
+  int err = uv_check_init(h->loop, &h->check);
+  if (!err) err = uv_idle_init(h->loop, &h->spin);
+  if (err) return err;
+  h->check.data = h->spin.data = h;
+  uv_check_start(&h->check, on_check);
+  uv_unref((uv_handle_t *)&h->check);
+  return 0;
+}
