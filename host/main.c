@@ -1,0 +1,77 @@
+/* The `hearth` program: a subcommand (host/NAME.lua), or a Lua interpreter that behaves as lua5.4 (script.c). Thin: everything an embedder
+** would miss is in libhearth. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <lauxlib.h>
+#include <lualib.h>
+
+#include "host.h"
+
+static int show_version(void) {
+  printf("hearth %s (%s)\n", HEARTH_VERSION, LUA_RELEASE);
+  return 0;
+}
+
+/* Runs host/NAME.lua: require("hearth.host.NAME").main(args) -> status. */
+static int run_main(lua_State *L) {
+  const char *name = lua_tostring(L, 1);
+  luaL_requiref(L, "_G", luaopen_base, 0);
+  lua_getglobal(L, "require");
+  lua_pushfstring(L, "hearth.host.%s", name);
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, "main");
+  lua_pushvalue(L, 2);
+  lua_call(L, 1, 1);
+  return 1;
+}
+
+static int traceback(lua_State *L) {
+  const char *text = luaL_tolstring(L, 1, NULL);
+  if (lua_istable(L, 1) && lua_getfield(L, 1, "traceback") == LUA_TSTRING) {
+    lua_pushfstring(L, "%s\n%s", text, lua_tostring(L, -1));
+    return 1;
+  }
+  luaL_traceback(L, L, text, 1);
+  return 1;
+}
+
+static int subcommand(const char *name, int argc, char **argv) {
+  hearth_error error;
+  hearth_t *h = hearth_new(NULL, &error);
+  if (!h) {
+    fprintf(stderr, "hearth: %s: %s\n", error.code, error.message);
+    return 1;
+  }
+  lua_State *L = hearth_lua(h);
+  host_install(h);
+  lua_pushcfunction(L, traceback);
+  lua_pushcfunction(L, run_main);
+  lua_pushstring(L, name);
+  lua_createtable(L, argc, 1);
+  for (int i = 0; i < argc; i++) {
+    lua_pushstring(L, argv[i]);
+    lua_rawseti(L, -2, i);
+  }
+  int status = 0;
+  if (lua_pcall(L, 2, 1, 1) != LUA_OK) {
+    fprintf(stderr, "hearth: %s\n", lua_tostring(L, -1));
+    status = 1;
+  } else {
+    status = (int)lua_tointeger(L, -1);
+  }
+  lua_settop(L, 0);
+  return host_finish(h, status);
+}
+
+int main(int argc, char **argv) {
+  static const char *const commands[] = {"run", "serve", "test", "store", "help", NULL};
+  if (argc > 1) {
+    if (strcmp(argv[1], "--version") == 0) return show_version();
+    if (strcmp(argv[1], "--help") == 0) return subcommand("help", argc - 1, argv + 1);
+    for (int i = 0; commands[i]; i++)
+      if (strcmp(argv[1], commands[i]) == 0) return subcommand(commands[i], argc - 1, argv + 1);
+  }
+  return script_main(argc, argv);
+}

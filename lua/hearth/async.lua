@@ -1,0 +1,182 @@
+-- Waiting for several things at once, time-outs and scopes, on top of the raw verbs of tasks and futures.
+
+local core = require "hearth.core.task"
+local timer = require "hearth.core.timer"
+local errors = require "hearth.errors"
+
+local async = {}
+
+---@class hearth.Task
+---@class hearth.Future
+
+local pack, unpack = table.pack, table.unpack
+
+---Starts `fn(...)` as a task at the next turn, never inside the caller.
+---@param fn function
+---@param ... any
+---@return hearth.Task
+function async.run_async(fn, ...)
+  if type(fn) ~= "function" then
+    local meta = getmetatable(fn)
+    if not (meta and meta.__call) then
+      errors.raise("EINVAL", "run_async: expects a function, got a " .. type(fn), { op = "run_async" })
+    end
+    local callable = fn
+    fn = function(...) return callable(...) end
+  end
+  return core.spawn(fn, ...)
+end
+
+---Waits for a task, a future, a ticket, a call or an animation: returns its values or raises its error.
+---@type fun(x: any, seconds?: number): ...
+async.await = core.await
+
+---Waits. Seconds may have fractions; the clock's grain is 1 ms.
+---@type fun(seconds: number)
+async.sleep = timer.sleep
+
+---Would an await work here?
+---@type fun(): boolean
+async.in_task = core.can_await
+
+---The task that is running, or nil in the main chunk.
+---@type fun(): hearth.Task|nil
+async.current_task = core.current
+
+async.is_cancelled = errors.is_cancelled
+
+local function check_list(list, verb)
+  if type(list) ~= "table" then
+    errors.raise("EINVAL", verb .. ": expects a list of tasks, futures or tickets, got a " .. type(list), { op = verb })
+  end
+end
+
+local function cancel_pending(items)
+  for _, item in ipairs(items) do
+    if core.is(item) == "task" and not item:done() then item:cancel() end
+  end
+end
+
+-- The first value of a settled one, or its error raised.
+local function value_of(item)
+  local state, value = item:result()
+  if state == "ok" then return value end
+  error(value, 0)
+end
+
+-- join, but a waiter that is cancelled takes what it waits for along only where `owns` says so.
+local function join(mode, list)
+  return core.join(mode, list)
+end
+
+---Waits for all; a list of their values in the order given. When one fails the rest is cancelled and its error raised.
+---@param list any[]
+---@return any[]
+function async.all(list)
+  check_list(list, "all")
+  local failed, items = join("all", list)
+  if failed ~= 0 then
+    cancel_pending(items)
+    value_of(items[failed])
+  end
+  local values = {}
+  for i, item in ipairs(items) do values[i] = value_of(item) end
+  return values
+end
+
+---The value or error of the first to end; the others are cancelled.
+---@param list any[]
+---@return any ...
+function async.race(list)
+  check_list(list, "race")
+  if #list == 0 then errors.raise("EINVAL", "race: an empty list has no first; give it at least one task", { op = "race" }) end
+  local first, items = join("race", list)
+  cancel_pending(items)
+  local results = pack(items[first]:result())
+  if results[1] == "ok" then return unpack(results, 2, results.n) end
+  error(results[2], 0)
+end
+
+---Waits until each has ended: a list of {ok=true, value=} or {ok=false, error=}.
+---@param list any[]
+---@return table[]
+function async.all_settled(list)
+  check_list(list, "all_settled")
+  local _, items = join("settled", list)
+  local out = {}
+  for i, item in ipairs(items) do
+    local state, value = item:result()
+    out[i] = state == "ok" and { ok = true, value = value } or { ok = false, error = value }
+  end
+  return out
+end
+
+---Runs `fn(...)` as a task and waits for at most `seconds`: then it is cancelled and ETIMEOUT raised.
+---@param seconds number
+---@param fn function
+---@param ... any
+---@return any ...
+function async.timeout(seconds, fn, ...)
+  if type(seconds) ~= "number" or seconds ~= seconds or seconds < 0 or seconds == math.huge then
+    errors.raise("EINVAL", "timeout: expects a finite number of seconds, 0 or more", { op = "timeout" })
+  end
+  core.check "timeout"
+  local task = async.run_async(fn, ...)
+  local guard <close> = setmetatable({}, { __close = function() task:cancel() end })
+  local results = pack(pcall(core.await, task, seconds))
+  if results[1] then return unpack(results, 2, results.n) end
+  if not task:done() and errors.code(results[2]) == "ETIMEOUT" then
+    errors.raise("ETIMEOUT", ("timeout: not done within %g s; it was cancelled"):format(seconds), { op = "timeout" })
+  end
+  error(results[2], 0)
+end
+
+-- A scope: tasks that do not outlive it.
+local Scope = {}
+Scope.__index = Scope
+
+---Starts a child of the scope.
+---@param fn function
+---@param ... any
+---@return hearth.Task
+function Scope:run_async(fn, ...)
+  if self.closed then errors.raise("ECLOSED", "scope: it has ended; start the task inside it", { op = "scope" }) end
+  local task = async.run_async(fn, ...)
+  self[#self + 1] = task
+  return task
+end
+
+---Runs `fn(scope)`; children started with `scope:run_async` are awaited at its end. An error or a cancel cancels the rest.
+---@param fn fun(scope: table): ...
+---@return any ... what fn returned
+function async.scope(fn)
+  if type(fn) ~= "function" then errors.raise("EINVAL", "scope: expects a function", { op = "scope" }) end
+  core.check "scope"
+  local scope = setmetatable({ closed = false }, Scope)
+  local main = async.run_async(fn, scope)
+  scope[1] = main
+  local ok, err = pcall(function()
+    -- Children may start children: go on until a round finds no new one.
+    local seen = 0
+    while seen < #scope do
+      seen = #scope
+      local list = { unpack(scope, 1, seen) }
+      while true do
+        local failed, items = core.join("all", list)
+        if failed == 0 then break end
+        value_of(items[failed])
+      end
+    end
+  end)
+  scope.closed = true
+  if not ok then
+    cancel_pending(scope)
+    -- A second cancel while the children end is not ours to swallow, nor a reason to leave them behind.
+    pcall(core.join, "settled", scope)
+    error(err, 0)
+  end
+  local results = pack(main:result())
+  return unpack(results, 2, results.n)
+end
+
+return async
