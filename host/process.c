@@ -20,9 +20,21 @@ static int l_exit(lua_State *L) {
   exit(status);
 }
 
+/* busted.core as every runner in this process finds it: with our per-test checks (host/busted_core.lua). */
+static int load_busted_core(lua_State *L) {
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "hearth.host.busted_core");
+  lua_call(L, 1, 1);
+  return 1;
+}
+
 void host_install(hearth_t *h) {
   lua_State *L = hearth_lua(h);
   hearth__modules_add(L, h->state, hearth__host_modules);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  lua_pushcfunction(L, load_busted_core);
+  lua_setfield(L, -2, "busted.core");
+  lua_pop(L, 1);
   lua_getglobal(L, "os");
   lua_pushlightuserdata(L, h);
   lua_pushcclosure(L, l_exit, 1);

@@ -16,7 +16,8 @@ int script_main(int argc, char **argv) {
   host_install(h);
   lua_State *L = hearth_lua(h);
   int i = 1, status = 0;
-  for (; i < argc && status == 0 && strcmp(argv[i], "-e") == 0; i += 2) status = hearth_do_string(h, argv[i + 1], "=(command line)", &error);
+  for (; i < argc && status == 0 && strcmp(argv[i], "-e") == 0; i += 2)
+    status = hearth_do_string(h, argv[i + 1], "=(command line)", &error);
   lua_createtable(L, argc, 1);
   for (int k = 0; k < argc; k++) {
     lua_pushstring(L, argv[k]);

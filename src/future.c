@@ -14,9 +14,9 @@ static int l_resolve(lua_State *L);
 static int l_reject(lua_State *L);
 static int l_to_string(lua_State *L);
 
-static const luaL_Reg methods[] = {{"resolve", l_resolve},         {"reject", l_reject},           {"await", hearth__l_await},
-                                   {"done", hearth__l_done},       {"on_done", hearth__l_on_done}, {"result", hearth__l_result},
-                                   {"__tostring", l_to_string}, {NULL, NULL}};
+static const luaL_Reg methods[] = {
+    {"resolve", l_resolve},         {"reject", l_reject},         {"await", hearth__l_await},  {"done", hearth__l_done},
+    {"on_done", hearth__l_on_done}, {"result", hearth__l_result}, {"__tostring", l_to_string}, {NULL, NULL}};
 
 hearth__outcome *hearth__future_create(lua_State *L, hearth__state *s) {
   hearth__outcome *o = lua_newuserdatauv(L, sizeof *o, 2);

@@ -37,10 +37,10 @@ typedef struct hearth_error {
 /* Set `size` to sizeof(hearth_options) and every field you do not use to zero. Strings are copied by hearth_new. */
 typedef struct hearth_options {
   size_t size;
-  const char *store;     /* URL of the default store; NULL: $HEARTH_STORE, then the application's own file */
-  const char *lua_path;  /* put in front of package.path, may be NULL */
-  uv_loop_t *loop;       /* a loop of yours; NULL: the runtime makes one. It has to outlive the runtime */
-  size_t memory_limit;   /* bytes that the Lua state may hold; 0: no bound */
+  const char *store;                                  /* URL of the default store; NULL: $HEARTH_STORE, then the application's own file */
+  const char *lua_path;                               /* put in front of package.path, may be NULL */
+  uv_loop_t *loop;                                    /* a loop of yours; NULL: the runtime makes one. It has to outlive the runtime */
+  size_t memory_limit;                                /* bytes that the Lua state may hold; 0: no bound */
   void (*on_error)(void *userdata, const char *text); /* hears errors that nobody saw; NULL: standard error */
   void *userdata;
 } hearth_options;

@@ -67,8 +67,12 @@ static hearth__json_mark mark_at(lua_State *L, int idx) {
   return hearth__json_mark_of(L, c, idx);
 }
 
-bool hearth__json_is_array(lua_State *L, int idx) { return mark_at(L, idx) == MARK_ARRAY; }
-bool hearth__json_is_set(lua_State *L, int idx) { return mark_at(L, idx) == MARK_SET; }
+bool hearth__json_is_array(lua_State *L, int idx) {
+  return mark_at(L, idx) == MARK_ARRAY;
+}
+bool hearth__json_is_set(lua_State *L, int idx) {
+  return mark_at(L, idx) == MARK_SET;
+}
 
 bool hearth__json_mark_array(lua_State *L, int idx) {
   idx = lua_absindex(L, idx);

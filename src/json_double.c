@@ -46,7 +46,9 @@ bool hearth__json_print_integer(hearth__json_buffer *b, int64_t n) {
 }
 
 /* floor(x * 2^-bits); the shift of a negative number is arithmetic on every compiler we build with. */
-static inline int floor_shift(int x, int bits) { return x >> bits; }
+static inline int floor_shift(int x, int bits) {
+  return x >> bits;
+}
 
 /* The high 64 of the 192 bits of c times a power of ten, with every lost bit folded into the lowest. */
 static inline uint64_t round_to_odd(uint64_t high, uint64_t low, uint64_t c) {
@@ -65,8 +67,8 @@ static uint64_t shortest(uint64_t bits, int *exponent) {
     *exponent = 0;
     return c >> -q;
   }
-  unsigned odd = c & 1;                            /* an even significand also owns the ends of its interval */
-  unsigned closer = fraction == 0 && biased > 1;   /* the neighbour below is half as far */
+  unsigned odd = c & 1;                          /* an even significand also owns the ends of its interval */
+  unsigned closer = fraction == 0 && biased > 1; /* the neighbour below is half as far */
   uint64_t middle = 4 * c, left = middle - 2 + closer, right = middle + 2;
   int k = floor_shift(q * 1262611 - (closer ? 524031 : 0), 22); /* floor(log10(2^q)), of 3/4 of it when closer */
   int h = q + floor_shift(-k * 1741647, 19) + 1;

@@ -32,7 +32,17 @@ static inline char *hearth__json_room(hearth__json_buffer *b, size_t n) {
 
 /* ---- the tape: a value written out flat, each container followed by its children */
 
-typedef enum { ITEM_NULL, ITEM_FALSE, ITEM_TRUE, ITEM_INTEGER, ITEM_FLOAT, ITEM_STRING, ITEM_UNESCAPED, ITEM_ARRAY, ITEM_OBJECT } hearth__json_type;
+typedef enum {
+  ITEM_NULL,
+  ITEM_FALSE,
+  ITEM_TRUE,
+  ITEM_INTEGER,
+  ITEM_FLOAT,
+  ITEM_STRING,
+  ITEM_UNESCAPED,
+  ITEM_ARRAY,
+  ITEM_OBJECT
+} hearth__json_type;
 
 typedef struct hearth__json_item {
   uint64_t head; /* the type in the low byte; above it the bytes of a string, the elements of an array, the members of an object */
@@ -44,8 +54,8 @@ typedef struct hearth__json_item {
 } hearth__json_item;
 
 #define HEARTH__ITEM(type, count) ((uint64_t)(type) | (uint64_t)(count) << 8)
-#define HEARTH__ITEM_TYPE(item) ((hearth__json_type)((item)->head & 0xFF))
-#define HEARTH__ITEM_COUNT(item) ((size_t)((item)->head >> 8))
+#define HEARTH__ITEM_TYPE(item)   ((hearth__json_type)((item)->head & 0xFF))
+#define HEARTH__ITEM_COUNT(item)  ((size_t)((item)->head >> 8))
 
 struct hearth__json_tape {
   hearth__json_item *items;
@@ -53,12 +63,12 @@ struct hearth__json_tape {
   bool fixed; /* the items are the caller's array, which is large enough */
   bool check; /* nothing is kept: the text is only looked at */
   bool owns_text;
-  const char *text;     /* where ITEM_STRING points into */
+  const char *text; /* where ITEM_STRING points into */
   size_t size;
-  char *unescaped;      /* where ITEM_UNESCAPED points into: a string with escapes, at the offset it had in the text */
+  char *unescaped; /* where ITEM_UNESCAPED points into: a string with escapes, at the offset it had in the text */
   bool owns_unescaped;
-  const char *error;    /* what is wrong with the text, or NULL; "" when memory was short */
-  size_t error_at;      /* offset of the first bad byte */
+  const char *error;           /* what is wrong with the text, or NULL; "" when memory was short */
+  size_t error_at;             /* offset of the first bad byte */
   hearth__json_buffer strings; /* of a flattened value: the text of its strings */
 };
 

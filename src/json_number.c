@@ -6,7 +6,9 @@
 
 #include "json_internal.h"
 
-static inline bool is_digit(char c) { return (unsigned char)(c - '0') < 10; }
+static inline bool is_digit(char c) {
+  return (unsigned char)(c - '0') < 10;
+}
 
 /* w * 10^q, rounded to the nearest double; infinite when out of range. */
 static double scaled(uint64_t w, int64_t q) {

@@ -16,7 +16,9 @@ static bool fail(parser *s, const char *error, const char *at) {
   return false;
 }
 
-static bool out_of_memory(parser *s) { return fail(s, "", s->p); }
+static bool out_of_memory(parser *s) {
+  return fail(s, "", s->p);
+}
 
 bool hearth__json_tape_grow(hearth__json_tape *tape) {
   if (tape->fixed) return false;
@@ -28,7 +30,9 @@ bool hearth__json_tape_grow(hearth__json_tape *tape) {
   return true;
 }
 
-static inline hearth__json_item *item(parser *s) { return s->tape->check ? &s->dummy : hearth__json_item_new(s->tape); }
+static inline hearth__json_item *item(parser *s) {
+  return s->tape->check ? &s->dummy : hearth__json_item_new(s->tape);
+}
 
 static inline const char *skip_space(const char *p, const char *end) {
   while (p < end && (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r')) p++;
@@ -194,7 +198,17 @@ value:
     case 'n':
       if (!word(s, "null", 4, ITEM_NULL)) return false;
       goto after;
-    case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
+    case '-':
+    case '0':
+    case '1':
+    case '2':
+    case '3':
+    case '4':
+    case '5':
+    case '6':
+    case '7':
+    case '8':
+    case '9':
       if (!(it = item(s))) return out_of_memory(s);
       if (!(s->p = hearth__json_read_number(s->p, s->end, it, &tape->error, &bad))) return fail(s, tape->error, bad);
       goto after;
@@ -221,7 +235,8 @@ after: /* a value has ended */
     s->p = skip_space(s->p, s->end);
     goto key;
   }
-  if (*s->p != (object ? '}' : ']')) return fail(s, object ? "a comma or a closing brace should be here" : "a comma or a closing bracket should be here", s->p);
+  if (*s->p != (object ? '}' : ']'))
+    return fail(s, object ? "a comma or a closing brace should be here" : "a comma or a closing bracket should be here", s->p);
   s->p++;
   depth--;
   goto after;

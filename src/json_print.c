@@ -87,8 +87,7 @@ static bool print_item(const hearth__json_tape *tape, size_t *next, hearth__json
     case ITEM_OBJECT:
       if (!hearth__json_put(b, "{", 1)) return false;
       for (size_t i = 0; i < n; i++)
-        if ((i && !hearth__json_put(b, ",", 1)) || !print_item(tape, next, b) || !hearth__json_put(b, ":", 1) ||
-            !print_item(tape, next, b))
+        if ((i && !hearth__json_put(b, ",", 1)) || !print_item(tape, next, b) || !hearth__json_put(b, ":", 1) || !print_item(tape, next, b))
           return false;
       return hearth__json_put(b, "}", 1);
   }

@@ -12,8 +12,8 @@ enum { SMALL = 1024 };
 typedef struct pusher {
   lua_State *L;
   const hearth__json_tape *tape;
-  size_t next;  /* the item to push */
-  int array;    /* where the mark of arrays is on the stack */
+  size_t next; /* the item to push */
+  int array;   /* where the mark of arrays is on the stack */
   bool sets;
 } pusher;
 
@@ -97,8 +97,8 @@ int hearth__json_tape_push(lua_State *L, const hearth__json_tape *tape, bool set
   if (tape->error) {
     if (!*tape->error) return luaL_error(L, "not enough memory");
     hearth__error_fields fields = {0};
-    hearth__error_push(L, "ECORRUPT", &fields, "this is not JSON: %s, at byte %lu of %lu", tape->error,
-                       (unsigned long)tape->error_at + 1, (unsigned long)tape->size);
+    hearth__error_push(L, "ECORRUPT", &fields, "this is not JSON: %s, at byte %lu of %lu", tape->error, (unsigned long)tape->error_at + 1,
+                       (unsigned long)tape->size);
     lua_pushinteger(L, (lua_Integer)tape->error_at + 1);
     lua_setfield(L, -2, "position");
     return -1;
@@ -134,8 +134,7 @@ int hearth__json_decode(lua_State *L, const char *text, size_t size, bool sets) 
   if (size <= SMALL) {
     hearth__json_item items[SMALL + 1]; /* every value takes a byte at least */
     char unescaped[SMALL];
-    hearth__json_tape tape = {.text = text, .size = size, .items = items, .capacity = SMALL + 1, .fixed = true,
-                              .unescaped = unescaped};
+    hearth__json_tape tape = {.text = text, .size = size, .items = items, .capacity = SMALL + 1, .fixed = true, .unescaped = unescaped};
     hearth__json_parse_tape(&tape);
     return hearth__json_tape_push(L, &tape, sets);
   }

@@ -196,16 +196,16 @@ bool hearth__json_set_equal(lua_State *L, int a, int b) {
 
 static int meta_eq(lua_State *L) {
   hearth__json_codec *c = hearth__json_codec_of(L);
-  bool sets = lua_istable(L, 1) && lua_istable(L, 2) && hearth__json_mark_of(L, c, 1) == MARK_SET &&
-              hearth__json_mark_of(L, c, 2) == MARK_SET;
+  bool sets =
+      lua_istable(L, 1) && lua_istable(L, 2) && hearth__json_mark_of(L, c, 1) == MARK_SET && hearth__json_mark_of(L, c, 2) == MARK_SET;
   lua_pushboolean(L, sets && hearth__json_set_equal(L, 1, 2));
   return 1;
 }
 
 void hearth__json_set_class(lua_State *L) {
   static const luaL_Reg methods[] = {{"add", method_add}, {"discard", method_discard}, {"contains", method_contains}, {NULL, NULL}};
-  static const luaL_Reg meta[] = {{"__len", meta_len},           {"__pairs", meta_pairs}, {"__eq", meta_eq},
-                                  {"__newindex", meta_newindex}, {NULL, NULL}};
+  static const luaL_Reg meta[] = {
+      {"__len", meta_len}, {"__pairs", meta_pairs}, {"__eq", meta_eq}, {"__newindex", meta_newindex}, {NULL, NULL}};
   luaL_newlib(L, meta);
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "__index");

@@ -61,7 +61,11 @@ typedef struct copier {
 static const char *copy(const copier *w, int idx, int depth) {
   lua_State *L = w->L;
   switch (lua_type(L, idx)) {
-    case LUA_TNIL: case LUA_TBOOLEAN: case LUA_TNUMBER: case LUA_TSTRING: case LUA_TLIGHTUSERDATA: lua_pushvalue(L, idx); return NULL;
+    case LUA_TNIL:
+    case LUA_TBOOLEAN:
+    case LUA_TNUMBER:
+    case LUA_TSTRING:
+    case LUA_TLIGHTUSERDATA: lua_pushvalue(L, idx); return NULL;
     case LUA_TTABLE: break;
     default: return luaL_typename(L, idx);
   }

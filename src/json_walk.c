@@ -160,8 +160,7 @@ static bool walk(walker *w, const frame *at) {
       const char *s = lua_tolstring(L, -1, &size);
       return put_string(w, s, size);
     }
-    case LUA_TNUMBER:
-      return lua_isinteger(L, -1) ? put_integer(w, lua_tointeger(L, -1)) : put_float(w, at, lua_tonumber(L, -1));
+    case LUA_TNUMBER: return lua_isinteger(L, -1) ? put_integer(w, lua_tointeger(L, -1)) : put_float(w, at, lua_tonumber(L, -1));
     case LUA_TBOOLEAN: return put_boolean(w, lua_toboolean(L, -1));
     case LUA_TLIGHTUSERDATA: return put_null(w, at, lua_touserdata(L, -1));
     case LUA_TTABLE: return walk_table(w, at, lua_gettop(L));
@@ -227,8 +226,12 @@ out_of_order:
 
 /* ---- objects */
 
-static hearth__json_entry *entries_at(walker *w, size_t base) { return (hearth__json_entry *)(void *)(w->codec->entries.data + base); }
-static hearth__json_rank *ranks_at(walker *w, size_t base) { return (hearth__json_rank *)(void *)(w->codec->ranks.data + base); }
+static hearth__json_entry *entries_at(walker *w, size_t base) {
+  return (hearth__json_entry *)(void *)(w->codec->entries.data + base);
+}
+static hearth__json_rank *ranks_at(walker *w, size_t base) {
+  return (hearth__json_rank *)(void *)(w->codec->ranks.data + base);
+}
 
 static uint64_t prefix_of(const char *s, size_t size) {
   uint64_t prefix = 0;
@@ -380,8 +383,7 @@ static bool put_escaped_key(walker *w, const hearth__json_entry *e) {
     it->as.at = b->size;
     return (hearth__json_put(b, "$", 1) && hearth__json_put(b, e->key, e->key_size)) || out_of_memory(w);
   }
-  return (hearth__json_put(b, "\"$", 2) && hearth__json_put(b, e->key, e->key_size) && hearth__json_put(b, "\":", 2)) ||
-         out_of_memory(w);
+  return (hearth__json_put(b, "\"$", 2) && hearth__json_put(b, e->key, e->key_size) && hearth__json_put(b, "\":", 2)) || out_of_memory(w);
 }
 
 /* Puts the tables that the members from `first` on (in the order of output) have as values on the stack, as many as `limit`; those
@@ -565,8 +567,8 @@ static void raise(walker *w, const char *op, const char *key, size_t key_size) {
   const char *path = lua_tostring(L, -1);
   bool long_path = w->codec->path.size > 300; /* in the message: its beginning */
   hearth__error_fields fields = {.op = op, .key = key, .key_size = key_size, .path = path};
-  hearth__raise(L, "EINVAL", &fields, "%s%s%.*s%s: %s", op ? op : "", op ? ": " : "", long_path ? 200 : 300, path,
-                long_path ? "…" : "", w->why);
+  hearth__raise(L, "EINVAL", &fields, "%s%s%.*s%s: %s", op ? op : "", op ? ": " : "", long_path ? 200 : 300, path, long_path ? "…" : "",
+                w->why);
 }
 
 void hearth__json_encode(lua_State *L, int idx, bool sets, const char *op, const char *key, size_t key_size) {

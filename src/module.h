@@ -24,11 +24,11 @@ void hearth__modules_install(lua_State *L, hearth__state *s);
 void hearth__modules_add(lua_State *L, hearth__state *s, const hearth__module *modules);
 
 /* Pushes a table of raw verbs, each with the state as upvalue 1. */
-#define hearth__new_lib(L, s, functions)            \
+#define hearth__new_lib(L, s, functions) \
   (luaL_newlibtable((L), (functions)), lua_pushlightuserdata((L), (s)), luaL_setfuncs((L), (functions), 1))
 
 /* A metatable registered under `name` whose methods have the state as upvalue 1, __index included. Leaves it on the stack. */
-#define hearth__new_class(L, s, name, methods)                                                                    \
+#define hearth__new_class(L, s, name, methods)                                                                                \
   (luaL_newmetatable((L), (name)), lua_pushlightuserdata((L), (s)), luaL_setfuncs((L), (methods), 1), lua_pushvalue((L), -1), \
    lua_setfield((L), -2, "__index"))
 

@@ -107,7 +107,7 @@ typedef struct wait {
   bool late;
 } wait;
 
-#define container(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define container(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 static void wait_settled(hearth__waiter *w, hearth__outcome *o) {
   (void)o;
@@ -147,7 +147,8 @@ int hearth__l_await(lua_State *L) {
   hearth__state *s = hearth__state_of(L);
   double seconds = luaL_optnumber(L, 2, -1);
   if (lua_gettop(L) >= 2 && !lua_isnil(L, 2) && !(seconds >= 0 && isfinite(seconds)))
-    return hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = "await"}, "await: the time-out is a finite number of seconds, 0 or more");
+    return hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = "await"},
+                         "await: the time-out is a finite number of seconds, 0 or more");
   hearth__outcome *o = hearth__to_outcome(L, 1);
   if (!o) {
     hearth__check_await(L, s, "await"); /* before __await may start something */

@@ -109,7 +109,31 @@ void hearth__at_close(hearth_t *h, hearth__closer *c) {
 
 /* ---- reports */
 
+void hearth__capture(hearth_t *h, bool on) {
+  h->capturing = on;
+  if (on) hearth__forget_said(h);
+}
+
+void hearth__forget_said(hearth_t *h) {
+  while (h->said) {
+    hearth__said *r = h->said;
+    h->said = r->next;
+    free(r);
+  }
+  h->said_end = &h->said;
+}
+
 void hearth__report(hearth_t *h, const char *text) {
+  if (h->capturing) {
+    hearth__said *r = malloc(sizeof *r + strlen(text) + 1);
+    if (r) {
+      r->next = NULL;
+      strcpy(r->text, text);
+      *h->said_end = r;
+      h->said_end = &r->next;
+      return;
+    }
+  }
   h->failures++;
   if (h->on_error)
     h->on_error(h->userdata, text);
@@ -214,7 +238,8 @@ static hearth_t *make(lua_State *L, const hearth_options *options, hearth_error 
   if (!h || !s) goto fail;
   h->state = s;
   s->h = h;
-  s->turn_end = s->guard_name = LUA_NOREF;
+  s->turn_end = s->guard_name = s->interrupt = LUA_NOREF;
+  h->said_end = &h->said;
   h->on_error = options->on_error;
   h->userdata = options->userdata;
   h->memory_limit = options->memory_limit;
@@ -474,6 +499,7 @@ void hearth_free(hearth_t *h) {
     while (h->open_handles > 0) uv_run(h->loop, UV_RUN_NOWAIT);
   }
   hearth__clock_free(h);
+  hearth__forget_said(h);
   free(h->store);
   free(s);
   free(h);

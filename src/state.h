@@ -14,19 +14,27 @@ struct hearth__state {
   lua_State *L; /* its main thread */
   bool owns_L;
   hearth__op *ready_head, *ready_tail;
-  hearth__task *current;  /* the task that is running; NULL in the main chunk */
-  hearth__task *live;     /* every task that has not ended */
-  hearth__task *failed;   /* ended with an error that nobody has seen yet */
-  hearth__op *main_op;    /* what the main chunk waits for, or has left behind by an error */
-  hearth__op *settling;   /* waiters of settle() */
-  int turn_end;           /* reference of the list of at_turn_end functions */
+  hearth__task *current; /* the task that is running; NULL in the main chunk */
+  hearth__task *live;    /* every task that has not ended */
+  hearth__task *failed;  /* ended with an error that nobody has seen yet */
+  hearth__op *main_op;   /* what the main chunk waits for, or has left behind by an error */
+  hearth__op *settling;  /* waiters of settle() */
+  int interrupt;         /* reference of the error that the main chunk is to raise where it waits */
+  int turn_end;          /* reference of the list of at_turn_end functions */
   lua_Integer turn_end_count;
-  unsigned answers;       /* awaits in a row that were answered at once */
-  lua_State *guarded;     /* the coroutine that is rendering, and the name of what it renders */
+  unsigned answers;   /* awaits in a row that were answered at once */
+  lua_State *guarded; /* the coroutine that is rendering, and the name of what it renders */
   int guard_name;
   lua_State *pool[HEARTH__POOL]; /* coroutines whose task has ended */
   int pool_ref[HEARTH__POOL];
   int pooled;
+};
+
+/* A report that a test runner captured. */
+typedef struct hearth__said hearth__said;
+struct hearth__said {
+  hearth__said *next;
+  char text[];
 };
 
 /* The loop half. */
@@ -44,6 +52,8 @@ struct hearth {
   bool in_loop; /* inside uv_run or a turn: the main chunk cannot wait here */
   bool closing;
   int open_handles; /* of ours, while they close */
+  bool capturing;
+  hearth__said *said, **said_end;
   unsigned failures; /* reported errors that nobody saw */
   hearth__clock clock;
   size_t memory, memory_limit;
@@ -71,6 +81,8 @@ bool hearth__task_cancel(hearth__task *t);
 void hearth__cancel_all(hearth__state *s);
 void hearth__state_drop(hearth__state *s); /* before lua_close: lets go of every op */
 
+void hearth__capture(hearth_t *h, bool on);
+void hearth__forget_said(hearth_t *h);
 void hearth__report_value(lua_State *L, hearth_t *h, int idx); /* with its traceback */
 /* Ends what has to reach the disk, for at most 2 s: true when nothing is left. */
 bool hearth__flush(hearth_t *h);

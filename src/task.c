@@ -18,8 +18,8 @@ const char hearth__task_kind = 't';
 
 struct hearth__task {
   hearth__outcome end;
-  hearth__op self;  /* starts it, lets it go on after it gave way, and carries a cancel */
-  hearth__op *op;   /* what it waits for, or what an error in the middle of an answer left behind */
+  hearth__op self; /* starts it, lets it go on after it gave way, and carries a cancel */
+  hearth__op *op;  /* what it waits for, or what an error in the middle of an answer left behind */
   lua_State *co;
   int co_ref, self_ref;
   hearth__task **link, *next; /* in the list of live or of failed tasks */
@@ -114,9 +114,15 @@ static int l_cancelled(lua_State *L);
 static int l_name(lua_State *L);
 static int l_to_string(lua_State *L);
 
-static const luaL_Reg methods[] = {{"await", hearth__l_await},     {"done", hearth__l_done}, {"on_done", hearth__l_on_done},
-                                   {"result", hearth__l_result},   {"cancel", l_cancel},     {"cancelled", l_cancelled},
-                                   {"name", l_name},               {"__tostring", l_to_string}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"await", hearth__l_await},
+                                   {"done", hearth__l_done},
+                                   {"on_done", hearth__l_on_done},
+                                   {"result", hearth__l_result},
+                                   {"cancel", l_cancel},
+                                   {"cancelled", l_cancelled},
+                                   {"name", l_name},
+                                   {"__tostring", l_to_string},
+                                   {NULL, NULL}};
 
 static void take_coroutine(lua_State *L, hearth__state *s, hearth__task *t) {
   if (s->pooled > 0) {
@@ -230,8 +236,9 @@ static void resume(lua_State *L, hearth__task *t, int nargs) {
   if (status == LUA_OK) {
     finish(L, t, t->failed ? HEARTH__FAILED : HEARTH__OK, n);
   } else if (status == LUA_YIELD) {
-    hearth__error_push(L, "EINVAL", &(hearth__error_fields){.op = "coroutine.yield"},
-                       "coroutine.yield: a task yielded and nobody will resume it; use hearth.await, or yield inside a coroutine of your own");
+    hearth__error_push(
+        L, "EINVAL", &(hearth__error_fields){.op = "coroutine.yield"},
+        "coroutine.yield: a task yielded and nobody will resume it; use hearth.await, or yield inside a coroutine of your own");
     kill_task(L, t);
   } else {
     lua_xmove(t->co, L, 1);
@@ -297,18 +304,21 @@ void hearth__check_await(lua_State *L, hearth__state *s, const char *verb) {
   }
   if (s->guarded == L) {
     const char *name = hearth__ref_push(L, s->guard_name) == LUA_TSTRING ? lua_tostring(L, -1) : "a component";
-    hearth__raise(L, "ENOTASK", &fields,
-                  "%s: a render cannot wait (in %s); load with use_query or use_persisted_state, wait in use_async_effect, or render below a "
-                  "Suspense",
-                  verb, name);
+    hearth__raise(
+        L, "ENOTASK", &fields,
+        "%s: a render cannot wait (in %s); load with use_query or use_persisted_state, wait in use_async_effect, or render below a "
+        "Suspense",
+        verb, name);
   }
   if (L == s->L)
-    hearth__raise(L, "ENOTASK", &fields, "%s: a callback of the loop cannot wait; start a task in it: hearth.run_async(function() … end)", verb);
-  if (s->current && s->current->co == L)
-    hearth__raise(L, "ENOTASK", &fields,
-                  "%s: cannot wait here: a C function (table.sort, string.gsub, require, …) stands between this call and its task; wait before it, "
-                  "or start a task: hearth.run_async(function() … end)",
+    hearth__raise(L, "ENOTASK", &fields, "%s: a callback of the loop cannot wait; start a task in it: hearth.run_async(function() … end)",
                   verb);
+  if (s->current && s->current->co == L)
+    hearth__raise(
+        L, "ENOTASK", &fields,
+        "%s: cannot wait here: a C function (table.sort, string.gsub, require, …) stands between this call and its task; wait before it, "
+        "or start a task: hearth.run_async(function() … end)",
+        verb);
   hearth__raise(L, "ENOTASK", &fields,
                 "%s: a coroutine of the script's own cannot wait: its yields go to whoever resumes it; use hearth.run_async in place of "
                 "coroutine.create",
@@ -343,12 +353,22 @@ static int answer_goes_on(lua_State *L, int status, lua_KContext ctx) {
   return t->answers;
 }
 
+/* The main chunk is asked to stop waiting: by a signal, or by a test's timeout. */
+static void check_interrupt(lua_State *L, hearth__state *s) {
+  if (s->h->interrupt) s->h->interrupt(L);
+  if (s->interrupt == LUA_NOREF) return;
+  hearth__ref_push(L, s->interrupt);
+  hearth__unref(L, s->interrupt);
+  s->interrupt = LUA_NOREF;
+  lua_error(L);
+}
+
 static int main_await(lua_State *L, hearth__state *s, hearth__op *op) {
   hearth_t *h = s->h;
   if (s->main_op) s->main_op->class_->release(s->main_op);
   s->main_op = op;
   while (!op->done) {
-    if (h->interrupt) h->interrupt(L);
+    check_interrupt(L, s);
     if (!hearth__alive(h)) {
       hearth__turn(h, false);
       if (op->done || hearth__alive(h)) continue;
@@ -383,7 +403,7 @@ int hearth__answer(lua_State *L, hearth__state *s, int n) {
   if (++s->answers < HEARTH__ANSWERS_PER_TURN) return n;
   s->answers = 0;
   if (L == s->L) {
-    if (s->h->interrupt) s->h->interrupt(L);
+    check_interrupt(L, s);
     hearth__turn(s->h, false);
     return n;
   }

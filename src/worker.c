@@ -81,7 +81,8 @@ int hearth_await(lua_State *L, hearth_work *work) {
   int err = uv_queue_work(s->h->loop, &j->request, job_work, job_after);
   if (err) {
     job_free(j);
-    return hearth__raise(L, hearth__code_of_errno(err), &(hearth__error_fields){.op = job_class.verb}, "hearth_await: no thread for the work");
+    return hearth__raise(L, hearth__code_of_errno(err), &(hearth__error_fields){.op = job_class.verb},
+                         "hearth_await: no thread for the work");
   }
   hearth__busy_begin(s->h);
   return hearth__await(L, &j->op);

@@ -31,10 +31,18 @@ static int decode_with(lua_State *L, bool sets, const char *op) {
   return lua_error(L);
 }
 
-static int encode(lua_State *L) { return encode_with(L, false, "json.encode"); }
-static int encode_stored(lua_State *L) { return encode_with(L, true, "json.encode"); }
-static int decode(lua_State *L) { return decode_with(L, false, "json.decode"); }
-static int decode_stored(lua_State *L) { return decode_with(L, true, "json.decode"); }
+static int encode(lua_State *L) {
+  return encode_with(L, false, "json.encode");
+}
+static int encode_stored(lua_State *L) {
+  return encode_with(L, true, "json.encode");
+}
+static int decode(lua_State *L) {
+  return decode_with(L, false, "json.decode");
+}
+static int decode_stored(lua_State *L) {
+  return decode_with(L, true, "json.decode");
+}
 
 static int equal(lua_State *L) {
   lua_settop(L, 2);
@@ -74,9 +82,9 @@ static int is_set(lua_State *L) {
 
 int hearth__open_json(lua_State *L) {
   static const luaL_Reg verbs[] = {
-      {"encode", encode}, {"decode", decode}, {"encode_stored", encode_stored}, {"decode_stored", decode_stored},
-      {"equal", equal},   {"copy", copy},     {"array", array},                 {"is_array", is_array},
-      {"set", hearth__json_set_of_list}, {"is_set", is_set}, {NULL, NULL}};
+      {"encode", encode}, {"decode", decode}, {"encode_stored", encode_stored}, {"decode_stored", decode_stored},  {"equal", equal},
+      {"copy", copy},     {"array", array},   {"is_array", is_array},           {"set", hearth__json_set_of_list}, {"is_set", is_set},
+      {NULL, NULL}};
   hearth__state *s = hearth__state_of(L);
   hearth__new_lib(L, s, verbs);
   lua_pushlightuserdata(L, NULL);

@@ -127,6 +127,35 @@ static int l_failures(lua_State *L) {
   return 1;
 }
 
+/* capture(on): reports are kept for unseen() in place of being said; for test runners. */
+static int l_capture(lua_State *L) {
+  hearth__capture(hearth__state_of(L)->h, lua_toboolean(L, 1));
+  return 0;
+}
+
+/* unseen() -> list of the reports that were captured since the last call */
+static int l_unseen(lua_State *L) {
+  hearth_t *h = hearth__state_of(L)->h;
+  lua_Integer n = 0;
+  lua_newtable(L);
+  for (hearth__said *r = h->said; r; r = r->next) {
+    lua_pushstring(L, r->text);
+    lua_rawseti(L, -2, ++n);
+  }
+  hearth__forget_said(h);
+  return 1;
+}
+
+/* interrupt(err | nil): what the main chunk waits for is given up and err raised there, now or at its next await; nil takes it back. */
+static int l_interrupt(lua_State *L) {
+  hearth__state *s = hearth__state_of(L);
+  lua_settop(L, 1);
+  hearth__unref(L, s->interrupt);
+  s->interrupt = LUA_NOREF;
+  if (!lua_isnil(L, 1)) s->interrupt = hearth__ref(L);
+  return 0;
+}
+
 /* hold() and unhold(): the program does not end between them. */
 static int l_hold(lua_State *L) {
   hearth__hold(hearth__state_of(L)->h);
@@ -241,6 +270,9 @@ static const luaL_Reg verbs[] = {{"spawn", hearth__l_spawn},
                                  {"settle", l_settle},
                                  {"report", l_report},
                                  {"failures", l_failures},
+                                 {"capture", l_capture},
+                                 {"unseen", l_unseen},
+                                 {"interrupt", l_interrupt},
                                  {"hold", l_hold},
                                  {"unhold", l_unhold},
                                  {"loop", l_loop},

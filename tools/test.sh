@@ -1,0 +1,38 @@
+#!/bin/sh
+# Runs the C tests given as arguments, then the specs in the host; closes with one line that adds both up.
+set -u
+: "${BUILD:=build}"
+passed=0 failed=0 skipped=0
+out=$(mktemp) || exit 1
+trap 'rm -f "$out"' EXIT
+
+# add STATUS: the last "N passed, N failed[, N skipped]" of $out; a program that ends otherwise is one failure.
+add() {
+  line=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$out" | tail -n 1)
+  if [ -n "$line" ]; then
+    p=${line%% passed*}
+    f=${line#* passed, } f=${f%% failed*}
+    s=0
+    case $line in *skipped*) s=${line##*failed, } s=${s%% skipped*} ;; esac
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    [ "$1" -eq 0 ] || [ "$f" -gt 0 ] || { echo "it printed '$line' and ended with status $1"; failed=$((failed + 1)); }
+  else
+    echo "it ended with status $1 and no result"
+    failed=$((failed + 1))
+  fi
+}
+
+for t in "$@"; do
+  echo "== ${t##*/}"
+  "$t" > "$out" 2>&1
+  status=$?
+  cat "$out"
+  add $status
+done
+echo "== specs"
+"$BUILD/hearth" test ${SPECS:-spec} > "$out" 2>&1
+status=$?
+cat "$out"
+add $status
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
