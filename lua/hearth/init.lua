@@ -4,11 +4,18 @@ local modules = {
   -- tasks
   run_async = "async", await = "async", sleep = "async", timeout = "async", all = "async", race = "async", all_settled = "async",
   scope = "async", in_task = "async", current_task = "async", is_cancelled = "async",
+  -- elements
+  Column = "widgets.containers", Row = "widgets.containers", View = "widgets.containers", ScrollView = "widgets.containers",
+  Spacer = "widgets.containers", Modal = "widgets.containers", Pressable = "widgets.containers",
+  Checkbox = "widgets.controls", Switch = "widgets.controls", Picker = "widgets.controls", Slider = "widgets.controls",
+  ProgressBar = "widgets.display", ActivityIndicator = "widgets.display", Image = "widgets.display",
+  FlatList = "widgets.lists", SectionList = "widgets.lists",
 }
 
 -- Names whose module is the value itself.
 local whole = {
   runtime = "runtime", errors = "errors",
+  Text = "widgets.text", Button = "widgets.button", TextInput = "widgets.text_input", app = "app",
 }
 
 local hearth = { version = "0.1.0" }

@@ -77,7 +77,7 @@ function props.check(element, schema, given)
       style_keys_check(name, value, element)
     else
       local fits = FITS[kind]
-      if fits and not fits(value) and getmetatable(value) == nil then refuse(element, schema, name, value, given) end
+      if fits and not fits(value) and (type(value) ~= "table" or getmetatable(value) == nil) then refuse(element, schema, name, value, given) end
     end
   end
 end
