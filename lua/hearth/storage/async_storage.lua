@@ -1,0 +1,38 @@
+-- hearth.AsyncStorage: the verbs of storage over the app's default store, in the namespace "default". The store is opened at the first
+-- use. Its functions are called with a dot.
+
+local default = require "hearth.storage.default"
+local verbs = require "hearth.storage.verbs"
+
+local NAMESPACE = "default"
+
+local names = verbs.names "AsyncStorage."
+
+local view = {
+  namespace = NAMESPACE,
+  names = names,
+  handle = function(_, verb) return default.raw() or default.await(verb) end,
+}
+
+---@class hearth.AsyncStorage
+local AsyncStorage = {}
+
+for method in pairs(verbs.is_verb) do
+  local verb = verbs[method]
+  AsyncStorage[method] = function(...) return verb(view, ...) end
+end
+
+-- The hot path: once the store is open, a bound C function that checks the await and the key itself.
+local getter
+
+default.on_change(function()
+  local raw = default.raw()
+  getter = raw and raw:getter(NAMESPACE, names.get)
+end)
+
+function AsyncStorage.get(key)
+  if getter then return getter(key) end
+  return verbs.get(view, key)
+end
+
+return AsyncStorage

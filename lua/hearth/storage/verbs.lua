@@ -1,0 +1,293 @@
+-- The verbs of storage, shared by AsyncStorage and by the Store objects. Each takes a view first: what it works on and what the user
+-- calls it. A verb checks the await, then its arguments, then queues the held operations of the cells it touches, then its own.
+--
+-- A view: namespace, names (method -> what errors call it), handle(self, verb) -> the raw store (may await), on_error, report.
+
+local check = require "hearth.storage.check"
+local hooks = require "hearth.storage.hooks"
+local json = require "hearth.core.json"
+local task = require "hearth.core.task"
+
+local check_await = task.check_await
+local call, fail = check.call, check.fail
+
+local verbs = {}
+
+---Names of verbs, made at first use: `names("AsyncStorage.").get` is "AsyncStorage.get".
+---@param prefix string
+---@return table<string, string>
+function verbs.names(prefix)
+  return setmetatable({}, {
+    __index = function(names, method)
+      local name = prefix .. method
+      names[method] = name
+      return name
+    end,
+  })
+end
+
+local function before_write(raw, namespace, key)
+  local before = hooks.before_write
+  if before then before(raw, namespace, { key }) end
+end
+
+local function before_writes(raw, namespace, keys)
+  local before = hooks.before_write
+  if before then before(raw, namespace, keys) end
+end
+verbs.before_writes = before_writes
+
+-- The text of a value to store, or EINVAL with the value's path. nil is no value: the message says how to remove.
+local function encode(verb, namespace, key, value)
+  if value == nil then
+    error(fail("EINVAL", verb, namespace, key, "the value is nil; use delete to remove a key, or hearth.null to store a null"))
+  end
+  local ok, text = pcall(json.encode_stored, value)
+  if not ok then error(check.label({ namespace = namespace }, verb, key, text), 0) end
+  check.size(verb, namespace, key, text)
+  return text
+end
+verbs.encode = encode
+
+function verbs.get(view, key)
+  local verb, namespace = view.names.get, view.namespace
+  check_await(verb)
+  check.key(verb, namespace, key)
+  local raw = view:handle(verb)
+  return (call(view, verb, key, raw.get, raw, namespace, key))
+end
+
+local function write(view, verb, key, value, kind, options)
+  local namespace = view.namespace
+  local ttl, revision = check.options(verb, namespace, key, options)
+  local raw = view:handle(verb)
+  before_write(raw, namespace, key)
+  return call(view, verb, key, raw.write, raw, namespace, key, value, kind, ttl, revision)
+end
+verbs.write = write
+
+function verbs.set(view, key, value, options)
+  local verb = view.names.set
+  check_await(verb)
+  check.key(verb, view.namespace, key)
+  check.text(verb, view.namespace, key, value, "set_json")
+  return write(view, verb, key, value, "text", options)
+end
+
+function verbs.set_json(view, key, value, options)
+  local verb = view.names.set_json
+  check_await(verb)
+  check.key(verb, view.namespace, key)
+  return write(view, verb, key, encode(verb, view.namespace, key, value), "json", options)
+end
+
+function verbs.delete(view, key, options)
+  local verb = view.names.delete
+  check_await(verb)
+  check.key(verb, view.namespace, key)
+  return write(view, verb, key, nil, nil, options)
+end
+
+function verbs.get_json(view, key)
+  local verb, namespace = view.names.get_json, view.namespace
+  check_await(verb)
+  check.key(verb, namespace, key)
+  local raw = view:handle(verb)
+  local text = call(view, verb, key, raw.get, raw, namespace, key)
+  if text == nil then return nil, "ENOKEY" end
+  local ok, value = pcall(json.decode_stored, text)
+  if ok then return value end
+  if type(value) == "table" and value.code == "ECORRUPT" then return nil, "ECORRUPT" end
+  error(value, 0)
+end
+
+function verbs.get_or_default(view, key, default)
+  local verb, namespace = view.names.get_or_default, view.namespace
+  check_await(verb)
+  check.key(verb, namespace, key)
+  local raw = view:handle(verb)
+  local value = call(view, verb, key, raw.get, raw, namespace, key)
+  if value == nil then return default end
+  return value
+end
+
+-- One record, damaged ones included; nil when there is none.
+local function record(view, verb, key)
+  local namespace = view.namespace
+  check_await(verb)
+  check.key(verb, namespace, key)
+  local raw = view:handle(verb)
+  local found = call(view, verb, key, raw.read, raw, namespace, { key })[key]
+  if found and (found.value ~= nil or found.error) then return found end
+  return nil
+end
+verbs.record = record
+
+function verbs.contains_key(view, key)
+  return record(view, view.names.contains_key, key) ~= nil
+end
+
+function verbs.info(view, key)
+  local found = record(view, view.names.info, key)
+  if not found then return nil end
+  return {
+    revision = found.revision, size = found.size or (found.value and #found.value), created_at = found.created_at,
+    updated_at = found.updated_at, expires_at = found.expires_at, damaged = found.error and true or nil,
+  }
+end
+
+function verbs.get_many(view, keys)
+  local verb, namespace = view.names.get_many, view.namespace
+  check_await(verb)
+  keys = check.keys(verb, namespace, keys)
+  local raw = view:handle(verb)
+  local values, damaged = {}, {}
+  if #keys == 0 then return values, damaged end
+  for key, found in pairs(call(view, verb, nil, raw.read, raw, namespace, keys)) do
+    if found.error then
+      damaged[key] = check.label(view, verb, key, found.error)
+    else
+      values[key] = found.value
+    end
+  end
+  return values, damaged
+end
+
+-- A list of operations in one commit. A refused condition names the key whose record was another one.
+local function apply(view, verb, raw, ops)
+  local revision, records = call(view, verb, nil, raw.apply, raw, ops)
+  if revision then return revision end
+  for i, op in ipairs(ops) do
+    local now = records and records[i]
+    if op.if_revision and now and (now.revision or 0) ~= op.if_revision then
+      error(fail("ECONFLICT", verb, op.ns, op.key, ("the revision is %s and not %d; nothing was written: read again and retry")
+        :format(now.value == nil and not now.error and "that of no record" or tostring(now.revision), op.if_revision)))
+    end
+  end
+  error(fail("ECONFLICT", verb, view.namespace, nil, "a key has changed; nothing was written: read again and retry"))
+end
+verbs.apply = apply
+
+function verbs.set_many(view, map, options)
+  local verb, namespace = view.names.set_many, view.namespace
+  check_await(verb)
+  if type(map) ~= "table" then
+    error(fail("EINVAL", verb, namespace, nil, "takes a table {key = string}, got " .. type(map)))
+  end
+  local ttl, revision = check.options(verb, namespace, nil, options)
+  local ops, keys, n = {}, {}, 0
+  for key, value in pairs(map) do
+    check.key(verb, namespace, key)
+    check.text(verb, namespace, key, value, "set_json, or a batch")
+    n = n + 1
+    keys[n] = key
+    ops[n] = { ns = namespace, key = key, value = value, kind = "text", ttl = ttl, if_revision = revision }
+  end
+  local raw = view:handle(verb)
+  if n == 0 then return nil end
+  before_writes(raw, namespace, keys)
+  return apply(view, verb, raw, ops)
+end
+
+function verbs.delete_many(view, keys, options)
+  local verb, namespace = view.names.delete_many, view.namespace
+  check_await(verb)
+  keys = check.keys(verb, namespace, keys)
+  local _, revision = check.options(verb, namespace, nil, options)
+  local raw = view:handle(verb)
+  if #keys == 0 then return nil end
+  local ops = {}
+  for i, key in ipairs(keys) do ops[i] = { ns = namespace, key = key, if_revision = revision } end
+  before_writes(raw, namespace, keys)
+  return apply(view, verb, raw, ops)
+end
+
+function verbs.clear(view)
+  local verb, namespace = view.names.clear, view.namespace
+  check_await(verb)
+  local raw = view:handle(verb)
+  before_writes(raw, namespace, nil)
+  return apply(view, verb, raw, { { ns = namespace, clear = true } })
+end
+
+local function scan(view, verb, prefix, start, limit, reverse)
+  local raw = view:handle(verb)
+  return call(view, verb, nil, raw.scan, raw, view.namespace, prefix or "", start, limit, reverse)
+end
+
+function verbs.all_keys(view)
+  local verb = view.names.all_keys
+  check_await(verb)
+  return scan(view, verb)
+end
+
+local range = { prefix = "string", start = "string", limit = "number", reverse = "boolean" }
+
+function verbs.keys(view, options)
+  local verb, namespace = view.names.keys, view.namespace
+  check_await(verb)
+  options = options == nil and {} or options
+  if type(options) ~= "table" then
+    error(fail("EINVAL", verb, namespace, nil, "takes a table {prefix=, start=, limit=, reverse=}, got " .. type(options)))
+  end
+  for name, value in pairs(options) do
+    if not range[name] then
+      error(fail("EINVAL", verb, namespace, nil, ("unknown option %s; there are prefix, start, limit and reverse"):format(tostring(name))))
+    end
+    if type(value) ~= range[name] then
+      error(fail("EINVAL", verb, namespace, nil, ("%s must be a %s, got %s"):format(name, range[name], type(value))))
+    end
+  end
+  local limit = options.limit
+  if limit then
+    limit = math.tointeger(limit)
+    if not limit or limit < 0 then
+      error(fail("EINVAL", verb, namespace, nil, "limit must be a whole number from 0 on, got " .. tostring(options.limit)))
+    end
+    if limit == 0 then return {} end
+  end
+  return scan(view, verb, options.prefix, options.start, limit, options.reverse)
+end
+
+---Everything written so far, the held operations of cells included, is on disk when it returns.
+function verbs.flush(view)
+  local verb = view.names.flush
+  check_await(verb)
+  local raw = view:handle(verb)
+  before_writes(raw, view.namespace, nil)
+  call(view, verb, nil, raw.flush, raw)
+end
+
+function verbs.usage(view)
+  local verb = view.names.usage
+  check_await(verb)
+  local raw = view:handle(verb)
+  return call(view, verb, nil, raw.usage, raw, view.namespace)
+end
+
+---What was damaged and put aside: {key, bytes, time}, newest first.
+function verbs.quarantine(view)
+  local verb = view.names.quarantine
+  check_await(verb)
+  local raw = view:handle(verb)
+  local list = {}
+  for _, item in ipairs(call(view, verb, nil, raw.quarantine, raw)) do
+    if item.namespace == nil or item.namespace == view.namespace then list[#list + 1] = item end
+  end
+  return list
+end
+
+-- The methods of AsyncStorage and of a Store.
+verbs.is_verb = {}
+for _, method in ipairs {
+  "get", "set", "delete", "all_keys", "clear", "get_json", "set_json", "get_many", "set_many", "delete_many", "contains_key", "get_or_default",
+  "update", "update_json", "merge_json", "increment", "keys", "info", "watch", "batch", "flush", "usage", "quarantine",
+} do
+  verbs.is_verb[method] = true
+end
+
+require "hearth.storage.update" (verbs)
+require "hearth.storage.watch" .install(verbs)
+require "hearth.storage.batch" .install(verbs)
+
+return verbs
