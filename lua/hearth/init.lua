@@ -16,6 +16,8 @@ local modules = {
 local whole = {
   runtime = "runtime", errors = "errors",
   Text = "widgets.text", Button = "widgets.button", TextInput = "widgets.text_input", app = "app",
+  -- storage
+  storage = "storage.store", AsyncStorage = "storage.async_storage", AppStorage = "storage.app_storage",
 }
 
 local hearth = { version = "0.1.0" }

@@ -46,7 +46,7 @@ end
 ---What the batch sees under a key: its own write, else what it read first.
 ---@return string|nil value
 function batch.read(t, verb, namespace, key)
-  task.check_await(verb)
+  task.check(verb)
   local op = slot(t.writes, namespace, key)
   if op then return op.value end
   local seen, keys = slot(t.reads, namespace, key)
@@ -154,8 +154,8 @@ local function commit(t)
 end
 
 -- Runs fn(tx) until its commit is taken.
----@param make? fun(t: table, tx: table): any makes the object that fn is given, instead of the tx
-function batch.run(verbs, view, verb, fn, make)
+---@param inner? boolean fn is given the transaction's own state instead of a tx: for AppStorage
+function batch.run(verbs, view, verb, fn, inner)
   local raw = view:handle(verb)
   local name = lock.name(raw, "batch", "")
   if lock.owner(name) == lock.me() then
@@ -169,7 +169,7 @@ function batch.run(verbs, view, verb, fn, make)
       reads = {}, writes = {}, order = {}, n_reads = 0,
     }
     inside[tx] = t
-    local results = table.pack(pcall(fn, make and make(t, tx) or tx))
+    local results = table.pack(pcall(fn, inner and t or tx))
     t.ended = true
     if not results[1] then error(results[2], 0) end
     if commit(t) then return table.unpack(results, 2, results.n) end
@@ -184,7 +184,7 @@ function batch.install(verbs)
   batch.encode = verbs.encode
   function verbs.batch(view, fn)
     local verb = view.names.batch
-    task.check_await(verb)
+    task.check(verb)
     if type(fn) ~= "function" then
       error(fail("EINVAL", verb, view.namespace, nil, "takes a function(tx), got " .. type(fn)))
     end

@@ -54,7 +54,7 @@ end
 ---@param verb string who asks, for errors
 ---@return userdata
 function default.await(verb)
-  task.check_await(verb)
+  task.check(verb)
   return current or default.open():await()
 end
 

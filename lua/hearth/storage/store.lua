@@ -48,7 +48,7 @@ end
 ---Waits for accepted writes, then lets go of the store. May be repeated.
 function Store:close()
   local view = view_of(self, "close")
-  task.check_await(names.close)
+  task.check(names.close)
   if not view.closing then
     view.closing = true
     verbs.before_writes(view.raw, view.namespace, nil)
@@ -112,7 +112,7 @@ end
 ---@return hearth.Store
 function storage.open(options)
   local verb = "hearth.storage.open"
-  task.check_await(verb)
+  task.check(verb)
   if options == nil then options = {} end
   check_options(verb, options)
   local namespace, on_error = options.namespace or "default", options.on_error

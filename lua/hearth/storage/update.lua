@@ -60,7 +60,7 @@ end
 
 local function begin(view, method, key)
   local verb = view.names[method]
-  task.check_await(verb)
+  task.check(verb)
   check.key(verb, view.namespace, key)
   return verb, view.namespace
 end

@@ -1,7 +1,8 @@
--- Which store is "the app's own": what was configured (`--store`), else $HEARTH_STORE, else a file of its own below
+-- Which store is "the app's own": what was configured (`--store`, or by the embedder), else $HEARTH_STORE, else a file of its own below
 -- $XDG_DATA_HOME, named after the app, else after the script.
 
 local errors = require "hearth.errors"
+local task = require "hearth.core.task"
 
 local url = {}
 
@@ -58,7 +59,8 @@ end
 ---The URL of the app's default store.
 ---@return string
 function url.default()
-  if configured.store then return configured.store end
+  local given = configured.store or task.default_store()
+  if given then return given end
   local env = os.getenv "HEARTH_STORE"
   if env and env ~= "" then return env end
   return "file:" .. url.of_app(configured.app or script_name())

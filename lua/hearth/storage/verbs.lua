@@ -8,7 +8,7 @@ local hooks = require "hearth.storage.hooks"
 local json = require "hearth.core.json"
 local task = require "hearth.core.task"
 
-local check_await = task.check_await
+local check_await = task.check
 local call, fail = check.call, check.fail
 
 local verbs = {}

@@ -186,7 +186,7 @@ end
 function watch.install(verbs)
   function verbs.watch(view, what, fn)
     local verb, namespace = view.names.watch, view.namespace
-    task.check_await(verb)
+    task.check(verb)
     local key, prefix
     if type(what) == "table" then
       prefix = what.prefix
