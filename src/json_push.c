@@ -97,8 +97,8 @@ int hearth__json_tape_push(lua_State *L, const hearth__json_tape *tape, bool set
   if (tape->error) {
     if (!*tape->error) return luaL_error(L, "not enough memory");
     hearth__error_fields fields = {0};
-    hearth__error_push(L, "ECORRUPT", &fields, "this is not JSON: %s, at byte %lu of %lu", tape->error, (unsigned long)tape->error_at + 1,
-                       (unsigned long)tape->size);
+    hearth__error_push(L, "ECORRUPT", &fields, "this is not JSON: %s, at byte %I of %I", tape->error, (LUAI_UACINT)tape->error_at + 1,
+                       (LUAI_UACINT)tape->size);
     lua_pushinteger(L, (lua_Integer)tape->error_at + 1);
     lua_setfield(L, -2, "position");
     return -1;
