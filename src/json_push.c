@@ -1,5 +1,6 @@
 /* Tape to Lua values, and the decoder on top of it. A text of at most SMALL bytes has its tape on the C stack; that of a larger one hangs
 ** on a userdata, so that it is freed when Lua raises a memory error half way. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <lauxlib.h>
@@ -97,8 +98,9 @@ int hearth__json_tape_push(lua_State *L, const hearth__json_tape *tape, bool set
   if (tape->error) {
     if (!*tape->error) return luaL_error(L, "not enough memory");
     hearth__error_fields fields = {0};
-    hearth__error_push(L, "ECORRUPT", &fields, "this is not JSON: %s, at byte %I of %I", tape->error, (LUAI_UACINT)tape->error_at + 1,
-                       (LUAI_UACINT)tape->size);
+    char where[64]; /* Lua's own formats have no size_t */
+    snprintf(where, sizeof where, "byte %zu of %zu", tape->error_at + 1, tape->size);
+    hearth__error_push(L, "ECORRUPT", &fields, "this is not JSON: %s, at %s", tape->error, where);
     lua_pushinteger(L, (lua_Integer)tape->error_at + 1);
     lua_setfield(L, -2, "position");
     return -1;

@@ -74,14 +74,24 @@ function Store:__tostring()
 end
 
 local options_types = {
-  url = "string", namespace = "string", quota = "number", read_only = "boolean", on_error = "function", on_damage = "string", cache = "number",
+  url = "string", namespace = "string", quota = "number", read_only = "boolean", on_error = "function", on_damage = "string",
+  cache = "number",
 }
+
+---@class hearth.storage.Options
+---@field url? string file:PATH, a path, memory:, memory:NAME, json:PATH; the app's own store if absent
+---@field namespace? string "default" if absent
+---@field quota? integer bytes of keys and values
+---@field read_only? boolean
+---@field on_error? fun(err: hearth.Error) hears every trouble of the store, also those that a verb raises
+---@field on_damage? "refuse"|"set_aside"
+---@field cache? integer bytes
 
 local storage = {}
 
 local function check_options(verb, options)
   if type(options) ~= "table" then
-    error(fail("EINVAL", verb, nil, nil, "takes a table {url=, namespace=, quota=, read_only=, on_error=, on_damage=}, got " .. type(options)))
+    error(fail("EINVAL", verb, nil, nil, "takes a table {url=, namespace=, …}, got " .. type(options)))
   end
   for name, value in pairs(options) do
     local wanted = options_types[name]
@@ -108,7 +118,7 @@ local function check_options(verb, options)
 end
 
 ---Opens a store. Awaits.
----@param options {url?: string, namespace?: string, quota?: integer, read_only?: boolean, on_error?: fun(err), on_damage?: string, cache?: integer}
+---@param options hearth.storage.Options
 ---@return hearth.Store
 function storage.open(options)
   local verb = "hearth.storage.open"

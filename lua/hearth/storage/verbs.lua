@@ -280,8 +280,8 @@ end
 -- The methods of AsyncStorage and of a Store.
 verbs.is_verb = {}
 for _, method in ipairs {
-  "get", "set", "delete", "all_keys", "clear", "get_json", "set_json", "get_many", "set_many", "delete_many", "contains_key", "get_or_default",
-  "update", "update_json", "merge_json", "increment", "keys", "info", "watch", "batch", "flush", "usage", "quarantine",
+  "get", "set", "delete", "all_keys", "clear", "get_json", "set_json", "get_many", "set_many", "delete_many", "contains_key",
+  "get_or_default", "update", "update_json", "merge_json", "increment", "keys", "info", "watch", "batch", "flush", "usage", "quarantine",
 } do
   verbs.is_verb[method] = true
 end
