@@ -1,0 +1,390 @@
+-- A cell: the in-memory truth of one key. A committed base, and an ordered log of operations that are not on disk yet; what is shown is the
+-- log folded over the base. A load, a change from outside, a conflict and a retry only ever replace the base and fold again.
+-- Nothing here reads, writes, waits or renders: `cells.lua` moves cells, hooks look at them.
+--
+-- Values inside a cell are private copies that nobody can change. What is handed out (`shown`) belongs to the users, who may
+-- change it in place and set it again: that is a change, because it is compared with the private copy.
+
+local json = require "hearth.core.json"
+
+local math_type, type, rawequal, pcall = math.type, type, rawequal, pcall
+local huge = math.huge
+
+---@class hearth.CellBase           what is on disk, as far as we know
+---@field known boolean             false: not read yet, or not readable: nothing may be written
+---@field exists boolean
+---@field value any                 private
+---@field revision integer          of the commit that made it; 0: never written
+---@field condition integer|false   what the next write is compared with; 0: must not exist; false: nothing
+---@field version integer?
+---@field expires_at number?
+---@field expired boolean?          once seen as expired it stays so, whatever the clock says
+---@field error any                 why it is not shown as it is stored
+
+---@class hearth.CellOp
+---@field kind "set"|"update"|"remove"
+---@field value any                 set: the user's own object
+---@field copy any                  set: the private copy
+---@field open boolean?             set: a table that may still change before the turn ends
+---@field fn (fun(current: any): any)?                       update
+---@field view (fun(value: any, exists: boolean): any)?      update: what its hook shows for the value
+---@field equals (fun(a: any, b: any): boolean)?
+---@field expires_at number?
+---@field expired boolean?
+---@field ticket hearth.Ticket
+---@field owner table?              the hook's voice: on_error and options
+---@field group table?              the `hearth.batch` it was issued in
+---@field absorbed hearth.CellOp[]? earlier operations that this one made invisible: they land with it
+
+---@class hearth.Cell
+---@field base hearth.CellBase
+---@field log hearth.CellOp[]
+---@field n integer                 operations in the log
+---@field sent integer              how many of them, from the front, are on their way to the disk
+---@field flight {value: any, exists: boolean, expires_at: number?, expired: boolean?}?   what they come to
+---@field value any                 the fold: private
+---@field exists boolean
+---@field expires_at number?
+---@field shown any                 the fold: the object to hand out, made when it is asked for
+---@field serial integer            counts the changes of what is shown
+---@field private arrived hearth.CellBase?   a base that came while operations were on their way
+---@field private before any        the stored value before the newest write
+local Cell = {}
+Cell.__index = Cell
+
+local M = {Cell = Cell}
+
+local NOT_MADE = {}   -- `shown` has not been asked for yet
+
+--- A private copy of a storable value; raises EINVAL, with the path, for one that cannot be stored.
+---@param value any
+---@return any
+local function private(value)
+  local kind = type(value)
+  if kind == "string" or kind == "boolean" or kind == "nil" then return value end
+  if kind == "number" and value == value and value ~= huge and value ~= -huge then return value end
+  return json.copy(value)
+end
+M.private = private
+
+--- Are two stored values the same? By content; 1 and 1.0 differ.
+---@return boolean
+local function same(a, b)
+  if rawequal(a, b) then return math_type(a) == math_type(b) end
+  local kind = type(a)
+  return (kind == "table" or kind == "userdata") and type(b) == kind and json.equal(a, b)
+end
+M.same = same
+
+---@return hearth.CellBase
+function M.unknown(err)
+  return {known = false, exists = false, revision = 0, condition = 0, error = err}
+end
+
+---@return hearth.Cell
+function M.new()
+  return setmetatable({
+    base = M.unknown(), log = {}, n = 0, sent = 0, exists = false, serial = 0,
+  }, Cell)
+end
+
+-- An updater on a copy of its own. -> true, what it returned, the private copy of that; or false, error
+local function run(op, value, exists)
+  local ok, result = pcall(op.fn, op.view(private(value), exists))
+  if not ok then return false, result end
+  local storable, copy = pcall(private, result)
+  if not storable then return false, copy end
+  return true, result, copy
+end
+
+-- The fold: log[first..last] over a value. Everything that a cell shows or writes comes out of here.
+-- An updater that raises is stepped over and listed in `failed`.
+local function fold(log, first, last, failed, value, exists, expires_at, shown)
+  for i = first, last do
+    local op = log[i]
+    if op.expired or op.kind == "remove" then
+      value, exists, expires_at, shown = nil, false, nil, nil
+    elseif op.kind == "set" then
+      value, exists, expires_at, shown = op.copy, true, op.expires_at, op.value
+    else
+      local ok, result, copy = run(op, value, exists)
+      if not ok then
+        failed[#failed + 1] = {op = op, error = result}
+      elseif result == nil then
+        value, exists, expires_at, shown = nil, false, nil, nil
+      else
+        value, exists, expires_at, shown = copy, true, op.expires_at, result
+      end
+    end
+  end
+  return value, exists, expires_at, shown
+end
+
+-- The base as the fold begins with it: an expired value is absent.
+local function start(base)
+  if base.expired or not base.exists then return nil, false, nil, nil end
+  return base.value, true, base.expires_at, NOT_MADE
+end
+
+-- Shows a fold's outcome. The object handed out stays the same while the content does. -> has it changed?
+local function show(self, equals, value, exists, expires_at, shown)
+  self.expires_at = expires_at
+  if exists == self.exists
+    and (not exists or same(value, self.value) or (equals ~= nil and equals(self.value, value) == true)) then
+    self.value = value
+    return false
+  end
+  -- The same object, changed in place: a new one is handed out, so that it is seen as another.
+  if type(shown) == "table" and rawequal(shown, self.shown) then shown = NOT_MADE end
+  self.value, self.exists, self.shown = value, exists, shown
+  self.serial = self.serial + 1
+  return true
+end
+
+-- Folds everything again; what is on its way is not run again, it has come to `flight`. Operations that raise over a known base are
+-- dropped for good; over an unknown one they wait for it.
+local function refold(self)
+  local failed = {}
+  local changed = show(self, nil, fold(self.log, self.sent + 1, self.n, failed, start(self.flight or self.base)))
+  if not self.base.known then return changed, {} end
+  for _, f in ipairs(failed) do self:drop(f.op) end
+  return changed, failed
+end
+
+-- Takes the first `count` operations off the log.
+local function shift(self, count)
+  local log, n, gone = self.log, self.n, {}
+  if count == n then
+    self.log, self.n = {}, 0
+    return log
+  end
+  table.move(log, 1, count, 1, gone)
+  table.move(log, count + 1, n + count, 1)
+  self.n = n - count
+  return gone
+end
+
+--- What is shown, as an object that belongs to the users. nil if the key is absent: each hook then shows its own `initial`.
+---@return any value, boolean exists
+function Cell:read()
+  if self.shown == NOT_MADE then self.shown = private(self.value) end
+  return self.shown, self.exists
+end
+
+--- Adds an operation. "same": shown as before; "none": it changes nothing, here or on disk, and was not added;
+--- "failed": its updater raised (the second result) and it was not added.
+---@param op hearth.CellOp
+---@return "changed"|"same"|"none"|"failed" outcome, any err
+function Cell:append(op)
+  local n, base, log = self.n + 1, self.base, self.log
+  local expires_at, failed = self.expires_at, {}
+  log[n] = op
+  local changed = show(self, op.equals, fold(log, n, n, failed, self.value, self.exists, expires_at, self.shown))
+  if failed[1] and base.known then
+    log[n] = nil
+    return "failed", failed[1].error
+  end
+  if not changed and n == 1 and base.known and not base.error and self.expires_at == expires_at then
+    log[n] = nil
+    return "none"
+  end
+  self.n = n
+  return changed and "changed" or "same"
+end
+
+--- Drops one operation that is not on its way; the caller folds again where that matters.
+---@param op hearth.CellOp
+function Cell:drop(op)
+  for i = self.n, self.sent + 1, -1 do
+    if self.log[i] == op then
+      table.remove(self.log, i)
+      self.n = self.n - 1
+      return
+    end
+  end
+end
+
+--- Replaces the base: a load, a change from outside. While operations are on their way the newest one waits for them. An older
+--- revision than the one we have is no news, unless `force`.
+---@param base hearth.CellBase
+---@param force boolean?
+---@return boolean changed, {op: hearth.CellOp, error: any}[] failed   updaters that raised over it and are gone
+function Cell:rebase(base, force)
+  local old = self.base
+  if self.sent > 0 then
+    if not self.arrived or base.revision >= self.arrived.revision then self.arrived = base end
+    return false, {}
+  end
+  if old.known and base.revision < old.revision and not force then return false, {} end
+  if old.known and old.exists and base.known and not (base.exists and same(old.value, base.value)) then
+    self.before = old.value
+  end
+  self.base = base
+  return refold(self)
+end
+
+--- Makes the tables that were set in this turn final, "as they then are", and lets the last value absorb what it hides.
+---@return boolean changed, {op: hearth.CellOp, error: any}[] failed   values that can no longer be stored and are gone
+function Cell:seal()
+  local log, changed, failed = self.log, false, {}
+  for i = self.n, self.sent + 1, -1 do
+    local op = log[i]
+    if op.open then
+      op.open = nil
+      local ok, copy = pcall(private, op.value)
+      if not ok then
+        failed[#failed + 1] = {op = op, error = copy}
+        self:drop(op)
+        changed = true
+      elseif not same(copy, op.copy) then
+        op.copy = copy
+        changed = true
+      end
+    end
+    if op.kind ~= "update" and log[i] == op then
+      self:absorb(i)
+      break
+    end
+  end
+  if changed then
+    local _, more = refold(self)
+    table.move(more, 1, #more, #failed + 1, failed)
+  end
+  return changed, failed
+end
+
+-- The operations before log[index] that have not been sent are hidden by it: they land, or fail, with it.
+function Cell:absorb(index)
+  local first = self.sent + 1
+  if index <= first then return end
+  local log, keeper = self.log, self.log[index]
+  local absorbed = keeper.absorbed or {}
+  for i = first, index - 1 do
+    local op = log[i]
+    if op.absorbed then table.move(op.absorbed, 1, #op.absorbed, #absorbed + 1, absorbed) end
+    op.absorbed = nil
+    absorbed[#absorbed + 1] = op
+  end
+  keeper.absorbed = absorbed
+  table.move(log, index, self.n + index - first, first)
+  self.n = self.n - (index - first)
+end
+
+--- Does what would be written not depend on the base?
+---@return boolean
+function Cell:is_independent()
+  for i = self.n, self.sent + 1, -1 do
+    if self.log[i].kind ~= "update" then return true end
+  end
+  return false
+end
+
+--- Sends the first `count` operations (all of them by default): what to write is in `flight`.
+---@param count integer?
+---@return boolean needed   false: it is on disk already
+function Cell:send(count)
+  local flight, base = {}, self.base
+  if count and count < self.n then
+    flight.value, flight.exists, flight.expires_at = fold(self.log, 1, count, {}, start(base))
+  else
+    count = self.n
+    flight.value, flight.exists, flight.expires_at = self.value, self.exists, self.expires_at
+  end
+  self.sent, self.flight = count, flight
+  if base.error or base.expired or not base.known then return true end
+  return not (flight.exists == base.exists and flight.expires_at == base.expires_at and same(flight.value, base.value))
+end
+
+-- What came from outside while operations were on their way is the base now, if it is newer.
+local function catch_up(self)
+  local arrived = self.arrived
+  self.arrived = nil
+  if arrived then return self:rebase(arrived) end
+  return false, {}
+end
+
+--- They are on disk, as this revision; nil: nothing had to be written.
+---@param revision integer?
+---@param version integer?
+---@return hearth.CellOp[] landed, boolean changed, table failed
+function Cell:landed(revision, version)
+  local base, flight = self.base, self.flight
+  local ops = shift(self, self.sent)
+  self.sent, self.flight = 0, nil
+  if revision then
+    if base.known and base.exists then self.before = base.value end
+    self.base = {
+      known = true, exists = flight.exists, value = flight.value, revision = revision,
+      condition = flight.exists and revision or 0, version = version, expires_at = flight.expires_at, expired = flight.expired,
+    }
+  end
+  return ops, catch_up(self)
+end
+
+--- They were refused because this is on disk: fold over it.
+---@param base hearth.CellBase
+---@return boolean changed, table failed
+function Cell:refused(base)
+  local arrived = self.arrived
+  self.sent, self.flight, self.arrived = 0, nil, nil
+  if arrived and arrived.revision > base.revision then base = arrived end
+  return self:rebase(base, true)
+end
+
+--- They could not be written: they stay at the front of the log.
+---@return boolean changed, table failed
+function Cell:unsent()
+  self.sent, self.flight = 0, nil
+  return catch_up(self)
+end
+
+--- Gives up what was on its way.
+---@return hearth.CellOp[] dropped, boolean changed, table failed
+function Cell:rollback()
+  local ops = shift(self, self.sent)
+  self.sent, self.flight = 0, nil
+  local arrived = self.arrived
+  self.arrived = nil
+  return ops, self:rebase(arrived or self.base, true)
+end
+
+--- Gives up what one `hearth.batch` has issued.
+---@param group table
+---@return hearth.CellOp[] dropped, boolean changed, table failed
+function Cell:withdraw(group)
+  local dropped = {}
+  for i = self.n, self.sent + 1, -1 do
+    local op = self.log[i]
+    if op.group == group then
+      table.insert(dropped, 1, op)
+      self:drop(op)
+    end
+  end
+  return dropped, refold(self)
+end
+
+--- What has expired is absent, for good.
+---@param now number
+---@return boolean changed
+function Cell:expire(now)
+  local function due(x) return x.expires_at ~= nil and x.expires_at <= now end
+  if due(self.base) then self.base.expired = true end
+  if self.flight and due(self.flight) then self.flight.expired = true end
+  for i = 1, self.n do
+    if due(self.log[i]) then self.log[i].expired = true end
+  end
+  return due(self) and show(self, nil, nil, false, nil, nil)
+end
+
+--- The stored value that the newest write replaces: the one on disk while operations wait, else the one before it.
+---@return any
+function Cell:previous()
+  local base = self.base
+  if self.n > 0 and base.known then
+    if base.exists and not base.expired then return private(base.value) end
+    return nil
+  end
+  return private(self.before)
+end
+
+return M

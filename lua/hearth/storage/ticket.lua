@@ -1,0 +1,82 @@
+-- A ticket: what a setter returns. It resolves with the revision when the write is on disk, and is rejected when the operation was dropped.
+-- Most tickets are ignored, so the future behind one is made only when somebody waits.
+
+local task = require "hearth.core.task"
+
+---@class hearth.Ticket
+---@field package state "pending"|"ok"|"error"
+---@field package answer any      the revision, or the error
+---@field package future any
+---@field package seen boolean?   somebody asked for the outcome
+local Ticket = {}
+Ticket.__index = Ticket
+Ticket.__name = "hearth.Ticket"
+
+local M = {}
+
+---@return hearth.Ticket
+function M.new()
+  return setmetatable({state = "pending"}, Ticket)
+end
+
+---@param revision integer?
+---@return hearth.Ticket
+function M.done(revision)
+  return setmetatable({state = "ok", answer = revision}, Ticket)
+end
+
+---@param ticket hearth.Ticket
+---@param revision integer?
+function M.resolve(ticket, revision)
+  if ticket.state ~= "pending" then return end
+  ticket.state, ticket.answer = "ok", revision
+  if ticket.future then ticket.future:resolve(revision) end
+end
+
+---@param ticket hearth.Ticket
+---@param err any
+function M.reject(ticket, err)
+  if ticket.state ~= "pending" then return end
+  ticket.state, ticket.answer = "error", err
+  if ticket.future then ticket.future:reject(err) end
+end
+
+--- Has anybody asked how it went?
+---@param ticket hearth.Ticket
+---@return boolean
+function M.is_seen(ticket)
+  return ticket.seen == true
+end
+
+function Ticket:__await()
+  self.seen = true
+  local future = self.future
+  if not future then
+    future = task.future()
+    self.future = future
+    if self.state == "ok" then future:resolve(self.answer) end
+    if self.state == "error" then future:reject(self.answer) end
+  end
+  return future
+end
+
+--- Waits until the write is on disk; raises the error of an operation that was dropped.
+---@param seconds number?   raises ETIMEOUT after that; the write goes on
+---@return integer? revision
+function Ticket:await(seconds)
+  return task.await(self, seconds)
+end
+
+--- Is the outcome known?
+---@return boolean
+function Ticket:done()
+  return self.state ~= "pending"
+end
+
+--- Calls fn(ok, revision | error) as a task when the outcome is known.
+---@param fn fun(...)
+function Ticket:on_done(fn)
+  return Ticket.__await(self):on_done(fn)
+end
+
+return M
