@@ -19,6 +19,7 @@ local huge = math.huge
 ---@field version integer?
 ---@field expires_at number?
 ---@field expired boolean?          once seen as expired it stays so, whatever the clock says
+---@field stale boolean?            somebody in this process is about to write the key
 ---@field error any                 why it is not shown as it is stored
 
 ---@class hearth.CellOp
@@ -31,6 +32,7 @@ local huge = math.huge
 ---@field equals (fun(a: any, b: any): boolean)?
 ---@field expires_at number?
 ---@field expired boolean?
+---@field seq integer               its place in the order of issue
 ---@field ticket hearth.Ticket
 ---@field owner table?              the hook's voice: on_error and options
 ---@field group table?              the `hearth.batch` it was issued in
@@ -42,6 +44,7 @@ local huge = math.huge
 ---@field n integer                 operations in the log
 ---@field sent integer              how many of them, from the front, are on their way to the disk
 ---@field flight {value: any, exists: boolean, expires_at: number?, expired: boolean?}?   what they come to
+---@field issued integer            operations ever added
 ---@field value any                 the fold: private
 ---@field exists boolean
 ---@field expires_at number?
@@ -84,7 +87,7 @@ end
 ---@return hearth.Cell
 function M.new()
   return setmetatable({
-    base = M.unknown(), log = {}, n = 0, sent = 0, exists = false, serial = 0,
+    base = M.unknown(), log = {}, n = 0, sent = 0, issued = 0, exists = false, serial = 0,
   }, Cell)
 end
 
@@ -184,12 +187,33 @@ function Cell:append(op)
     log[n] = nil
     return "failed", failed[1].error
   end
-  if not changed and n == 1 and base.known and not base.error and self.expires_at == expires_at then
+  if not changed and n == 1 and base.known and not base.error and not base.stale and self.expires_at == expires_at then
     log[n] = nil
     return "none"
   end
-  self.n = n
+  self.n, self.issued = n, self.issued + 1
+  op.seq = self.issued
   return changed and "changed" or "same"
+end
+
+--- The last operation is a plain value that nobody else depends on: another plain value takes its place, with its ticket.
+---@param value any   a scalar
+---@return boolean changed
+function Cell:overwrite(value)
+  local op = self.log[self.n]
+  op.value, op.copy = value, value
+  return show(self, nil, value, true, nil, value)
+end
+
+--- How many operations, from the front, were issued up to `seq`.
+---@param seq integer
+---@return integer
+function Cell:count_until(seq)
+  local log = self.log
+  for i = self.n, 1, -1 do
+    if log[i].seq <= seq then return i end
+  end
+  return 0
 end
 
 --- Drops one operation that is not on its way; the caller folds again where that matters.
@@ -224,10 +248,12 @@ function Cell:rebase(base, force)
 end
 
 --- Makes the tables that were set in this turn final, "as they then are", and lets the last value absorb what it hides.
+---@param keep integer?   the operations issued up to this one are left alone
 ---@return boolean changed, {op: hearth.CellOp, error: any}[] failed   values that can no longer be stored and are gone
-function Cell:seal()
+function Cell:seal(keep)
   local log, changed, failed = self.log, false, {}
-  for i = self.n, self.sent + 1, -1 do
+  local first = math.max(self.sent, keep and self:count_until(keep) or 0) + 1
+  for i = self.n, first, -1 do
     local op = log[i]
     if op.open then
       op.open = nil
@@ -242,7 +268,7 @@ function Cell:seal()
       end
     end
     if op.kind ~= "update" and log[i] == op then
-      self:absorb(i)
+      self:absorb(first, i)
       break
     end
   end
@@ -253,9 +279,8 @@ function Cell:seal()
   return changed, failed
 end
 
--- The operations before log[index] that have not been sent are hidden by it: they land, or fail, with it.
-function Cell:absorb(index)
-  local first = self.sent + 1
+-- The operations from log[first] on are hidden by log[index]: they land, or fail, with it.
+function Cell:absorb(first, index)
   if index <= first then return end
   local log, keeper = self.log, self.log[index]
   local absorbed = keeper.absorbed or {}
@@ -291,7 +316,7 @@ function Cell:send(count)
     flight.value, flight.exists, flight.expires_at = self.value, self.exists, self.expires_at
   end
   self.sent, self.flight = count, flight
-  if base.error or base.expired or not base.known then return true end
+  if base.error or base.expired or base.stale or not base.known then return true end
   return not (flight.exists == base.exists and flight.expires_at == base.expires_at and same(flight.value, base.value))
 end
 

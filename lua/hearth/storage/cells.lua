@@ -1,0 +1,303 @@
+-- The cells of this process: which store has which, the operations that hooks issue, and the ways in for everybody else: the verbs that
+-- write the same keys, the end of the program, tests that restart the app. The work is in pool.lua, load.lua and commit.lua.
+
+local batch_scope = require "hearth.storage.batch_scope"
+local cell_module = require "hearth.storage.cell"
+local errors = require "hearth.errors"
+local pool_module = require "hearth.storage.pool"
+local task = require "hearth.core.task"
+local ticket = require "hearth.storage.ticket"
+local timer = require "hearth.core.timer"
+require "hearth.storage.load"
+require "hearth.storage.commit"
+
+local Pool = pool_module.Pool
+local private = cell_module.private
+local type = type
+
+local cells = {save_state = Pool.save_state}
+
+local VERB = "use_persisted_state"
+local MAX_KEY = 65536
+local MAX_DELAY = 10   -- max_delay is this many times write_delay where it is not given
+
+local pools = {}          -- every pool alive
+local by_id = {}          -- store id -> list of pools
+local default_pool        -- of the app's store; may still be opening
+
+-- ---- pools
+
+local exit_registered
+
+local function register(pool, raw)
+  local id = raw:id()
+  by_id[id] = by_id[id] or {}
+  table.insert(by_id[id], pool)
+end
+
+local function new_pool(raw)
+  if not exit_registered and task.at_exit then
+    exit_registered = true
+    task.at_exit(cells.save_all, cells.unsaved)
+  end
+  local pool = pool_module.new(raw)
+  pools[#pools + 1] = pool
+  if raw then register(pool, raw) end
+  return pool
+end
+
+--- The cells of an open store.
+---@param raw any a handle of hearth.core.store
+---@return hearth.CellPool
+function cells.pool(raw)
+  for _, pool in ipairs(by_id[raw:id()] or {}) do
+    if not pool.dead then return pool end
+  end
+  return new_pool(raw)
+end
+
+--- The cells of the app's default store, which is opened if need be; until it is, they load.
+---@return hearth.CellPool
+function cells.default()
+  if default_pool and not default_pool.dead then return default_pool end
+  local default = require "hearth.storage.default"
+  local raw = default.raw()
+  if raw then
+    default_pool = cells.pool(raw)
+    return default_pool
+  end
+  local pool = new_pool(nil)
+  default_pool = pool
+  function pool:open()
+    self.opening = true
+    local opening = default.open()
+    task.spawn(function()
+      local ok, answer = pcall(task.await, opening)
+      self.opening = false
+      if self.dead or self.raw then return end
+      if ok then
+        register(self, answer)
+        self:attach(answer)
+      else
+        local waiting = self.to_load
+        self.to_load = {}
+        self:load_failed(waiting, answer)
+      end
+    end)
+  end
+  return pool
+end
+
+--- The default store was replaced: new cells belong to the new one. A pool that is still being opened takes what comes.
+function cells.default_changed()
+  if not default_pool or not default_pool.raw then return end
+  local raw = require("hearth.storage.default").raw()
+  if not raw or raw:id() ~= default_pool.raw:id() then default_pool = nil end
+end
+
+--- The cell of a key.
+---@param pool hearth.CellPool
+---@param ns string
+---@param key string
+---@return hearth.Cell
+function cells.of(pool, ns, key)
+  if type(key) ~= "string" then
+    errors.raise("EINVAL", ("%s: a key is a string, got %s"):format(VERB, type(key)), {op = VERB})
+  elseif #key > MAX_KEY then
+    errors.raise("EBIG", ("%s: the key has %d bytes, at most %d are possible"):format(VERB, #key, MAX_KEY), {op = VERB, key = key})
+  end
+  return pool:cell(ns, key)
+end
+
+-- ---- operations
+
+local function unstorable(cell, err)
+  if errors.is(err) then
+    return errors.new(err.code, ("set of %s(%q): %s"):format(VERB, cell.key, err.message), {
+      op = VERB, key = cell.key, namespace = cell.ns, path = err.path,
+    })
+  end
+  return err
+end
+
+-- When the cell is to be written, as the hook that set it wants. What is due at once stays so.
+local function delay(cell, voice)
+  local wait = voice and voice.write_delay
+  if not wait then
+    cell.due = nil
+    return
+  end
+  local first = cell.n == cell.sent + 1
+  if not first and not cell.due then return end
+  local now = timer.now()
+  if first then cell.due_at_most = now + (voice.max_delay or MAX_DELAY * wait) end
+  cell.due = math.min(now + wait, cell.due_at_most)
+end
+
+local function issue(cell, op)
+  local pool = cell.pool
+  if pool.dead then
+    ticket.reject(op.ticket, pool_module.lost())
+    return op.ticket
+  end
+  if cell.gone then   -- it was dropped because nobody looked at it
+    cell = pool:cell(cell.ns, cell.key)
+  end
+  if cell.folding then
+    errors.raise("EHOOK", ("set of %s(%q): called inside an updater of that key; return the next value instead"):format(VERB, cell.key), {
+      op = VERB, key = cell.key,
+    })
+  end
+  local scope = batch_scope.current()
+  if scope then
+    batch_scope.enter(scope, cell)
+    op.group = scope
+  end
+  cell.folding = true
+  local outcome, err = cell:append(op)
+  cell.folding = nil
+  if outcome == "failed" then
+    pool:dropped(cell, op, err)
+  elseif outcome == "none" then
+    ticket.resolve(op.ticket, cell.base.revision)
+  else
+    local was_clean = cell.n == cell.sent + 1
+    delay(cell, op.owner)
+    pool:mark(cell)
+    if cell.expires_at ~= cell.expiry_at then pool:watch_expiry(cell) end
+    if outcome == "changed" or was_clean then pool:publish(cell) end
+  end
+  return op.ticket
+end
+
+local function expires_at(voice)
+  return voice and voice.ttl and timer.wall() + voice.ttl or nil
+end
+
+--- Sets a value: nil removes.
+---@param cell hearth.Cell
+---@param value any
+---@param voice table?   whose set it is: on_error, ttl, equals, write_delay, …
+---@return hearth.Ticket
+function cells.set(cell, value, voice)
+  local kind = type(value)
+  local plain = kind == "string" or kind == "boolean"
+    or kind == "number" and value == value and value ~= math.huge and value ~= -math.huge
+  if plain then
+    -- The hot path: another plain value in the same turn.
+    local n, tail = cell.n, cell.log[cell.n]
+    if tail and tail.plain and tail.owner == voice and n > cell.sent and not cell.barriers
+      and not cell.pool.dead and not batch_scope.current() then
+      if cell:overwrite(value) then cell.pool:publish(cell) end
+      return tail.ticket
+    end
+  elseif value == nil then
+    return cells.remove(cell, voice)
+  end
+  local op = {kind = "set", value = value, owner = voice, ticket = ticket.new(), expires_at = expires_at(voice),
+    equals = voice and voice.equals}
+  if plain then
+    op.copy = value
+    op.plain = not op.expires_at and not op.equals and not (voice and voice.write_delay) and not batch_scope.current()
+  else
+    local ok, copy = pcall(private, value)
+    if not ok then error(unstorable(cell, copy), 0) end
+    op.copy, op.open = copy, true
+  end
+  return issue(cell, op)
+end
+
+local function absent_is_nil(value)
+  return value
+end
+
+--- Updates: fn gets a copy of what is there and returns what is to be there; nil removes. It may run more than once.
+---@param cell hearth.Cell
+---@param fn fun(current: any): any
+---@param voice table?   its `view(value, exists)` is what the hook shows for a value
+---@return hearth.Ticket
+function cells.update(cell, fn, voice)
+  local name
+  local function guarded(current)
+    name = name or ("the updater of %s(%q)"):format(VERB, cell.key)
+    local old = task.render_guard(name)
+    local ok, result = pcall(fn, current)
+    task.render_guard(old)
+    if not ok then error(result, 0) end
+    return result
+  end
+  return issue(cell, {
+    kind = "update", fn = guarded, view = voice and voice.view or absent_is_nil, owner = voice, ticket = ticket.new(),
+    expires_at = expires_at(voice), equals = voice and voice.equals,
+  })
+end
+
+--- Removes the key.
+---@param cell hearth.Cell
+---@param voice table?
+---@return hearth.Ticket
+function cells.remove(cell, voice)
+  return issue(cell, {kind = "remove", owner = voice, ticket = ticket.new()})
+end
+
+-- ---- everybody else
+
+--- A verb that writes calls this before it queues its own write.
+---@param raw any
+---@param ns string
+---@param keys string[]|nil nil: the whole namespace
+function cells.before_write(raw, ns, keys)
+  local list = by_id[raw:id()]
+  if not list then return end
+  for _, pool in ipairs(list) do
+    if not pool.dead then pool:before_write(ns, keys) end
+  end
+end
+
+--- Writes everything that waits, now. True if nothing is left that is not on disk. Asked again and again at the end of the program.
+---@return boolean
+function cells.save_all()
+  local saved = true
+  for _, pool in ipairs(pools) do
+    if not pool.dead and not pool:save() then saved = false end
+  end
+  return saved
+end
+
+--- Names what is not on disk, and why.
+---@return string[]
+function cells.unsaved()
+  local list = {}
+  for _, pool in ipairs(pools) do
+    if not pool.dead then
+      for _, lost in ipairs(pool:unsaved()) do
+        list[#list + 1] = ("key %q of use_persisted_state%s"):format(lost.key, lost.error and ": " .. tostring(lost.error) or "")
+      end
+    end
+  end
+  return list
+end
+
+--- Forgets every cell without saving, as kill -9 does (testing.restart).
+function cells.forget()
+  local old = pools
+  pools, by_id, default_pool = {}, {}, nil
+  for _, pool in ipairs(old) do pool:forget(pool_module.lost()) end
+end
+
+--- Waits until everything of a store is on disk or held, and lets go of its cells. For those who close a store.
+---@param raw any
+function cells.close(raw)
+  for _, pool in ipairs(by_id[raw:id()] or {}) do
+    if pool.raw == raw and not pool.dead then
+      pool:save()
+      pool:settled()
+      pool:forget(pool_module.lost())
+    end
+  end
+end
+
+require("hearth.storage.hooks").before_write = cells.before_write
+require("hearth.storage.default").on_change(cells.default_changed)
+
+return cells

@@ -1,0 +1,403 @@
+-- How cells are written: at the end of a turn, everything that is due goes to the store as one atomic batch, each cell as one value on the
+-- condition that its base is still what is there. Refused: the cells fold over what is there and go again. Failed: they wait and try again.
+
+local json = require "hearth.core.json"
+local pool_module = require "hearth.storage.pool"
+local task = require "hearth.core.task"
+local ticket = require "hearth.storage.ticket"
+local timer = require "hearth.core.timer"
+
+local Pool, back_off = pool_module.Pool, pool_module.back_off
+
+--- As `store:submit`; an error of the call itself is an answer too.
+function Pool:submit(ops, fn)
+  self.in_flight = self.in_flight + 1
+  local function answered(revision, records, err)
+    self.in_flight = self.in_flight - 1
+    if not self.dead then fn(revision, records, err) end
+  end
+  local ok, err = pcall(self.raw.submit, self.raw, ops, answered)
+  if not ok then answered(nil, nil, err) end
+end
+
+--- The cell has something to write; it is looked at when this turn ends.
+---@param cell hearth.Cell
+function Pool:mark(cell)
+  if not cell.marked then
+    cell.marked = true
+    self.to_commit[#self.to_commit + 1] = cell
+  end
+  if not self.scheduled and self.raw then self:touch() end
+end
+
+-- How many operations may be sent: those before the first verb that waits for its turn.
+local function limit(cell)
+  local barrier = cell.barriers and cell.barriers[1]
+  return barrier and cell:count_until(barrier.seq) or cell.n
+end
+
+local function can_send(cell)
+  return cell.sent == 0 and cell.base.known and not cell.migrating and not cell.write_timer and limit(cell) > 0
+end
+
+-- The cells that must be written together with this one: connected by `hearth.batch`. nil: not all of them can be now.
+local function together(cell)
+  if not cell.group then
+    if can_send(cell) then return {cell} end
+    return nil
+  end
+  if cell.group.open > 0 then return nil end
+  local cells = {}
+  for other in pairs(cell.group.cells) do
+    if other.n > 0 then
+      if not can_send(other) or limit(other) < other.n then return nil end
+      cells[#cells + 1] = other
+    end
+  end
+  return cells
+end
+
+-- `write_delay` after the last set, at most `max_delay` after the first.
+local function is_due(cell, now)
+  return cell.forced or not cell.due or cell.due <= now
+end
+
+--- Writes what is due. What is not comes back when its reason ends: a load, an answer, a timer, the end of a batch.
+function Pool:commit_due()
+  local marked, now, cells, chosen = self.to_commit, timer.now(), {}, {}
+  self.to_commit = {}
+  for _, cell in ipairs(marked) do
+    cell.marked = nil
+    if not chosen[cell] and cell.n > 0 and is_due(cell, now) then
+      for _, other in ipairs(together(cell) or {}) do
+        if not chosen[other] then
+          chosen[other] = true
+          cells[#cells + 1] = other
+        end
+      end
+    elseif cell.due and cell.n > 0 and not chosen[cell] then
+      self:wait_delay(cell, now)
+    end
+  end
+  if cells[1] then self:commit(cells) end
+end
+
+function Pool:wait_delay(cell, now)
+  if cell.delay_timer then return end
+  cell.delay_timer = timer.after(cell.due - now, function()
+    cell.delay_timer = nil
+    if not self.dead then self:mark(cell) end
+  end, "s")
+end
+
+-- One cell's op; nil if nothing has to be written.
+local function prepare(self, cell, free)
+  local last = cell.barriers and cell.barriers[#cell.barriers]
+  local changed, failed = cell:seal(last and last.seq)
+  if changed then self:publish(cell) end
+  for _, f in ipairs(failed) do self:dropped(cell, f.op, f.error) end
+  local count = limit(cell)
+  if count == 0 then return nil end
+  local needed = cell:send(count)
+  cell.forced, cell.due, cell.due_at_most, cell.group = nil, nil, nil, nil
+  if not needed then
+    self:land(cell)
+    return nil
+  end
+  local flight, base = cell.flight, cell.base
+  local version = cell.schema and cell.schema.version or base.version
+  local op = {ns = cell.ns, key = cell.key, tag = self.tag, kind = "json", version = version}
+  if flight.exists and not (flight.expires_at and flight.expires_at <= timer.wall()) then
+    op.value, op.expires_at = json.encode_stored(flight.value), flight.expires_at
+  end
+  if not free and base.condition then op.if_revision = base.condition end
+  return op
+end
+
+local function pass_barriers(cell)
+  for _, barrier in ipairs(cell.barriers or {}) do
+    if cell:count_until(barrier.seq) == 0 then barrier:open() end
+  end
+end
+
+-- Are on disk: as `revision`, or without a write.
+function Pool:land(cell, revision, version)
+  local ops, _, failed = cell:landed(revision, version)
+  cell.write_tries, cell.write_error = 0, nil
+  for _, op in ipairs(ops) do
+    local known = revision or cell.base.revision
+    ticket.resolve(op.ticket, known)
+    for _, hidden in ipairs(op.absorbed or {}) do ticket.resolve(hidden.ticket, known) end
+  end
+  self:after(cell, failed)
+  pass_barriers(cell)
+end
+
+--- Sends the cells as one atomic batch.
+---@param cells hearth.Cell[]
+---@param free boolean?   without conditions: what is written does not depend on what is there
+function Pool:commit(cells, free)
+  local ops, senders, groups = {}, {split = cells.split}, {}
+  for _, cell in ipairs(cells) do
+    local group = cell.group
+    local op = prepare(self, cell, free)
+    if op then
+      ops[#ops + 1] = op
+      senders[#senders + 1], groups[cell] = cell, group
+    end
+  end
+  if not ops[1] then return end
+  for _, cell in ipairs(senders) do self:publish(cell) end
+  self:submit(ops, function(revision, records, err)
+    if revision then
+      for i, cell in ipairs(senders) do self:land(cell, revision, ops[i].version) end
+    elseif records then
+      self:refused(senders, groups, records)
+    else
+      self:failed(senders, groups, err)
+    end
+  end)
+end
+
+-- After an attempt that did not work, cells of one `hearth.batch` stay together.
+local function regroup(cell, group)
+  if not group then return end
+  cell.group = cell.group and cell.group ~= group and cell.group:join(group) or group
+  cell.group.cells[cell] = true
+end
+
+--- Somebody else was there first: fold over what is there, and go again.
+function Pool:refused(cells, groups, records)
+  for i, cell in ipairs(cells) do
+    regroup(cell, groups[cell])
+    local record = records[i]
+    local base = record and self:interpret(cell, record)
+    if base then
+      local _, failed = cell:refused(base)
+      self:after(cell, failed)
+    else
+      local _, failed = cell:unsent()
+      self:after(cell, failed)
+      if record then self:adopt(cell, record, true) end
+    end
+    cell.forced = true
+  end
+end
+
+--- The store could not write them.
+function Pool:failed(cells, groups, err)
+  if cells[2] and not cells.split then
+    for _, cell in ipairs(cells) do
+      if not groups[cell] or groups[cell] ~= groups[cells[1]] then
+        self:split(cells, groups)   -- one bad key must not hold back the others
+        return
+      end
+    end
+  end
+  local tries, wait = 0, {}
+  for _, cell in ipairs(cells) do
+    regroup(cell, groups[cell])
+    cell.write_tries = cell.write_tries + 1
+    tries = math.max(tries, cell.write_tries)
+  end
+  for _, cell in ipairs(cells) do
+    local ops, failed, _ = table.move(cell.log, 1, cell.sent, 1, {})   -- luacheck: ignore 311
+    cell.write_error = err
+    self:tell(cell, err, ops)
+    if ops[#ops].owner and ops[#ops].owner.on_write_error == "rollback" then
+      ops, _, failed = cell:rollback()
+      cell.write_error, cell.group = nil, nil
+      for _, op in ipairs(ops) do
+        ticket.reject(op.ticket, err)
+        for _, hidden in ipairs(op.absorbed or {}) do ticket.reject(hidden.ticket, err) end
+      end
+    else
+      cell.write_timer = wait
+      _, failed = cell:unsent()
+      self:release_barriers(cell)
+    end
+    self:after(cell, failed)
+    pass_barriers(cell)
+  end
+  timer.after(back_off(tries), function()
+    if not self.dead then self:retry(cells, wait) end
+  end, "u")
+end
+
+--- Tries again what waits after a failed write.
+---@param cells hearth.Cell[]
+---@param wait table?   only those that still wait for this
+function Pool:retry(cells, wait)
+  for _, cell in ipairs(cells) do
+    if cell.write_timer and (wait == nil or cell.write_timer == wait) then
+      cell.write_timer = nil
+      cell.forced = true
+      if cell.n > 0 then self:mark(cell) end
+    end
+  end
+end
+
+-- Each on its own, groups as they are.
+function Pool:split(cells, groups)
+  for _, cell in ipairs(cells) do
+    regroup(cell, groups[cell])
+    local _, failed = cell:unsent()
+    for _, f in ipairs(failed) do self:dropped(cell, f.op, f.error) end
+  end
+  local done = {}
+  for _, cell in ipairs(cells) do
+    if not done[cell] then
+      local part = together(cell) or {}
+      part.split = true
+      for _, other in ipairs(part) do done[other] = true end
+      if part[1] then self:commit(part) else self:mark(cell) end
+    end
+  end
+end
+
+-- ---- saving now
+
+--- Writes the cell at the end of this turn, whatever its delay, and after a failure at once.
+---@param cell hearth.Cell
+---@return hearth.Ticket   resolves when everything accepted so far is on disk
+function Pool:flush_cell(cell)
+  local last = cell.log[cell.n]
+  if not last then return ticket.done(cell.base.revision) end
+  cell.forced = true
+  self:retry({cell})
+  self:mark(cell)
+  return last.ticket
+end
+
+-- ---- verbs that write the same key
+
+---@class hearth.CellBarrier   a verb that waits until the operations before it are on their way
+local Barrier = {}
+Barrier.__index = Barrier
+
+function Barrier:open()
+  self.future:resolve()
+end
+
+-- The verb has queued its write, or was cancelled: what came after it may go.
+function Barrier:__close()
+  local cell = self.cell
+  for i, barrier in ipairs(cell.barriers or {}) do
+    if barrier == self then table.remove(cell.barriers, i) break end
+  end
+  if cell.barriers and not cell.barriers[1] then cell.barriers = nil end
+  if cell.n > cell.sent and not self.pool.dead then self.pool:mark(cell) end
+end
+
+--- What is held is not waited for.
+function Pool.release_barriers(_, cell)
+  for _, barrier in ipairs(cell.barriers or {}) do barrier:open() end
+end
+
+-- Queues what the cell holds back, or says what to wait for.
+local function queue_first(self, cell)
+  if cell.n == 0 or cell.write_timer or (cell.group and cell.group.open > 0) then return nil end
+  if not cell.base.known and cell.base.error then return nil end
+  if self.raw and not cell.barriers and can_send(cell) and not cell.group and cell:is_independent() then
+    self:commit({cell}, true)
+    if cell.n == 0 or cell.sent > 0 then return nil end
+  end
+  local barrier = setmetatable({seq = cell.log[cell.n].seq, cell = cell, pool = self, future = task.future()}, Barrier)
+  cell.barriers = cell.barriers or {}
+  table.insert(cell.barriers, barrier)
+  cell.forced = true
+  self:mark(cell)
+  return barrier
+end
+
+--- A verb is about to write these keys (nil: the whole namespace): the operations of their cells go first. Awaits only where one depends
+--- on what is on its way, or not loaded yet.
+---@param ns string
+---@param keys string[]|nil
+function Pool:before_write(ns, keys)
+  local known = self.namespaces[ns]
+  if not known then return end
+  local waiting
+  local function look(cell)
+    if not cell then return end
+    local barrier = queue_first(self, cell)
+    cell.base.stale = true
+    if barrier then
+      waiting = waiting or {}
+      waiting[#waiting + 1] = barrier
+    end
+  end
+  if keys then
+    for _, key in ipairs(keys) do look(known[key]) end
+  else
+    for _, cell in pairs(known) do look(cell) end
+  end
+  if not waiting then return end
+  local function release()
+    for _, barrier in ipairs(waiting) do barrier:__close() end
+  end
+  local guard <close> = setmetatable({}, {__close = release})   -- luacheck: ignore 211
+  for _, barrier in ipairs(waiting) do task.await(barrier.future) end
+end
+
+--- The keys whose operations are not on disk.
+---@return {namespace: string, key: string}[]
+function Pool:unsaved()
+  local list = {}
+  for ns, keys in pairs(self.namespaces) do
+    for key, cell in pairs(keys) do
+      if cell.n > 0 then list[#list + 1] = {namespace = ns, key = key, error = cell.write_error or cell.base.error} end
+    end
+  end
+  table.sort(list, function(a, b) return a.namespace < b.namespace or a.namespace == b.namespace and a.key < b.key end)
+  return list
+end
+
+--- Writes everything that waits, whatever its delay, and tries again what has failed. True if nothing is left.
+---@return boolean
+function Pool:save()
+  local saved, now = true, timer.now()
+  for _, keys in pairs(self.namespaces) do
+    for _, cell in pairs(keys) do
+      if cell.n > 0 then
+        saved = false
+        if cell.sent == 0 then
+          cell.forced = true
+          if cell.write_timer and now - (self.saved_at or -1) >= 0.05 then cell.write_timer = nil end
+          self:mark(cell)
+        end
+      end
+    end
+  end
+  if not saved and now - (self.saved_at or -1) >= 0.05 then self.saved_at = now end
+  if self.raw and self.to_commit[1] then self:commit_due() end
+  return saved
+end
+
+--- Awaits until everything that is not held is on disk.
+function Pool:settled()
+  for _, keys in pairs(self.namespaces) do
+    for _, cell in pairs(keys) do
+      local last = cell.log[cell.n]
+      if last and (cell.sent > 0 or can_send(cell)) then pcall(task.await, last.ticket) end
+    end
+  end
+end
+
+--- "clean", "dirty", "saving", "held" or "failed".
+---@param cell hearth.Cell
+---@return string
+function Pool.save_state(cell)
+  if cell.n == 0 then return "clean" end
+  if cell.sent > 0 then return "saving" end
+  if cell.write_timer then return "failed" end
+  if not cell.base.known and cell.base.error then return "held" end
+  if cell.group then
+    for other in pairs(cell.group.cells) do
+      if other ~= cell and other.n > 0 and (other.write_timer or not other.base.known and other.base.error) then return "held" end
+    end
+  end
+  return "dirty"
+end
+
+return Pool

@@ -1,0 +1,249 @@
+-- The cells of one store in this process: found by namespace and key, loaded by one multi-get per turn, told of the store's events,
+-- dropped when nobody looks at them any more. How they are read is in `load.lua`, how they are written in `commit.lua`.
+
+local cell_of = require("hearth.storage.cell").new
+local errors = require "hearth.errors"
+local task = require "hearth.core.task"
+local timer = require "hearth.core.timer"
+local ticket = require "hearth.storage.ticket"
+
+local FIRST_RETRY, LAST_RETRY = 0.05, 60
+local MAX_IDLE = 10000   -- clean cells that nobody looks at
+
+---@class hearth.CellPool
+---@field raw any               the handle of the store; nil while it is being opened
+---@field tag string            marks our own commits among the store's events
+---@field namespaces table<string, table<string, hearth.Cell>>
+---@field to_load hearth.Cell[]
+---@field to_commit hearth.Cell[]
+---@field in_flight integer     batches that have not been answered
+---@field dead boolean?         forgotten, or its store was closed
+local Pool = {}
+Pool.__index = Pool
+
+local M = {Pool = Pool}
+local count = 0
+
+---@param raw any
+---@return hearth.CellPool
+function M.new(raw)
+  count = count + 1
+  local pool = setmetatable({
+    tag = "cells:" .. count, namespaces = {}, to_load = {}, to_commit = {}, in_flight = 0, idle = 0,
+  }, Pool)
+  pool.turn = function()
+    pool.scheduled = false
+    if pool.dead then return end
+    if pool.raw and pool.to_load[1] then pool:fetch() end
+    if pool.to_commit[1] then pool:commit_due() end
+  end
+  if raw then pool:attach(raw) end
+  return pool
+end
+
+--- The store is open.
+---@param raw any
+function Pool:attach(raw)
+  self.raw = raw
+  self.unsubscribe = raw:subscribe(function(events) self:hear(events) end)
+  if self.to_load[1] then self:touch() end
+end
+
+--- Does what has come up at the end of this turn.
+function Pool:touch()
+  if self.scheduled then return end
+  self.scheduled = true
+  task.at_turn_end(self.turn)
+end
+
+--- The cell of a key, if there is one.
+---@return hearth.Cell?
+function Pool:find(ns, key)
+  local keys = self.namespaces[ns]
+  return keys and keys[key]
+end
+
+--- The cell of a key. A new one is read at the end of this turn.
+---@param ns string
+---@param key string
+---@return hearth.Cell
+function Pool:cell(ns, key)
+  local keys = self.namespaces[ns]
+  if not keys then
+    keys = {}
+    self.namespaces[ns] = keys
+  end
+  local cell = keys[key]
+  if not cell then
+    cell = cell_of()
+    cell.pool, cell.ns, cell.key = self, ns, key
+    cell.subscribers, cell.watched = {}, 0
+    cell.load_tries, cell.write_tries = 0, 0
+    keys[key] = cell
+    self:load(cell)
+  end
+  return cell
+end
+
+--- Subscribes a voice: `changed()` when anything of the cell may look different; `on_error`, `on_load_error` and the options of its writes.
+---@param cell hearth.Cell
+---@param voice table
+function Pool:subscribe(cell, voice)
+  if cell.subscribers[voice] then return end
+  cell.subscribers[voice] = true
+  cell.watched = cell.watched + 1
+  if cell.is_idle then
+    cell.is_idle = nil
+    self.idle = self.idle - 1
+  end
+end
+
+--- The voice is no longer interested.
+function Pool:leave(cell, voice)
+  if not cell.subscribers[voice] then return end
+  cell.subscribers[voice] = nil
+  cell.watched = cell.watched - 1
+  if cell.watched == 0 then
+    cell.is_idle = true
+    self.idle = self.idle + 1
+    if self.idle > MAX_IDLE then self:sweep() end
+  end
+end
+
+-- Cells that nobody looks at and that have nothing to save; one that is wanted again is read from the store's cache.
+function Pool:sweep()
+  for _, keys in pairs(self.namespaces) do
+    for key, cell in pairs(keys) do
+      if cell.is_idle and cell.n == 0 and not cell.loading and not cell.migrating then
+        if cell.expiry then cell.expiry:stop() end
+        keys[key] = nil
+        cell.gone = true
+        self.idle = self.idle - 1
+      end
+    end
+  end
+end
+
+--- Tells those who look at the cell. Inside `hearth.batch` they are told at its end.
+---@param cell hearth.Cell
+function Pool.publish(_, cell)
+  local group = cell.group
+  if group and group.open > 0 then
+    group.unpublished[cell] = true
+    return
+  end
+  for voice in pairs(cell.subscribers) do voice.changed() end
+end
+
+--- After the base or the fold has changed: tells, reports updaters that are gone, arms the expiry, writes what waits.
+---@param cell hearth.Cell
+---@param failed table?
+function Pool:after(cell, failed)
+  for _, f in ipairs(failed or {}) do self:dropped(cell, f.op, f.error) end
+  self:watch_expiry(cell)
+  if cell.n > cell.sent then self:mark(cell) end
+  self:publish(cell)
+end
+
+--- An operation is gone: its updater raised, or its value can no longer be stored.
+function Pool.dropped(_, cell, op, err)
+  local tickets = {op.ticket}
+  for _, hidden in ipairs(op.absorbed or {}) do tickets[#tickets + 1] = hidden.ticket end
+  for _, t in ipairs(tickets) do ticket.reject(t, err) end
+  if op.owner and op.owner.on_error then
+    task.spawn(op.owner.on_error, err)
+  else
+    task.at_turn_end(function()
+      if not ticket.is_seen(op.ticket) then task.report(err, ("in an updater of use_persisted_state(%q)"):format(cell.key)) end
+    end)
+  end
+end
+
+--- Tells the errors of a cell to everyone who asked for them.
+---@param cell hearth.Cell
+---@param err any
+---@param ops hearth.CellOp[]?
+function Pool.tell(_, cell, err, ops)
+  local told = {}
+  local function tell(voice)
+    if not voice or told[voice] then return end
+    told[voice] = true
+    if voice.on_error then task.spawn(voice.on_error, err) end
+  end
+  for voice in pairs(cell.subscribers) do tell(voice) end
+  for _, op in ipairs(ops or {}) do tell(op.owner) end
+end
+
+--- Seconds to wait before the next try.
+---@param tries integer how many have failed
+---@return number
+function M.back_off(tries)
+  return math.min(FIRST_RETRY * 2 ^ math.min(tries - 1, 30), LAST_RETRY)
+end
+
+-- ---- what the store says
+
+function Pool:hear(events)
+  if self.dead then return end
+  for _, event in ipairs(events) do
+    local cell = event.tag ~= self.tag and self:find(event.ns, event.key)
+    if cell then self:adopt(cell, event) end
+  end
+end
+
+-- ---- expiry
+
+function Pool:watch_expiry(cell)
+  local at = cell.expires_at
+  if at == cell.expiry_at then return end
+  if cell.expiry then cell.expiry:stop() end
+  cell.expiry, cell.expiry_at = nil, at
+  if not at then return end
+  local left = at - timer.wall()
+  if left <= 0 then
+    self:expire(cell, at)
+    return
+  end
+  cell.expiry = timer.after(left, function()
+    cell.expiry, cell.expiry_at = nil, nil
+    if not self.dead then self:expire(cell, at) end
+  end, "u")
+end
+
+-- `at` has come, by the clock that only goes forward: a wall clock that was set back does not bring the value back.
+function Pool:expire(cell, at)
+  local changed = cell:expire(at)
+  self:watch_expiry(cell)
+  if changed then self:publish(cell) end
+end
+
+-- ---- the end
+
+--- Lets go of everything without saving: the process died, or the store was closed.
+---@param err any what the tickets that still wait are rejected with
+function Pool:forget(err)
+  self.dead = true
+  if self.unsubscribe then self.unsubscribe() end
+  for _, keys in pairs(self.namespaces) do
+    for _, cell in pairs(keys) do
+      for _, name in ipairs {"expiry", "write_timer", "delay_timer"} do
+        if cell[name] then cell[name]:stop() end
+      end
+      for i = 1, cell.n do
+        ticket.reject(cell.log[i].ticket, err)
+        for _, hidden in ipairs(cell.log[i].absorbed or {}) do ticket.reject(hidden.ticket, err) end
+      end
+      for _, barrier in ipairs(cell.barriers or {}) do barrier:open() end
+    end
+  end
+  self.namespaces = {}
+end
+
+---@return hearth.Error
+function M.lost()
+  return errors.new("ECLOSED", "use_persisted_state: the store was closed or the app was restarted before this was saved", {
+    op = "use_persisted_state",
+  })
+end
+
+return M
