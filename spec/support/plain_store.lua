@@ -1,0 +1,149 @@
+-- A store as cells see it (submit, fetch, subscribe), in plain Lua and driven by hand, so that a test chooses every interleaving. One database, a
+-- handle per process; a request is performed when the test says so, and what it causes is delivered when the test says so.
+
+local errors = require "hearth.errors"
+local timer = require "hearth.core.timer"
+
+---@class spec.Database
+local Database = {}
+Database.__index = Database
+
+local function new()
+  return setmetatable({rows = {}, revision = 0, handles = {}, commits = {}}, Database)
+end
+
+local function id(ns, key)
+  return ns .. "\0" .. key
+end
+
+-- What is there now: an expired row is absent.
+function Database:row(ns, key)
+  local row = self.rows[id(ns, key)]
+  if row and row.expires_at and row.expires_at <= timer.wall() then return nil end
+  return row
+end
+
+local function record(self, ns, key)
+  local row = self:row(ns, key)
+  if not row then return {revision = 0} end
+  if row.damaged then return {error = errors.new("ECORRUPT", "checksum"), revision = row.revision} end
+  return {value = row.value, revision = row.revision, version = row.version, expires_at = row.expires_at, kind = row.kind}
+end
+
+--- Puts bytes there as another program would.
+function Database:put(ns, key, value, fields)
+  self.revision = self.revision + 1
+  local row = {value = value, revision = self.revision}
+  for name, v in pairs(fields or {}) do row[name] = v end
+  self.rows[id(ns, key)] = row
+  return self.revision
+end
+
+local Handle = {}
+Handle.__index = Handle
+
+--- A process: its queue of requests, and what was caused and has not been delivered to it.
+function Database:open()
+  local handle = setmetatable({db = self, queue = {}, inbox = {}, listeners = {}}, Handle)
+  table.insert(self.handles, handle)
+  return handle
+end
+
+function Handle:id() return self end
+function Handle:subscribe(fn)
+  self.listeners[fn] = true
+  return function() self.listeners[fn] = nil end
+end
+function Handle:fetch(pairs_, fn) table.insert(self.queue, {fetch = pairs_, fn = fn}) end
+function Handle:submit(ops, fn) table.insert(self.queue, {ops = ops, fn = fn}) end
+function Handle:quarantine_put(ns, key, bytes)
+  self.quarantined = self.quarantined or {}
+  table.insert(self.quarantined, {ns = ns, key = key, bytes = bytes})
+end
+
+local function deliver_later(handle, fn)
+  table.insert(handle.inbox, fn)
+end
+
+local function apply(self, ops, origin)
+  for _, op in ipairs(ops) do
+    local row = self:row(op.ns, op.key)
+    local revision = row and row.revision or 0
+    if op.if_revision and op.if_revision ~= revision then
+      local records = {}
+      for i, o in ipairs(ops) do records[i] = record(self, o.ns, o.key) end
+      return nil, records
+    end
+  end
+  self.revision = self.revision + 1
+  local events = {}
+  for i, op in ipairs(ops) do
+    table.insert(self.commits, {key = op.key, ns = op.ns, before = self:row(op.ns, op.key), value = op.value, tag = op.tag, origin = origin})
+    if op.value == nil then
+      self.rows[id(op.ns, op.key)] = nil
+    else
+      self.rows[id(op.ns, op.key)] = {value = op.value, revision = self.revision, version = op.version, expires_at = op.expires_at, kind = op.kind}
+    end
+    events[i] = {ns = op.ns, key = op.key, value = op.value, revision = self.revision, version = op.version, expires_at = op.expires_at}
+  end
+  for _, handle in ipairs(self.handles) do
+    local own = {}
+    for i, e in ipairs(events) do
+      local copy = {source = handle == origin and "local" or "remote", tag = handle == origin and ops[i].tag or nil}
+      for k, v in pairs(e) do copy[k] = v end
+      own[i] = copy
+    end
+    deliver_later(handle, function()
+      for fn in pairs(handle.listeners) do fn(own) end
+    end)
+  end
+  return self.revision
+end
+
+--- Performs the oldest request; its answer is in the inbox. `err`: it fails.
+---@return boolean was there one?
+function Handle:perform(err)
+  local request = table.remove(self.queue, 1)
+  if not request then return false end
+  if err then
+    deliver_later(self, function() request.fn(nil, request.ops and nil or err, err) end)
+  elseif request.fetch then
+    local records = {}
+    for i, pair in ipairs(request.fetch) do records[i] = record(self.db, pair[1], pair[2]) end
+    deliver_later(self, function() request.fn(records) end)
+  else
+    local revision, records = apply(self.db, request.ops, self)
+    deliver_later(self, function() if request.fn then request.fn(revision, records) end end)
+  end
+  return true
+end
+
+--- Delivers the oldest thing that was caused for this process.
+---@return boolean was there one?
+function Handle:deliver()
+  local fn = table.remove(self.inbox, 1)
+  if not fn then return false end
+  fn()
+  return true
+end
+
+--- Performs and delivers everything, also what that brings up.
+function Handle:drain(turn)
+  repeat
+    turn()
+    local more = self:perform()
+    for _, handle in ipairs(self.db.handles) do
+      while handle:deliver() do more = true end
+    end
+  until not more
+end
+
+--- The process died: what was queued and not performed never happens.
+function Handle:crash()
+  self.queue, self.inbox, self.listeners = {}, {}, {}
+  for i, handle in ipairs(self.db.handles) do
+    if handle == self then table.remove(self.db.handles, i) break end
+  end
+end
+
+return {new = new}
