@@ -1,5 +1,5 @@
--- A store as cells see it (submit, fetch, subscribe), in plain Lua and driven by hand, so that a test chooses every interleaving. One database, a
--- handle per process; a request is performed when the test says so, and what it causes is delivered when the test says so.
+-- A store as cells see it (submit, fetch, subscribe), in plain Lua and driven by hand, so that a test chooses every interleaving. One
+-- database, a handle per process; a request is performed when the test says so, and what it causes is delivered when the test says so.
 
 local errors = require "hearth.errors"
 local timer = require "hearth.core.timer"
@@ -28,15 +28,6 @@ local function record(self, ns, key)
   if not row then return {revision = 0} end
   if row.damaged then return {error = errors.new("ECORRUPT", "checksum"), revision = row.revision} end
   return {value = row.value, revision = row.revision, version = row.version, expires_at = row.expires_at, kind = row.kind}
-end
-
---- Puts bytes there as another program would.
-function Database:put(ns, key, value, fields)
-  self.revision = self.revision + 1
-  local row = {value = value, revision = self.revision}
-  for name, v in pairs(fields or {}) do row[name] = v end
-  self.rows[id(ns, key)] = row
-  return self.revision
 end
 
 local Handle = {}
@@ -78,11 +69,14 @@ local function apply(self, ops, origin)
   self.revision = self.revision + 1
   local events = {}
   for i, op in ipairs(ops) do
-    table.insert(self.commits, {key = op.key, ns = op.ns, before = self:row(op.ns, op.key), value = op.value, tag = op.tag, origin = origin})
+    local before = self:row(op.ns, op.key)
+    table.insert(self.commits, {key = op.key, ns = op.ns, before = before, value = op.value, tag = op.tag, origin = origin})
     if op.value == nil then
       self.rows[id(op.ns, op.key)] = nil
     else
-      self.rows[id(op.ns, op.key)] = {value = op.value, revision = self.revision, version = op.version, expires_at = op.expires_at, kind = op.kind}
+      self.rows[id(op.ns, op.key)] = {
+        value = op.value, revision = self.revision, version = op.version, expires_at = op.expires_at, kind = op.kind,
+      }
     end
     events[i] = {ns = op.ns, key = op.key, value = op.value, revision = self.revision, version = op.version, expires_at = op.expires_at}
   end
@@ -98,6 +92,18 @@ local function apply(self, ops, origin)
     end)
   end
   return self.revision
+end
+
+--- Puts bytes there as another program would: everybody hears of it. `damaged`: the disk did it, and nobody hears.
+---@param fields {expires_at: number?, version: integer?, damaged: boolean?}?
+function Database:put(ns, key, value, fields)
+  fields = fields or {}
+  if fields.damaged then
+    self.revision = self.revision + 1
+    self.rows[id(ns, key)] = {value = value, revision = self.revision, damaged = true}
+  else
+    apply(self, {{ns = ns, key = key, value = value, expires_at = fields.expires_at, version = fields.version}})
+  end
 end
 
 --- Performs the oldest request; its answer is in the inbox. `err`: it fails.
