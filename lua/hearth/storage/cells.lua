@@ -24,6 +24,7 @@ local MAX_DELAY = 10   -- max_delay is this many times write_delay where it is n
 local pools = {}          -- every pool alive
 local by_id = {}          -- store id -> list of pools
 local default_pool        -- of the app's store; may still be opening
+local listening           -- to a change of the default store
 
 -- ---- pools
 
@@ -61,6 +62,10 @@ end
 function cells.default()
   if default_pool and not default_pool.dead then return default_pool end
   local default = require "hearth.storage.default"
+  if not listening then
+    listening = true
+    default.on_change(cells.default_changed)
+  end
   local raw = default.raw()
   if raw then
     default_pool = cells.pool(raw)
@@ -298,6 +303,5 @@ function cells.close(raw)
 end
 
 require("hearth.storage.hooks").before_write = cells.before_write
-require("hearth.storage.default").on_change(cells.default_changed)
 
 return cells
