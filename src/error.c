@@ -2,6 +2,7 @@
 #include "error.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <lauxlib.h>
@@ -29,11 +30,30 @@ static void set_field(lua_State *L, const char *name, const char *value) {
   lua_setfield(L, -2, name);
 }
 
+/* With C's formats, which the compiler checks; Lua's own are others. */
+static void push_message(lua_State *L, const char *fmt, va_list args) {
+  char small[512];
+  va_list again;
+  va_copy(again, args);
+  int size = vsnprintf(small, sizeof small, fmt, args);
+  if (size < 0) {
+    lua_pushstring(L, fmt);
+  } else if ((size_t)size < sizeof small) {
+    lua_pushlstring(L, small, (size_t)size);
+  } else {
+    luaL_Buffer b;
+    char *large = luaL_buffinitsize(L, &b, (size_t)size + 1);
+    vsnprintf(large, (size_t)size + 1, fmt, again);
+    luaL_pushresultsize(&b, (size_t)size);
+  }
+  va_end(again);
+}
+
 static void push_v(lua_State *L, const char *code, const hearth__error_fields *fields, const char *fmt, va_list args) {
   luaL_checkstack(L, 4, NULL);
   lua_createtable(L, 0, 4);
   set_field(L, "code", code);
-  lua_pushvfstring(L, fmt, args);
+  push_message(L, fmt, args);
   lua_setfield(L, -2, "message");
   if (fields) {
     set_field(L, "op", fields->op);
