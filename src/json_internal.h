@@ -86,7 +86,14 @@ static inline hearth__json_item *hearth__json_item_new(hearth__json_tape *tape) 
 
 bool hearth__json_print_integer(hearth__json_buffer *b, int64_t n);
 bool hearth__json_print_double(hearth__json_buffer *b, double d); /* finite; always with a fraction or an exponent */
-bool hearth__json_print_string(hearth__json_buffer *b, const char *s, size_t size);
+/* In quotes, with one character in front and one behind where they are not 0. */
+bool hearth__json_print_string(hearth__json_buffer *b, const char *s, size_t size, char before, char after);
+
+static inline bool hearth__json_put_char(hearth__json_buffer *b, char c) {
+  if (b->size == b->capacity && !hearth__json_grow(b, 1)) return false;
+  b->data[b->size++] = c;
+  return true;
+}
 
 static inline bool hearth__json_put(hearth__json_buffer *b, const char *s, size_t size) {
   char *p = hearth__json_room(b, size);
@@ -102,26 +109,44 @@ const char *hearth__json_read_number(const char *p, const char *end, hearth__jso
 enum { HEARTH__POW10_FIRST = -342, HEARTH__POW10_LAST = 324 };
 extern const uint64_t hearth__json_pow10[HEARTH__POW10_LAST - HEARTH__POW10_FIRST + 1][2];
 
-/* The first byte in p…end that cannot stand in a JSON string as it is: a quote, a backslash, a control character. */
-static inline const char *hearth__json_plain_run(const char *p, const char *end) {
+/* The bytes of a word that cannot stand in a JSON string as they are (a quote, a backslash, a control character) have their high bit set in
+** the answer. Bytes behind such a one, in the direction of significance, may have it too. */
+static inline uint64_t hearth__json_special(uint64_t w) {
   const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
-  while (end - p >= 8) {
-    uint64_t w, quote, slash;
-    memcpy(&w, p, 8);
-    quote = w ^ ones * '"';
-    slash = w ^ ones * '\\';
-    /* Each term has the high bit of a byte that is special; a borrow only reaches bytes behind a special one. */
-    uint64_t special = (((w - ones * 0x20) & ~w) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & highs;
-    if (special) {
+  uint64_t quote = w ^ ones * '"', slash = w ^ ones * '\\';
+  return (((w - ones * 0x20) & ~w) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & highs;
+}
+
+static inline bool hearth__json_is_special(char c) {
+  return (unsigned char)c < 0x20 || c == '"' || c == '\\';
+}
+
+static inline uint64_t hearth__json_load64(const char *p) {
+  uint64_t w;
+  memcpy(&w, p, 8);
+  return w;
+}
+
+/* How many of the eight bytes at p, whose answer this is, come before the first special one. */
+static inline size_t hearth__json_plain_bytes(uint64_t special, const char *p) {
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-      return p + (__builtin_ctzll(special) >> 3);
+  (void)p;
+  return (size_t)__builtin_ctzll(special) >> 3;
 #else
-      break;
+  size_t n = 0;
+  (void)special;
+  while (!hearth__json_is_special(p[n])) n++;
+  return n;
 #endif
-    }
-    p += 8;
+}
+
+/* The first byte in p…end that is special. */
+static inline const char *hearth__json_plain_run(const char *p, const char *end) {
+  for (; end - p >= 8; p += 8) {
+    uint64_t special = hearth__json_special(hearth__json_load64(p));
+    if (special) return p + hearth__json_plain_bytes(special, p);
   }
-  while (p < end && (unsigned char)*p >= 0x20 && *p != '"' && *p != '\\') p++;
+  while (p < end && !hearth__json_is_special(*p)) p++;
   return p;
 }
 
@@ -132,7 +157,7 @@ typedef struct hearth__json_entry {
   size_t key_size;
   int type; /* of Lua */
   bool is_float;
-  size_t size;
+  size_t size; /* of a string */
   union {
     lua_Integer integer;
     lua_Number number;

@@ -23,43 +23,63 @@ void hearth__json_release(hearth__json_buffer *b) {
   b->size = b->capacity = 0;
 }
 
-bool hearth__json_print_string(hearth__json_buffer *b, const char *s, size_t size) {
-  static const char hex[] = "0123456789abcdef";
-  const char *end = s + size;
-  char *p = hearth__json_room(b, size + 2);
-  if (!p) return false;
-  *p++ = '"';
-  b->size++;
-  for (;;) {
-    const char *stop = hearth__json_plain_run(s, end);
-    size_t run = (size_t)(stop - s);
-    if (!(p = hearth__json_room(b, run + 7))) return false;
-    memcpy(p, s, run);
-    p += run;
-    if (stop == end) {
-      *p++ = '"';
-      b->size = (size_t)(p - b->data);
-      return true;
-    }
-    *p++ = '\\';
-    unsigned char c = (unsigned char)*stop;
-    switch (c) {
-      case '"': *p++ = '"'; break;
-      case '\\': *p++ = '\\'; break;
-      case '\b': *p++ = 'b'; break;
-      case '\f': *p++ = 'f'; break;
-      case '\n': *p++ = 'n'; break;
-      case '\r': *p++ = 'r'; break;
-      case '\t': *p++ = 't'; break;
-      default:
-        memcpy(p, "u00", 3);
-        p[3] = hex[c >> 4];
-        p[4] = hex[c & 15];
-        p += 5;
-    }
-    b->size = (size_t)(p - b->data);
-    s = stop + 1;
+/* The escape of c, at p; returns its end. */
+static char *escape(char *p, unsigned char c) {
+  static const char hex[] = "0123456789abcdef", names[] = "btn\0fr";
+  *p++ = '\\';
+  if (c == '"' || c == '\\') {
+    *p++ = (char)c;
+  } else if (c >= '\b' && c <= '\r' && c != '\v') {
+    *p++ = names[c - '\b'];
+  } else {
+    memcpy(p, "u00", 3);
+    p[3] = hex[c >> 4];
+    p[4] = hex[c & 15];
+    p += 5;
   }
+  return p;
+}
+
+/* Copies and looks at eight bytes at a time; the last ones overlap those before them where there are enough. */
+bool hearth__json_print_string(hearth__json_buffer *b, const char *s, size_t size, char before, char after) {
+  enum { SLACK = 24 }; /* both characters, the quotes, an escape, and a whole word behind the last byte */
+  const char *end = s + size;
+  char *p = hearth__json_room(b, size + SLACK);
+  if (!p) return false;
+  if (before) *p++ = before;
+  *p++ = '"';
+  for (;;) {
+    while (end - s >= 8) {
+      uint64_t w = hearth__json_load64(s), special = hearth__json_special(w);
+      memcpy(p, &w, 8);
+      if (special) {
+        size_t n = hearth__json_plain_bytes(special, s);
+        s += n;
+        p += n;
+        goto special;
+      }
+      s += 8;
+      p += 8;
+    }
+    if (size >= 8 && s < end) {
+      uint64_t w = hearth__json_load64(end - 8);
+      if (!hearth__json_special(w)) {
+        p += end - s;
+        memcpy(p - 8, &w, 8); /* at least the quote and what was written of this string is in front of p */
+        s = end;
+      }
+    }
+    while (s < end && !hearth__json_is_special(*s)) *p++ = *s++;
+    if (s == end) break;
+  special:
+    b->size = (size_t)(p - b->data);
+    if (!(p = hearth__json_room(b, (size_t)(end - s) + SLACK))) return false;
+    p = escape(p, (unsigned char)*s++);
+  }
+  *p++ = '"';
+  if (after) *p++ = after;
+  b->size = (size_t)(p - b->data);
+  return true;
 }
 
 static const char *string_of(const hearth__json_tape *tape, const hearth__json_item *it) {
@@ -78,18 +98,19 @@ static bool print_item(const hearth__json_tape *tape, size_t *next, hearth__json
     case ITEM_INTEGER: return hearth__json_print_integer(b, it->as.integer);
     case ITEM_FLOAT: return hearth__json_print_double(b, it->as.number);
     case ITEM_STRING:
-    case ITEM_UNESCAPED: return hearth__json_print_string(b, string_of(tape, it), n);
+    case ITEM_UNESCAPED: return hearth__json_print_string(b, string_of(tape, it), n, 0, 0);
     case ITEM_ARRAY:
-      if (!hearth__json_put(b, "[", 1)) return false;
+      if (!hearth__json_put_char(b, '[')) return false;
       for (size_t i = 0; i < n; i++)
-        if ((i && !hearth__json_put(b, ",", 1)) || !print_item(tape, next, b)) return false;
-      return hearth__json_put(b, "]", 1);
+        if ((i && !hearth__json_put_char(b, ',')) || !print_item(tape, next, b)) return false;
+      return hearth__json_put_char(b, ']');
     case ITEM_OBJECT:
-      if (!hearth__json_put(b, "{", 1)) return false;
+      if (!hearth__json_put_char(b, '{')) return false;
       for (size_t i = 0; i < n; i++)
-        if ((i && !hearth__json_put(b, ",", 1)) || !print_item(tape, next, b) || !hearth__json_put(b, ":", 1) || !print_item(tape, next, b))
+        if ((i && !hearth__json_put_char(b, ',')) || !print_item(tape, next, b) || !hearth__json_put_char(b, ':') ||
+            !print_item(tape, next, b))
           return false;
-      return hearth__json_put(b, "}", 1);
+      return hearth__json_put_char(b, '}');
   }
   return false;
 }

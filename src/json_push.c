@@ -106,10 +106,15 @@ int hearth__json_tape_push(lua_State *L, const hearth__json_tape *tape, bool set
     return -1;
   }
   luaL_checkstack(L, 8, NULL);
+  pusher w = {.L = L, .tape = tape, .sets = sets};
+  if (HEARTH__ITEM_TYPE(tape->items) < ITEM_ARRAY) {
+    push(&w);
+    return 0;
+  }
   hearth__json_codec_push(L);
   lua_getiuservalue(L, -1, HEARTH__CODEC_ARRAY);
   lua_replace(L, -2);
-  pusher w = {.L = L, .tape = tape, .array = lua_gettop(L), .sets = sets};
+  w.array = lua_gettop(L);
   push(&w);
   lua_replace(L, w.array);
   return 0;

@@ -51,7 +51,7 @@ static bool print_path(hearth__json_buffer *b, const frame *f) {
   if (!print_path(b, f->up)) return false;
   if (f->key && is_name(f->key, f->key_size)) return hearth__json_put(b, ".", 1) && hearth__json_put(b, f->key, f->key_size);
   return hearth__json_put(b, "[", 1) &&
-         (f->key ? hearth__json_print_string(b, f->key, f->key_size) : hearth__json_print_integer(b, f->index)) &&
+         (f->key ? hearth__json_print_string(b, f->key, f->key_size, 0, 0) : hearth__json_print_integer(b, f->index)) &&
          hearth__json_put(b, "]", 1);
 }
 
@@ -81,7 +81,7 @@ static bool put_word(walker *w, hearth__json_type type, const char *text, size_t
 }
 
 static bool put_string(walker *w, const char *s, size_t size) {
-  if (!w->tape) return hearth__json_print_string(w->out, s, size) || out_of_memory(w);
+  if (!w->tape) return hearth__json_print_string(w->out, s, size, 0, 0) || out_of_memory(w);
   hearth__json_item *it;
   if (!put_item(w, ITEM_STRING, size, &it)) return false;
   it->as.at = w->tape->strings.size;
@@ -133,16 +133,16 @@ static void go_back(walker *w, place p) {
 static bool put_open(walker *w, bool object) {
   hearth__json_item *it;
   if (w->tape) return put_item(w, object ? ITEM_OBJECT : ITEM_ARRAY, 0, &it);
-  return hearth__json_put(w->out, object ? "{" : "[", 1) || out_of_memory(w);
+  return hearth__json_put_char(w->out, object ? '{' : '[') || out_of_memory(w);
 }
 
-static bool put_between(walker *w, const char *mark) {
-  return w->tape || hearth__json_put(w->out, mark, 1) || out_of_memory(w);
+static inline bool put_between(walker *w, char mark) {
+  return w->tape || hearth__json_put_char(w->out, mark) || out_of_memory(w);
 }
 
 /* `at` is where put_open was; n is the number of elements or members. */
 static bool put_close(walker *w, bool object, place at, size_t n) {
-  if (!w->tape) return hearth__json_put(w->out, object ? "}" : "]", 1) || out_of_memory(w);
+  if (!w->tape) return hearth__json_put_char(w->out, object ? '}' : ']') || out_of_memory(w);
   w->tape->items[at.size].head += HEARTH__ITEM(0, n);
   return true;
 }
@@ -204,7 +204,7 @@ static bool walk_array(walker *w, const frame *up, frame *me, int t) {
   do { /* the first key and its value are on the stack */
     if (!lua_isinteger(L, -2) || lua_tointeger(L, -2) != i) goto out_of_order;
     me->index = i;
-    if ((i > 1 && !put_between(w, ",")) || !walk(w, me)) return false;
+    if ((i > 1 && !put_between(w, ',')) || !walk(w, me)) return false;
     lua_pop(L, 1);
     i++;
   } while (lua_next(L, t));
@@ -218,7 +218,7 @@ out_of_order:
   for (i = 1; i <= (lua_Integer)n; i++) {
     lua_rawgeti(L, t, i);
     me->index = i;
-    if ((i > 1 && !put_between(w, ",")) || !walk(w, me)) return false;
+    if ((i > 1 && !put_between(w, ',')) || !walk(w, me)) return false;
     lua_pop(L, 1);
   }
   return put_close(w, false, start, n);
@@ -242,6 +242,16 @@ static uint64_t prefix_of(const char *s, size_t size) {
 #else
     return prefix;
 #endif
+  }
+  if (size >= 4) { /* two halves that overlap */
+    uint32_t high, low;
+    memcpy(&high, s, 4);
+    memcpy(&low, s + size - 4, 4);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    high = __builtin_bswap32(high);
+    low = __builtin_bswap32(low);
+#endif
+    return (uint64_t)high << 32 | (uint32_t)(low << 8 * (8 - size) % 32) * (uint64_t)(size > 4);
   }
   for (size_t i = 0; i < size; i++) prefix |= (uint64_t)(unsigned char)s[i] << (56 - 8 * i);
   return prefix;
@@ -307,14 +317,14 @@ static void sort_ranks(hearth__json_rank *r, size_t n, const hearth__json_entry 
 }
 
 /* Room for one more entry and its rank. */
-static bool new_entry(walker *w, hearth__json_entry **entry, hearth__json_rank **rank) {
-  void *e = hearth__json_room(&w->codec->entries, sizeof **entry);
-  void *r = hearth__json_room(&w->codec->ranks, sizeof **rank);
+static inline bool new_entry(walker *w, hearth__json_entry **entry, hearth__json_rank **rank) {
+  char *e = hearth__json_room(&w->codec->entries, sizeof **entry);
+  char *r = hearth__json_room(&w->codec->ranks, sizeof **rank);
   if (!e || !r) return out_of_memory(w);
   w->codec->entries.size += sizeof **entry;
   w->codec->ranks.size += sizeof **rank;
-  *entry = e;
-  *rank = r;
+  *entry = (hearth__json_entry *)(void *)e;
+  *rank = (hearth__json_rank *)(void *)r;
   return true;
 }
 
@@ -370,8 +380,9 @@ static bool looks_like_set(walker *w, const hearth__json_entry *e) {
   return yes;
 }
 
-static bool put_key(walker *w, const hearth__json_entry *e) {
-  return put_string(w, e->key, e->key_size) && put_between(w, ":");
+static inline bool put_key(walker *w, const hearth__json_entry *e, bool first) {
+  if (w->tape) return put_string(w, e->key, e->key_size);
+  return hearth__json_print_string(w->out, e->key, e->key_size, first ? 0 : ',', ':') || out_of_memory(w);
 }
 
 /* A key that looks like that of a set, with one more dollar sign in front. Nothing in it needs an escape of JSON. */
@@ -453,8 +464,7 @@ static bool walk_object(walker *w, const frame *up, frame *me, int t) {
     hearth__json_entry e = entries_at(w, entries)[ranks_at(w, ranks)[i].entry];
     me->key = e.key;
     me->key_size = e.key_size;
-    if (i && !put_between(w, ",")) return false;
-    if (escape ? !put_escaped_key(w, &e) : !put_key(w, &e)) return false;
+    if (escape ? !put_escaped_key(w, &e) : !put_key(w, &e, i == 0)) return false;
     if (e.type != LUA_TTABLE) {
       if (!put_scalar(w, me, &e)) return false;
       continue;
@@ -498,12 +508,12 @@ static bool walk_set(walker *w, const frame *up, int t) {
   if (!gather_elements(w, top - 1, false, &n) || !gather_elements(w, top, true, &n)) return false;
   sort_ranks(ranks_at(w, ranks), n, entries_at(w, entries), compare_elements);
   place object = here(w);
-  if (!put_open(w, true) || !put_string(w, HEARTH__SET_KEY, sizeof HEARTH__SET_KEY - 1) || !put_between(w, ":")) return false;
+  if (!put_open(w, true) || !put_string(w, HEARTH__SET_KEY, sizeof HEARTH__SET_KEY - 1) || !put_between(w, ':')) return false;
   place array = here(w);
   if (!put_open(w, false)) return false;
   for (size_t i = 0; i < n; i++) {
     const hearth__json_entry *e = &entries_at(w, entries)[ranks_at(w, ranks)[i].entry];
-    if ((i && !put_between(w, ",")) || !put_scalar(w, up, e)) return false;
+    if ((i && !put_between(w, ',')) || !put_scalar(w, up, e)) return false;
   }
   c->entries.size = entries;
   c->ranks.size = ranks;
@@ -571,9 +581,33 @@ static void raise(walker *w, const char *op, const char *key, size_t key_size) {
                 w->why);
 }
 
+/* Numbers and short strings need no codec. */
+static bool encode_small(lua_State *L, int idx) {
+  char text[320];
+  hearth__json_buffer b = {.data = text, .capacity = sizeof text};
+  int type = lua_type(L, idx);
+  size_t size;
+  if (type == LUA_TSTRING) {
+    const char *s = lua_tolstring(L, idx, &size);
+    if (size > 32) return false;
+    hearth__json_print_string(&b, s, size, 0, 0);
+  } else if (type == LUA_TNUMBER) {
+    if (lua_isinteger(L, idx))
+      hearth__json_print_integer(&b, lua_tointeger(L, idx));
+    else if (isfinite(lua_tonumber(L, idx)))
+      hearth__json_print_double(&b, lua_tonumber(L, idx));
+    else
+      return false;
+  } else
+    return false;
+  lua_pushlstring(L, text, b.size);
+  return true;
+}
+
 void hearth__json_encode(lua_State *L, int idx, bool sets, const char *op, const char *key, size_t key_size) {
-  idx = lua_absindex(L, idx);
   luaL_checkstack(L, 16, NULL);
+  if (encode_small(L, idx)) return;
+  idx = lua_absindex(L, idx);
   hearth__json_codec *c = hearth__json_codec_of(L);
   walker w = {.L = L, .codec = c, .out = &c->out, .sets = sets};
   bool ok = run(&w, idx);
