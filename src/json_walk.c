@@ -575,10 +575,10 @@ static void raise(walker *w, const char *op, const char *key, size_t key_size) {
   /* The path becomes Lua's before anything may run a finalizer that encodes. */
   lua_pushlstring(L, w->codec->path.data, w->codec->path.size);
   const char *path = lua_tostring(L, -1);
-  bool long_path = w->codec->path.size > 300; /* in the message: its beginning */
+  /* A long path is whole in its field; in the message, its beginning. */
+  const char *shown = w->codec->path.size > 300 ? lua_pushfstring(L, "%s…", lua_pushlstring(L, path, 200)) : path;
   hearth__error_fields fields = {.op = op, .key = key, .key_size = key_size, .path = path};
-  hearth__raise(L, "EINVAL", &fields, "%s%s%.*s%s: %s", op ? op : "", op ? ": " : "", long_path ? 200 : 300, path, long_path ? "…" : "",
-                w->why);
+  hearth__raise(L, "EINVAL", &fields, "%s%s%s: %s", op ? op : "", op ? ": " : "", shown, w->why);
 }
 
 /* Numbers and short strings need no codec. */

@@ -10,11 +10,13 @@ local modules = {
   Checkbox = "widgets.controls", Switch = "widgets.controls", Picker = "widgets.controls", Slider = "widgets.controls",
   ProgressBar = "widgets.display", ActivityIndicator = "widgets.display", Image = "widgets.display",
   FlatList = "widgets.lists", SectionList = "widgets.lists",
+  -- values
+  null = "json", array = "json", Set = "json",
 }
 
 -- Names whose module is the value itself.
 local whole = {
-  runtime = "runtime", errors = "errors",
+  runtime = "runtime", errors = "errors", json = "json",
   Text = "widgets.text", Button = "widgets.button", TextInput = "widgets.text_input", app = "app",
   -- storage
   storage = "storage.store", AsyncStorage = "storage.async_storage", AppStorage = "storage.app_storage",

@@ -49,8 +49,9 @@ describe("numbers", function()
   it("keep every double, by its shortest digits", function()
     for d, text in pairs{[0.1] = "0.1", [1 / 3] = "0.3333333333333333", [0.1 + 0.2] = "0.30000000000000004", [1e22] = "1e22",
       [5e-324] = "5e-324", [1.7976931348623157e308] = "1.7976931348623157e308", [2.2250738585072014e-308] = "2.2250738585072014e-308",
-      [123456.5] = "123456.5", [1e20] = "100000000000000000000.0", [1e-5] = "0.00001", [1.5e-7] = "1.5e-7", [2.0^63] = "9223372036854775808.0",
-      [9007199254740993.0] = "9007199254740992.0", [2^-1074 * 3] = "1.5e-323", [9.5367431640625e-07] = "9.5367431640625e-7"} do
+      [123456.5] = "123456.5", [1e20] = "100000000000000000000.0", [1e-5] = "0.00001", [1.5e-7] = "1.5e-7",
+      [2.0^63] = "9223372036854776000.0",
+      [2^-1074 * 3] = "1.5e-323", [9.5367431640625e-07] = "9.5367431640625e-7"} do
       assert.equal(text, encode(d))
       assert.equal(d, decode(text))
     end
@@ -227,7 +228,7 @@ describe("what cannot be written", function()
     {"$.list", "keys", {list = {[true] = 1}}},
     {"$.tags", "Set", {tags = hearth.Set{}}},
     {"$.list", "array", {list = hearth.array{x = 1}}},
-    {"$.p", "userdata", {p = require "hearth".runtime and hearth.runtime.get_loop and hearth.runtime.get_loop() or io.stderr}},
+    {"$.p", "userdata", {p = io.stderr}},
   }
   for i, case in ipairs(cases) do
     it("is EINVAL and named: " .. i .. " " .. case[1] .. " " .. case[2], function()
@@ -267,8 +268,11 @@ end)
 
 describe("text that is not JSON", function()
   it("is ECORRUPT with the position", function()
-    for text, position in pairs{[""] = 1, ["[1,]"] = 4, ["[1 2]"] = 4, ["nul"] = 1, ['{"a" 1}'] = 6, ["01"] = 2, ["1."] = 3, ["\"a"] = 3, ["[1]x"] = 4,
-      ['["\\x"]'] = 3, ["\"a\nb\""] = 3, ["  }"] = 3, ["NaN"] = 1, ["0x10"] = 2, ["+1"] = 1, ["'a'"] = 1, ["[1] // no"] = 5, ["\239\187\1911"] = 1} do
+    for text, position in pairs{
+      [""] = 1, ["[1,]"] = 4, ["[1 2]"] = 4, ["nul"] = 1, ['{"a" 1}'] = 6, ["01"] = 2, ["1."] = 3, ["\"a"] = 3,
+      ["[1]x"] = 4,
+      ['["\\x"]'] = 3, ["\"a\nb\""] = 3, ["  }"] = 3, ["NaN"] = 1, ["0x10"] = 2, ["+1"] = 1, ["'a'"] = 1, ["[1] // no"] = 5,
+      ["\239\187\1911"] = 1} do
       local err = refused("ECORRUPT", decode, text)
       assert.equal(position, err.position, text)
       assert.truthy(err.message:find("byte " .. position, 1, true))

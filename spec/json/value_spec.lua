@@ -5,12 +5,14 @@ local equal, copy = core.equal, core.copy
 
 describe("equal", function()
   it("goes by content and by subtype", function()
-    for _, pair in ipairs{{1, 1}, {"a", "a"}, {{1, {x = {}}}, {1, {x = {}}}}, {hearth.null, hearth.null}, {0 / 0, 0 / 0}, {nil, nil},
+    for _, pair in ipairs{{1, 1}, {"a", "a"}, {{1, {x = {}}}, {1, {x = {}}}}, {hearth.null, hearth.null},
+      {0 / 0, 0 / 0}, {nil, nil},
       {hearth.array{1}, {1}}, {hearth.array{}, hearth.array{}}, {hearth.Set{1}, hearth.Set{1}}, {print, print},
       {setmetatable({1}, {}), {1}}} do
       assert.is_true(equal(pair[1], pair[2]))
     end
-    for _, pair in ipairs{{1, 1.0}, {0.0, -0.0}, {"1", 1}, {{1}, {1.0}}, {{1}, {1, 2}}, {{1, 2}, {1}}, {{a = 1}, {b = 1}}, {{}, hearth.null},
+    for _, pair in ipairs{{1, 1.0}, {0.0, -0.0}, {"1", 1}, {{1}, {1.0}}, {{1}, {1, 2}}, {{1, 2}, {1}}, {{a = 1}, {b = 1}},
+      {{}, hearth.null},
       {{}, hearth.array{}}, {hearth.Set{}, {}}, {hearth.Set{1}, hearth.Set{1.0}}, {false, nil}, {print, error}} do
       assert.is_false(equal(pair[1], pair[2]))
       assert.is_false(equal(pair[2], pair[1]))
