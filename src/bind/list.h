@@ -2,3 +2,4 @@
 BINDING(task)
 BINDING(timer)
 BINDING(json)
+BINDING(stdio)

@@ -82,4 +82,7 @@ function props.check(element, schema, given)
   end
 end
 
+--- Is it a style key, which may be written as a prop?
+function props.is_style_key(name) return style.keys[name] ~= nil end
+
 return props
