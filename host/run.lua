@@ -70,11 +70,15 @@ local function parse(args)
   return options
 end
 
--- Errors of Hearth read as one line; what a script raised has its place in it already. Both get the traceback of the script's part.
+-- An error with the script's part of the traceback; what is below belongs to this program.
 local function described(err)
-  local text = tostring(err)
-  local has_trace = type(err) == "table" and rawget(err, "traceback")
-  return has_trace and text .. "\n" .. err.traceback or debug.traceback(text, 2)
+  local trace = type(err) == "table" and rawget(err, "traceback") or debug.traceback(nil, 2)
+  local own = {}
+  for frame in trace:gmatch "[^\n]+" do
+    if frame:find("in function 'xpcall'", 1, true) or frame:find("host/run.lua", 1, true) then break end
+    own[#own + 1] = frame
+  end
+  return tostring(err) .. (own[2] and "\n" .. table.concat(own, "\n") or "")
 end
 
 --- Loads an app file. Returns its element, or nil and what is wrong, with file and line.
