@@ -110,6 +110,20 @@ lint: deps-lint ## compiler warnings of gcc and clang as errors, luacheck, clang
 fmt: deps-lint ## format the C sources
 	clang-format -i $(shell git ls-files '*.c' '*.h')
 
+# One program per decoder, spec/fuzz/fuzz_NAME.c with NAME.dict; each runs $(FUZZ_SECONDS) s from what was found before.
+FUZZ_SECONDS ?= 60
+FUZZERS := $(patsubst spec/fuzz/fuzz_%.c,%,$(sort $(wildcard spec/fuzz/fuzz_*.c)))
+.PHONY: fuzz
+fuzz: deps-lint ## libFuzzer under sanitizers on the decoders; FUZZ_SECONDS each
+	@$(MAKE) --no-print-directory BUILD=build-fuzz CC=clang SANITIZE=address,undefined,fuzzer-no-link OPT="-O1 -g" build-fuzz/libhearth.a
+	@set -e; for f in $(FUZZERS); do \
+	  mkdir -p build-fuzz/corpus/$$f; \
+	  clang $(CPPFLAGS) -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o build-fuzz/fuzz_$$f \
+	    spec/fuzz/fuzz_$$f.c build-fuzz/libhearth.a $(LIBS); \
+	  echo "== fuzz $$f"; \
+	  build-fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 \
+	    $$(test -e spec/fuzz/$$f.dict && echo -dict=spec/fuzz/$$f.dict) build-fuzz/corpus/$$f; done
+
 bench: all ## print the benchmarks' ratios
 	@BUILD=$(BUILD) sh tools/bench.sh
 

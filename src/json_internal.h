@@ -96,6 +96,7 @@ static inline bool hearth__json_put_char(hearth__json_buffer *b, char c) {
 }
 
 static inline bool hearth__json_put(hearth__json_buffer *b, const char *s, size_t size) {
+  if (size == 0) return true; /* an empty buffer has no memory to point to */
   char *p = hearth__json_room(b, size);
   if (!p) return false;
   memcpy(p, s, size);

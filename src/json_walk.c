@@ -630,7 +630,7 @@ hearth__json_tape *hearth__json_flatten(lua_State *L, int idx, bool sets, const 
     hearth__json_tape_free(tape);
     raise(&w, op, key, key_size);
   }
-  tape->text = tape->strings.data;
+  tape->text = tape->strings.data ? tape->strings.data : "";
   hearth__json_codec_trim(c);
   return tape;
 }
