@@ -1,0 +1,642 @@
+-- The reconciler: makes the fibers agree with new elements, and notes what the renderer must hear. Rendering changes only fibers, through a log
+-- that can be undone, so a render that fails leaves no trace; the commit (hearth.ui.commit) then tells the renderer.
+--
+-- Nodes of what is newly mounted are pushed on one stack; whoever owns the place takes them off.
+
+local binding = require "hearth.ui.binding"
+local element = require "hearth.ui.element"
+local errors = require "hearth.errors"
+local fibers = require "hearth.ui.fiber"
+local hooks = require "hearth.ui.hooks"
+local keys = require "hearth.ui.keys"
+local scheduler = require "hearth.ui.scheduler"
+
+local TYPE <const> = 1
+local PROPS <const> = 2
+local KEY <const> = 3
+local PARENT <const> = 4
+local CHILD <const> = 5
+local NODE <const> = 6
+local LINKS <const> = 7
+local STATE <const> = 6
+local DEPTH <const> = 7
+local HOOKS <const> = 10
+
+local reconciler = {}
+
+local type, next, rawequal, getmetatable, math_type, move = type, next, rawequal, getmetatable, math.type, table.move
+local due_mark, take_due, render_hooks = hooks.due_mark, hooks.take_due, hooks.render
+local EMPTY, List = element.EMPTY, element.List
+
+-- Which types are host elements: filled as they are seen, because a look-up costs less than a call of type().
+local hosts = {}
+reconciler.hosts = hosts
+
+-- How the special kinds mount and update, by kind: {mount = fn(fiber, depth), update = fn(fiber, old_props, depth), …}.
+local kinds = {}
+reconciler.kinds = kinds
+
+-- ---- the pass
+
+local root, create -- the root whose fibers are being worked on, and its renderer's create
+
+local log, n_log = {}, 0 -- (table, key, old value): what to undo
+local patches, n_patches = {}, 0 -- (host fiber, old props): the node must be updated
+local structs, n_structs = {}, 0 -- host fibers whose list of nodes changed
+local deleted, n_deleted = {}, 0 -- fibers taken out of the tree
+local dying = {} -- the same as a set
+local relinks, n_relinks = {}, 0 -- (old links or false, new links or false)
+local rendered, n_rendered = {}, 0 -- (fiber, state): dirty ones that rendered; dirty again when that is undone
+local ready, n_ready = {}, 0 -- slots for the commit, children first
+local undoable, n_undoable = {}, 0 -- functions to call when undone
+local stack, sp = {}, 0 -- nodes of what was mounted
+
+--- Sets a field so that a failed render can be undone.
+local function assign(t, k, v)
+  local n = n_log
+  log[n + 1], log[n + 2], log[n + 3] = t, k, t[k]
+  n_log = n + 3
+  t[k] = v
+end
+reconciler.assign = assign
+
+--- The nodes below the host that holds `f` must be listed anew.
+local function restructure(f)
+  while not hosts[f[TYPE]] do
+    f = f[PARENT]
+    if not f then return end
+    if f[TYPE].kind == "portal" then f = root.fiber end
+  end
+  n_structs = n_structs + 1
+  structs[n_structs] = f
+end
+function reconciler.restructure(f) restructure(f[TYPE].kind == "portal" and root.fiber or f) end
+
+local function delete(f)
+  n_deleted = n_deleted + 1
+  deleted[n_deleted] = f
+  dying[f] = true
+end
+reconciler.delete = delete
+
+--- Where the pass stands; for `rollback`.
+function reconciler.save()
+  return n_log, n_patches, n_structs, n_deleted, n_relinks, n_rendered, n_ready, n_undoable, sp, due_mark()
+end
+
+--- Undoes what was rendered since `save`. Fibers that were dirty of their own are dirty again, but for `failed`.
+function reconciler.rollback(failed, b_log, b_patches, b_structs, b_deleted, b_relinks, b_rendered, b_ready, b_undoable, b_sp, b_due)
+  for i = n_undoable, b_undoable + 1, -1 do
+    undoable[i]()
+    undoable[i] = nil
+  end
+  for i = n_log - 2, b_log + 1, -3 do
+    log[i][log[i + 1]] = log[i + 2]
+    log[i], log[i + 1], log[i + 2] = nil, nil, nil
+  end
+  for i = b_deleted + 1, n_deleted do
+    dying[deleted[i]] = nil
+    deleted[i] = nil
+  end
+  for i = b_patches + 1, n_patches do patches[i] = nil end
+  for i = b_structs + 1, n_structs do structs[i] = nil end
+  for i = b_relinks + 1, n_relinks do relinks[i] = nil end
+  for i = b_ready + 1, n_ready do ready[i] = nil end
+  for i = b_sp + 1, sp do stack[i] = nil end
+  local n = n_rendered
+  n_log, n_patches, n_structs, n_deleted, n_relinks, n_rendered, n_ready, n_undoable, sp =
+    b_log, b_patches, b_structs, b_deleted, b_relinks, b_rendered, b_ready, b_undoable, b_sp
+  for i = b_rendered + 1, n, 2 do
+    local f, state = rendered[i], rendered[i + 1]
+    rendered[i], rendered[i + 1] = nil, nil
+    if f ~= failed and f[STATE] == 0 then scheduler.mark(f, state) end
+  end
+  hooks.drop_due(b_due)
+end
+
+--- fn() is called if the render that is going on is undone.
+function reconciler.on_undo(fn)
+  n_undoable = n_undoable + 1
+  undoable[n_undoable] = fn
+end
+
+--- Gives slots to the commit.
+function reconciler.ready(slot)
+  n_ready = n_ready + 1
+  ready[n_ready] = slot
+end
+
+--- Takes the nodes above `base` off the stack.
+function reconciler.nodes(base)
+  for i = base + 1, sp do stack[i] = nil end
+  sp = base
+end
+function reconciler.stack_mark() return sp end
+
+-- ---- children
+
+local function refuse(item)
+  local at = root and root.rendering and fibers.path(root.rendering) or nil
+  if element.is_type(item) then
+    errors.raise("EINVAL", ("a child is the component %s itself; call it: %s{ … }"):format(item.name, item.name), { component = at })
+  end
+  errors.raise("EINVAL", ("a child must be an element, a text, a list or nil, got a %s%s"):format(type(item),
+    type(item) == "function" and "; call the function, or write Component{ … }" or ""), { component = at })
+end
+
+--- What a child (or what a component returned) is as an element; nil for those that are dropped.
+local function as_element(item)
+  local kind = type(item)
+  if kind == "table" then
+    if item.type ~= nil then return item end
+    if binding.is(item) then return { type = "Text", props = { text = item } } end
+    if element.is_type(item) then refuse(item) end
+    return { type = List, props = item }
+  elseif kind == "string" then
+    return { type = "Text", props = { text = item } }
+  elseif kind == "number" then
+    return { type = "Text", props = { text = tostring(item) } }
+  elseif kind == "nil" or kind == "boolean" then
+    return nil
+  end
+  refuse(item)
+end
+reconciler.as_element = as_element
+
+local function count(list)
+  local n = #list
+  local k = next(list, n > 0 and n or nil)
+  while math_type(k) == "integer" and k > n do
+    n = k
+    k = next(list, n)
+  end
+  local given = list.n
+  if given and math_type(given) == "integer" and given > n then n = given end
+  return n
+end
+
+-- ---- props of host elements
+
+-- The props for the node: without the children, with the values of bindings. Gives the links, if there are any.
+local function own_props(f, props, n)
+  if n == 0 and not binding.used then return props end
+  local own, links
+  if n > 0 then
+    own = {}
+    for k, v in next, props, n do
+      if k ~= "n" then own[k] = v end
+    end
+  else
+    own = props
+  end
+  if binding.used then
+    local old = f and f[LINKS]
+    for k, v in next, own do
+      if type(v) == "table" and binding.is(v) then
+        local link = old and old[k]
+        if not (link and link.binding.source == v.source and link.binding.selector == v.selector) then
+          link = { prop = k, binding = v, root = root, live = false }
+        end
+        link.value = v:read()
+        links = links or {}
+        links[k] = link
+      end
+    end
+    if links then
+      if n == 0 then
+        own = {}
+        for k, v in next, props do own[k] = v end
+      end
+      for k, link in next, links do own[k] = binding.shown(k, link.value) end
+    end
+  end
+  return own, links
+end
+
+local function same_style(a, b)
+  if type(a) ~= "table" or type(b) ~= "table" then return false end
+  for k, v in next, a do
+    if b[k] ~= v then return false end
+  end
+  for k in next, b do
+    if a[k] == nil then return false end
+  end
+  return true
+end
+
+-- Do the named props of an element (its first n fields are children) differ from what the node has?
+local function differ(own, props, n)
+  if rawequal(own, props) then return false end
+  local names = 0
+  for k, v in next, props, n > 0 and n or nil do
+    local o = own[k]
+    if o ~= v then
+      if k ~= "n" and not (k == "style" and same_style(o, v)) then return true end
+    elseif v ~= o or math_type(v) == "float" and math_type(o) ~= "float" then
+      return true
+    end
+    names = names + 1
+  end
+  for k in next, own do
+    names = names - 1
+    if names < 0 and props[k] == nil then return true end
+  end
+  return names > 0 and props.n == nil
+end
+
+-- ---- mount
+
+local mount, update
+
+local function mount_list(items, n, parent, depth)
+  local list = {}
+  local keyed = false
+  for i = 1, n do
+    local item = items[i]
+    if item == nil or item == false or item == true then
+      list[i] = false
+    else
+      if type(item) ~= "table" or item.type == nil then item = as_element(item) end
+      if item.key ~= nil then keyed = true end
+      list[i] = mount(item, parent, depth)
+    end
+  end
+  if keyed then keys.check_mounted(list, n, parent) end
+  return list
+end
+
+local function mount_host(t, props, key, parent, depth)
+  local n = count(props)
+  local f
+  if n == 0 then
+    local own, links = props, nil
+    if binding.used then own, links = own_props(nil, props, 0) end
+    f = { t, own, key, parent, false, create(t, own) }
+    if links then
+      f[LINKS] = links
+      for _, link in next, links do link.fiber = f end
+      relinks[n_relinks + 1], relinks[n_relinks + 2] = false, links
+      n_relinks = n_relinks + 2
+    end
+  else
+    local own, links = own_props(nil, props, n)
+    local node = create(t, own)
+    f = { t, own, key, parent, false, node }
+    if links then
+      f[LINKS] = links
+      for _, link in next, links do link.fiber = f end
+      relinks[n_relinks + 1], relinks[n_relinks + 2] = false, links
+      n_relinks = n_relinks + 2
+    end
+    local base = sp
+    f[CHILD] = mount_list(props, n, f, depth)
+    if sp > base then
+      local nodes = move(stack, base + 1, sp, 1, {})
+      root.place(f, node, nodes)
+      for i = base + 1, sp do stack[i] = nil end
+      sp = base
+    end
+  end
+  sp = sp + 1
+  stack[sp] = f[NODE]
+  return f
+end
+
+local function mount_component(t, props, key, parent, depth)
+  local f = { t, props, key, parent, false, 0, depth, root, false, -1, false }
+  local base = due_mark()
+  local out
+  if root.observe or root.suspends then
+    out = root.render(f)
+  else
+    out = render_hooks(f)
+  end
+  if out then
+    out = as_element(out)
+    if out then f[CHILD] = mount(out, f, depth + 1) end
+  end
+  if due_mark() > base then n_ready = take_due(base, ready, n_ready) end
+  return f
+end
+
+--- Mounts an element; its nodes are pushed on the stack.
+function mount(item, parent, depth)
+  local t = item.type
+  if hosts[t] then return mount_host(t, item.props, item.key or false, parent, depth) end
+  if type(t) == "table" then
+    if t.render then return mount_component(t, item.props, item.key or false, parent, depth) end
+    local kind = kinds[t.kind]
+    if kind then
+      local f = { t, item.props, item.key or false, parent, false, 0, depth, root, false }
+      kind.mount(f, depth)
+      return f
+    end
+  elseif type(t) == "string" then
+    hosts[t] = true
+    return mount_host(t, item.props, item.key or false, parent, depth)
+  end
+  errors.raise("EINVAL", ("an element's type must be a name or a component, got a %s"):format(type(t)))
+end
+reconciler.mount = mount
+
+--- Mounts the children given in a list (or in the array part of props).
+function reconciler.mount_children(items, parent, depth)
+  return mount_list(items, count(items), parent, depth)
+end
+
+-- ---- update
+
+-- The list of children of `f` becomes `items`. Returns the new list of fibers: the old one where nothing moved.
+local function diff_list(f, old, items, n, depth)
+  local m = old and #old or 0
+  local i = 1
+  -- In step with the old list: the usual case, which makes no garbage.
+  while i <= n and i <= m do
+    local item, child = items[i], old[i]
+    if item == nil or item == false or item == true then
+      if child then break end
+    else
+      if not child then break end
+      if type(item) ~= "table" or item.type == nil then item = as_element(item) end
+      if child[TYPE] ~= item.type or child[KEY] ~= (item.key or false) then break end
+      update(child, item.props, depth)
+    end
+    i = i + 1
+  end
+  if i > n and n == m then return old end
+
+  -- First every new child finds its old fiber, from both ends and then by key; then all are worked on in order.
+  if f[TYPE] == List and n ~= m then keys.warn_missing(items, n, f) end
+  local wanted, list = {}, {}
+  for j = i, n do
+    local item = items[j]
+    if item == nil or item == false or item == true then
+      wanted[j] = false
+    else
+      if type(item) ~= "table" or item.type == nil then item = as_element(item) end
+      wanted[j] = item
+    end
+  end
+  if i > 1 then move(old, 1, i - 1, 1, list) end
+
+  local a, b, c, d = i, n, i, m -- new a..b, old c..d
+  local kept = {} -- old fibers that were found: new index by fiber
+  local function fits(j, o)
+    local item, child = wanted[j], old[o]
+    if not item or not child or child[TYPE] ~= item.type then return false end
+    local key = item.key
+    if key == nil then return child[KEY] == false and j == o end
+    return child[KEY] == key
+  end
+  while a <= b and c <= d do
+    if not wanted[a] then
+      a = a + 1
+    elseif not wanted[b] then
+      b = b - 1
+    elseif not old[c] then
+      c = c + 1
+    elseif not old[d] then
+      d = d - 1
+    elseif fits(a, c) then
+      kept[old[c]] = a
+      a, c = a + 1, c + 1
+    elseif fits(b, d) then
+      kept[old[d]] = b
+      b, d = b - 1, d - 1
+    elseif fits(a, d) then
+      kept[old[d]] = a
+      a, d = a + 1, d - 1
+    elseif fits(b, c) then
+      kept[old[c]] = b
+      b, c = b - 1, c + 1
+    else
+      break
+    end
+  end
+  local by_key
+  if a <= b and c <= d then
+    by_key = {}
+    for o = c, d do
+      local child = old[o]
+      if child and child[KEY] then by_key[child[KEY]] = child end
+    end
+    for j = a, b do
+      local item = wanted[j]
+      if item then
+        local child
+        if item.key ~= nil then
+          child = by_key[item.key]
+          if child then by_key[item.key] = nil end
+        elseif j >= c and j <= d then
+          child = old[j]
+          if child and child[KEY] then child = nil end
+        end
+        if child and child[TYPE] == item.type then kept[child] = j end
+      end
+    end
+  end
+  local found = {}
+  for child, j in next, kept do found[j] = child end
+
+  local base = sp
+  local fresh = false
+  for j = i, n do
+    local item = wanted[j]
+    local child = found[j]
+    if child then
+      list[j] = child
+      update(child, item.props, depth)
+    elseif item then
+      fresh = true
+      list[j] = mount(item, f, depth)
+    else
+      list[j] = false
+    end
+  end
+  for j = base + 1, sp do stack[j] = nil end
+  sp = base
+  if fresh then keys.check_updated(list, i, n, kept, f) end
+  for o = i, m do
+    local child = old[o]
+    if child and not kept[child] then delete(child) end
+  end
+  restructure(f)
+  return list
+end
+
+local function update_children(f, items, n, depth)
+  local old = f[CHILD]
+  if n == 0 and not old then return end
+  local list = diff_list(f, old, items, n, depth)
+  if list ~= old then assign(f, CHILD, list) end
+end
+
+--- The children of a fiber become `items`.
+function reconciler.update_children(f, items, depth) update_children(f, items, count(items), depth) end
+
+local function update_host(f, props, depth)
+  local own = f[PROPS]
+  if rawequal(own, props) then return end
+  local n = count(props)
+  local links = f[LINKS]
+  if links or binding.used then
+    local new, new_links = own_props(f, props, n)
+    if links or new_links then
+      if new_links then
+        for _, link in next, new_links do link.fiber = f end
+      end
+      assign(f, LINKS, new_links or false)
+      relinks[n_relinks + 1], relinks[n_relinks + 2] = links or false, new_links or false
+      n_relinks = n_relinks + 2
+    end
+    if differ(own, new, 0) then
+      assign(f, PROPS, new)
+      patches[n_patches + 1], patches[n_patches + 2] = f, own
+      n_patches = n_patches + 2
+    end
+  elseif differ(own, props, n) then
+    local new = n == 0 and props or own_props(f, props, n)
+    assign(f, PROPS, new)
+    patches[n_patches + 1], patches[n_patches + 2] = f, own
+    n_patches = n_patches + 2
+  end
+  if n > 0 or f[CHILD] then update_children(f, props, n, depth) end
+end
+
+-- What a component shows becomes `out`.
+local function update_child(f, out, depth)
+  local child = f[CHILD]
+  if out then out = as_element(out) end
+  if not out then
+    if child then
+      assign(f, CHILD, false)
+      delete(child)
+      restructure(f)
+    end
+  elseif child and child[TYPE] == out.type and child[KEY] == (out.key or false) then
+    update(child, out.props, depth)
+  else
+    local base = sp
+    local new = mount(out, f, depth)
+    for i = base + 1, sp do stack[i] = nil end
+    sp = base
+    assign(f, CHILD, new)
+    if child then delete(child) end
+    restructure(f)
+  end
+end
+
+--- Renders a mounted component again, and what is below it where that changed.
+local function update_component(f)
+  local state = f[STATE]
+  if state > 0 then
+    rendered[n_rendered + 1], rendered[n_rendered + 2] = f, state
+    n_rendered = n_rendered + 2
+    f[STATE] = 0
+  end
+  local base = due_mark()
+  local out
+  if root.observe or root.suspends then
+    local keep
+    out, keep = root.render(f)
+    if keep then return end
+  else
+    out = render_hooks(f)
+  end
+  update_child(f, out, f[DEPTH] + 1)
+  if due_mark() > base then n_ready = take_due(base, ready, n_ready) end
+end
+
+--- A fiber gets the props of a new element of its type.
+function update(f, props, depth)
+  local t = f[TYPE]
+  if hosts[t] then
+    update_host(f, props, depth)
+  elseif t.render then
+    local old, state = f[PROPS], f[STATE]
+    if rawequal(old, props) or t.equal and t.equal(old, props) then
+      if state == 0 then return end
+      if state == 1 and not hooks.changed(f) then
+        f[STATE] = 0
+        return
+      end
+    end
+    assign(f, PROPS, props)
+    update_component(f)
+  else
+    local old = f[PROPS]
+    f[STATE] = f[STATE] > 0 and 0 or f[STATE]
+    assign(f, PROPS, props)
+    kinds[t.kind].update(f, old, depth)
+  end
+end
+
+kinds.fragment = {
+  mount = function(f, depth)
+    f[CHILD] = mount_list(f[PROPS], count(f[PROPS]), f, depth)
+    f[PROPS] = EMPTY -- the children are not needed again, and may be many
+  end,
+  update = function(f, _, depth)
+    local items = f[PROPS]
+    f[PROPS] = EMPTY
+    update_children(f, items, count(items), depth)
+  end,
+}
+
+-- ---- for the commit
+
+--- Does `f` belong to something that this pass takes out?
+function reconciler.is_dying(f)
+  if n_deleted == 0 then return false end
+  while f do
+    if dying[f] then return true end
+    f = f[PARENT]
+  end
+  return false
+end
+
+--- Renders one dirty fiber in its place.
+function reconciler.refresh(f)
+  local t = f[TYPE]
+  if t.render then
+    if f[STATE] == 1 and not hooks.changed(f) then
+      f[STATE] = 0
+    else
+      update_component(f)
+    end
+  else
+    f[STATE] = 0
+    kinds[t.kind].update(f, f[PROPS], f[DEPTH])
+  end
+end
+
+--- Works on the fibers of this root from now on; nil when the pass is over.
+function reconciler.use(new)
+  root = new
+  create = new and new.renderer.create
+end
+function reconciler.root() return root end
+
+--- Hands over what the pass noted, and begins a new one.
+function reconciler.take()
+  local out = {
+    patches = patches, n_patches = n_patches, structs = structs, n_structs = n_structs, deleted = deleted, n_deleted = n_deleted,
+    relinks = relinks, n_relinks = n_relinks, ready = ready, n_ready = n_ready,
+  }
+  if n_patches > 0 then patches, n_patches = {}, 0 end
+  if n_structs > 0 then structs, n_structs = {}, 0 end
+  if n_deleted > 0 then deleted, n_deleted, dying = {}, 0, {} end
+  if n_relinks > 0 then relinks, n_relinks = {}, 0 end
+  if n_ready > 0 then ready, n_ready = {}, 0 end
+  if n_log > 256 then
+    log = {}
+  else
+    for i = 1, n_log do log[i] = nil end
+  end
+  for i = 1, n_rendered do rendered[i] = nil end
+  for i = 1, n_undoable do undoable[i] = nil end
+  n_log, n_rendered, n_undoable = 0, 0, 0
+  return out
+end
+
+return reconciler

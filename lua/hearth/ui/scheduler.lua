@@ -1,0 +1,78 @@
+-- Which fibers must render, kept by depth: what is above renders first, and a descendant that was rendered on the way is clean when its
+-- turn comes. Setters only mark; one flush at the end of the turn does the work.
+
+local task = require "hearth.core.task"
+
+local STATE <const> = 6
+local DEPTH <const> = 7
+
+local scheduler = {}
+
+local buckets, heads, counts = {}, {}, {} -- by depth: fibers in heads+1 .. counts
+local low, high = math.huge, -1
+local planned = false
+local flush -- set by the reconciler
+
+local function at_end()
+  planned = false
+  if high >= 0 then flush() end
+end
+
+--- Asks for a flush at the end of this turn.
+function scheduler.plan()
+  if not planned then
+    planned = true
+    task.at_turn_end(at_end)
+  end
+end
+
+--- Marks a fiber: level 1 "its state may have changed", 2 "must render". An unmounted one is left alone.
+---@param fiber table
+---@param level integer
+function scheduler.mark(fiber, level)
+  local state = fiber[STATE]
+  if state < 0 or state >= level then return end
+  fiber[STATE] = level
+  if state > 0 then return end
+  local depth = fiber[DEPTH]
+  local bucket = buckets[depth]
+  if not bucket then
+    bucket = {}
+    buckets[depth], heads[depth], counts[depth] = bucket, 0, 0
+  end
+  local n = counts[depth] + 1
+  counts[depth] = n
+  bucket[n] = fiber
+  if depth < low then low = depth end
+  if depth > high then high = depth end
+  if not planned then scheduler.plan() end
+end
+
+--- The next fiber to render, or nil; those that became clean meanwhile are stepped over.
+---@return table|nil
+function scheduler.take()
+  while low <= high do
+    local n = counts[low] or 0
+    if n > 0 then
+      local bucket, i = buckets[low], heads[low] + 1
+      local fiber = bucket[i]
+      bucket[i] = false
+      if i == n then
+        heads[low], counts[low] = 0, 0
+      else
+        heads[low] = i
+      end
+      if fiber[STATE] > 0 then return fiber end
+    else
+      low = low + 1
+    end
+  end
+  low, high = math.huge, -1
+end
+
+--- Is anything marked?
+function scheduler.busy() return high >= 0 end
+
+function scheduler.on_flush(fn) flush = fn end
+
+return scheduler
