@@ -303,7 +303,8 @@ void hearth__check_await(lua_State *L, hearth__state *s, const char *verb) {
     return;
   }
   if (s->guarded == L) {
-    const char *name = hearth__ref_push(L, s->guard_name) == LUA_TSTRING ? lua_tostring(L, -1) : "a component";
+    hearth__ref_push(L, s->guard_name);
+    const char *name = luaL_tolstring(L, -1, NULL);
     hearth__raise(
         L, "ENOTASK", &fields,
         "%s: a render cannot wait (in %s); load with use_query or use_persisted_state, wait in use_async_effect, or render below a "

@@ -9,6 +9,11 @@ local modules = {
   Spacer = "widgets.containers", Modal = "widgets.containers", Pressable = "widgets.containers",
   Checkbox = "widgets.controls", Switch = "widgets.controls", Picker = "widgets.controls", Slider = "widgets.controls",
   ProgressBar = "widgets.display", ActivityIndicator = "widgets.display", Image = "widgets.display",
+  -- components
+  component = "ui.element", memo = "ui.element", Fragment = "ui.element", ErrorBoundary = "ui.boundary", Suspense = "ui.boundary",
+  create_context = "ui.context", use_context = "ui.context", Store = "ui.store", use_store = "ui.store", batch = "ui.batch",
+  use_effect = "hooks.use_effect", use_layout_effect = "hooks.use_effect",
+  -- more elements
   FlatList = "widgets.lists", SectionList = "widgets.lists",
   -- values
   null = "json", array = "json", Set = "json",
@@ -20,6 +25,10 @@ local whole = {
   Text = "widgets.text", Button = "widgets.button", TextInput = "widgets.text_input", app = "app",
   -- storage
   storage = "storage.store", AsyncStorage = "storage.async_storage", AppStorage = "storage.app_storage",
+  -- components
+  Portal = "ui.portal",
+  use_state = "hooks.use_state", use_reducer = "hooks.use_reducer", use_ref = "hooks.use_ref", use_memo = "hooks.use_memo",
+  use_callback = "hooks.use_callback", use_async_effect = "hooks.use_async_effect", use_resource = "hooks.use_resource", deps = "hooks.deps",
 }
 
 local hearth = { version = "0.1.0" }

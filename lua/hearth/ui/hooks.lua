@@ -19,7 +19,7 @@ local HOOKS <const> = 10
 local hooks = {}
 
 local rawequal, type, error = rawequal, type, error
-local mark, guard = scheduler.mark, task.render_guard
+local mark = scheduler.mark
 local strict_mode = strict.on
 
 -- The render that is going on: its fiber, and the index of the slot that was used last.
@@ -224,6 +224,11 @@ local due, n_due = {}, 0
 --- `on_commit(slot)`: called before the effects; `cleanup` and `effect`: see hearth.hooks.use_effect.
 ---@param slot table
 function hooks.due(slot)
+  if not current then
+    local rec = record()
+    rec.due[#rec.due + 1] = slot
+    return
+  end
   n_due = n_due + 1
   due[n_due] = slot
 end
@@ -299,7 +304,6 @@ end
 function hooks.render(fiber)
   local t = fiber[TYPE]
   current, cursor = fiber, HOOKS
-  guard(t.name)
   local out = t.render(fiber[PROPS])
   if strict_mode then
     finish(fiber, cursor)
@@ -311,23 +315,31 @@ function hooks.render(fiber)
   return out
 end
 
---- The same in the coroutine that calls it, which may await: for components under a Suspense.
----@param fiber table
+--- For renders that may wait (hearth.ui.boundary): what such a render knows of itself.
+function hooks.record_for(fiber) return { fiber = fiber, cursor = HOOKS, due = {} } end
+
+--- Runs the component's function in the coroutine that calls this, which may await.
+---@param rec table
 ---@return any
-function hooks.render_awaiting(fiber)
-  local rec = { fiber = fiber, cursor = HOOKS }
+function hooks.render_awaiting(rec)
   local co = coroutine.running()
   awaiting[co] = rec
   n_awaiting = n_awaiting + 1
-  local ok, out = xpcall(fiber[TYPE].render, function(err)
-    rec.traceback = debug.traceback(nil, 2)
-    return err
-  end, fiber[PROPS])
+  local fiber = rec.fiber
+  local ok, out = pcall(fiber[TYPE].render, fiber[PROPS])
   awaiting[co] = nil
   n_awaiting = n_awaiting - 1
   if not ok then error(out, 0) end
-  finish(fiber, rec.cursor)
   return out
+end
+
+--- In the pass in which its output is used: checks the hooks, and lets them take part in the commit.
+function hooks.finish_awaiting(rec)
+  finish(rec.fiber, rec.cursor)
+  for _, slot in ipairs(rec.due) do
+    n_due = n_due + 1
+    due[n_due] = slot
+  end
 end
 
 --- Awaits inside a render that is under a Suspense; elsewhere it raises ENOTASK.
@@ -345,6 +357,17 @@ end
 
 --- May the render that is going on await?
 function hooks.can_suspend() return record() ~= nil end
+
+-- Says where an await was refused: the path is worked out only then.
+local guard = setmetatable({}, { __tostring = function() return current and fibers.path(current) or hooks.phase or "a component" end })
+
+--- While on, an await on this coroutine is ENOTASK and names the component.
+---@param on boolean
+function hooks.guard(on) task.render_guard(on and guard or nil) end
+
+--- What runs between renders, for the same message: "an effect of App".
+---@type string|nil
+hooks.phase = nil
 
 --- For the reconciler: the fiber whose render failed, and forgetting it.
 function hooks.abandon()

@@ -20,7 +20,6 @@ local NODE <const> = 6
 local LINKS <const> = 7
 local STATE <const> = 6
 local DEPTH <const> = 7
-local HOOKS <const> = 10
 
 local reconciler = {}
 
@@ -41,8 +40,8 @@ reconciler.kinds = kinds
 local root, create -- the root whose fibers are being worked on, and its renderer's create
 
 local log, n_log = {}, 0 -- (table, key, old value): what to undo
-local patches, n_patches = {}, 0 -- (host fiber, old props): the node must be updated
-local structs, n_structs = {}, 0 -- host fibers whose list of nodes changed
+local patches, n_patches = {}, 0 -- (host fiber, old props, root): the node must be updated
+local structs, n_structs = {}, 0 -- (host fiber, root): its list of nodes changed
 local deleted, n_deleted = {}, 0 -- fibers taken out of the tree
 local dying = {} -- the same as a set
 local relinks, n_relinks = {}, 0 -- (old links or false, new links or false)
@@ -67,8 +66,8 @@ local function restructure(f)
     if not f then return end
     if f[TYPE].kind == "portal" then f = root.fiber end
   end
-  n_structs = n_structs + 1
-  structs[n_structs] = f
+  structs[n_structs + 1], structs[n_structs + 2] = f, root
+  n_structs = n_structs + 2
 end
 function reconciler.restructure(f) restructure(f[TYPE].kind == "portal" and root.fiber or f) end
 
@@ -136,12 +135,11 @@ function reconciler.stack_mark() return sp end
 -- ---- children
 
 local function refuse(item)
-  local at = root and root.rendering and fibers.path(root.rendering) or nil
-  if element.is_type(item) then
-    errors.raise("EINVAL", ("a child is the component %s itself; call it: %s{ … }"):format(item.name, item.name), { component = at })
+    if element.is_type(item) then
+    errors.raise("EINVAL", ("a child is the component %s itself; call it: %s{ … }"):format(item.name, item.name), { op = "children" })
   end
   errors.raise("EINVAL", ("a child must be an element, a text, a list or nil, got a %s%s"):format(type(item),
-    type(item) == "function" and "; call the function, or write Component{ … }" or ""), { component = at })
+    type(item) == "function" and "; call the function, or write Component{ … }" or ""), { op = "children" })
 end
 
 --- What a child (or what a component returned) is as an element; nil for those that are dropped.
@@ -224,24 +222,16 @@ local function same_style(a, b)
   return true
 end
 
--- Do the named props of an element (its first n fields are children) differ from what the node has?
+-- Do the named props of an element (its first n fields are children) differ from those that the node has?
 local function differ(own, props, n)
-  if rawequal(own, props) then return false end
-  local names = 0
   for k, v in next, props, n > 0 and n or nil do
     local o = own[k]
-    if o ~= v then
-      if k ~= "n" and not (k == "style" and same_style(o, v)) then return true end
-    elseif v ~= o or math_type(v) == "float" and math_type(o) ~= "float" then
-      return true
-    end
-    names = names + 1
+    if o ~= v and k ~= "n" and not (k == "style" and same_style(o, v)) then return true end
   end
   for k in next, own do
-    names = names - 1
-    if names < 0 and props[k] == nil then return true end
+    if props[k] == nil then return true end
   end
-  return names > 0 and props.n == nil
+  return false
 end
 
 -- ---- mount
@@ -346,6 +336,14 @@ end
 
 -- ---- update
 
+-- Is this old fiber (at o) the one that the new child (at j) goes on with? Those without keys are told apart by their place.
+local function fits(item, j, child, o)
+  if child[TYPE] ~= item.type then return false end
+  local key = item.key
+  if key == nil then return child[KEY] == false and j == o end
+  return child[KEY] == key
+end
+
 -- The list of children of `f` becomes `items`. Returns the new list of fibers: the old one where nothing moved.
 local function diff_list(f, old, items, n, depth)
   local m = old and #old or 0
@@ -365,89 +363,79 @@ local function diff_list(f, old, items, n, depth)
   end
   if i > n and n == m then return old end
 
-  -- First every new child finds its old fiber, from both ends and then by key; then all are worked on in order.
   if f[TYPE] == List and n ~= m then keys.warn_missing(items, n, f) end
-  local wanted, list = {}, {}
+  -- First every new child finds its old fiber, from both ends and then by key; then all are worked on in order.
+  local list = i > 1 and move(old, 1, i - 1, 1, {}) or {}
+  local wanted = items
   for j = i, n do
     local item = items[j]
-    if item == nil or item == false or item == true then
-      wanted[j] = false
-    else
-      if type(item) ~= "table" or item.type == nil then item = as_element(item) end
-      wanted[j] = item
+    if item and (type(item) ~= "table" or item.type == nil) then
+      if wanted == items then wanted = move(items, i, n, i, {}) end
+      wanted[j] = as_element(item)
     end
   end
-  if i > 1 then move(old, 1, i - 1, 1, list) end
 
+  local taken = {} -- the old ones that were found, by index
   local a, b, c, d = i, n, i, m -- new a..b, old c..d
-  local kept = {} -- old fibers that were found: new index by fiber
-  local function fits(j, o)
-    local item, child = wanted[j], old[o]
-    if not item or not child or child[TYPE] ~= item.type then return false end
-    local key = item.key
-    if key == nil then return child[KEY] == false and j == o end
-    return child[KEY] == key
-  end
   while a <= b and c <= d do
-    if not wanted[a] then
+    local first, last, head, tail = wanted[a], wanted[b], old[c], old[d]
+    if not first or first == true then
       a = a + 1
-    elseif not wanted[b] then
+    elseif not last or last == true then
       b = b - 1
-    elseif not old[c] then
+    elseif not head then
       c = c + 1
-    elseif not old[d] then
+    elseif not tail then
       d = d - 1
-    elseif fits(a, c) then
-      kept[old[c]] = a
+    elseif fits(first, a, head, c) then
+      list[a], taken[c] = head, true
       a, c = a + 1, c + 1
-    elseif fits(b, d) then
-      kept[old[d]] = b
+    elseif fits(last, b, tail, d) then
+      list[b], taken[d] = tail, true
       b, d = b - 1, d - 1
-    elseif fits(a, d) then
-      kept[old[d]] = a
+    elseif fits(first, a, tail, d) then
+      list[a], taken[d] = tail, true
       a, d = a + 1, d - 1
-    elseif fits(b, c) then
-      kept[old[c]] = b
+    elseif fits(last, b, head, c) then
+      list[b], taken[c] = head, true
       b, c = b - 1, c + 1
     else
       break
     end
   end
-  local by_key
   if a <= b and c <= d then
-    by_key = {}
+    local by_key = {}
     for o = c, d do
       local child = old[o]
-      if child and child[KEY] then by_key[child[KEY]] = child end
+      if child and child[KEY] then by_key[child[KEY]] = o end
     end
     for j = a, b do
       local item = wanted[j]
-      if item then
-        local child
-        if item.key ~= nil then
-          child = by_key[item.key]
-          if child then by_key[item.key] = nil end
+      if item and item ~= true then
+        local key = item.key
+        local o = key
+        if key ~= nil then
+          o = by_key[key]
         elseif j >= c and j <= d then
-          child = old[j]
-          if child and child[KEY] then child = nil end
+          o = j
         end
-        if child and child[TYPE] == item.type then kept[child] = j end
+        local child = o and old[o]
+        if child and not taken[o] and child[TYPE] == item.type and child[KEY] == (key or false) then list[j], taken[o] = child, true end
       end
     end
   end
-  local found = {}
-  for child, j in next, kept do found[j] = child end
 
   local base = sp
-  local fresh = false
+  local fresh
   for j = i, n do
-    local item = wanted[j]
-    local child = found[j]
+    local item, child = wanted[j], list[j]
     if child then
-      list[j] = child
       update(child, item.props, depth)
-    elseif item then
-      fresh = true
+    elseif item and item ~= true then
+      if item.key ~= nil then
+        fresh = fresh or {}
+        fresh[#fresh + 1] = j
+      end
       list[j] = mount(item, f, depth)
     else
       list[j] = false
@@ -455,10 +443,9 @@ local function diff_list(f, old, items, n, depth)
   end
   for j = base + 1, sp do stack[j] = nil end
   sp = base
-  if fresh then keys.check_updated(list, i, n, kept, f) end
+  if fresh then keys.check_updated(list, n, fresh, f) end
   for o = i, m do
-    local child = old[o]
-    if child and not kept[child] then delete(child) end
+    if not taken[o] and old[o] then delete(old[o]) end
   end
   restructure(f)
   return list
@@ -491,14 +478,14 @@ local function update_host(f, props, depth)
     end
     if differ(own, new, 0) then
       assign(f, PROPS, new)
-      patches[n_patches + 1], patches[n_patches + 2] = f, own
-      n_patches = n_patches + 2
+      patches[n_patches + 1], patches[n_patches + 2], patches[n_patches + 3] = f, own, root
+      n_patches = n_patches + 3
     end
   elseif differ(own, props, n) then
     local new = n == 0 and props or own_props(f, props, n)
     assign(f, PROPS, new)
-    patches[n_patches + 1], patches[n_patches + 2] = f, own
-    n_patches = n_patches + 2
+    patches[n_patches + 1], patches[n_patches + 2], patches[n_patches + 3] = f, own, root
+    n_patches = n_patches + 3
   end
   if n > 0 or f[CHILD] then update_children(f, props, n, depth) end
 end

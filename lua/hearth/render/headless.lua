@@ -1,0 +1,31 @@
+-- The headless renderer: a tree of nodes `{type=, props=, children=, parent=}` and nothing else. What tests look at, and what the renderers of
+-- text are built on.
+
+local headless = {}
+
+local NONE = setmetatable({}, { __newindex = function() error("a node's children belong to the renderer", 2) end })
+
+---@class hearth.Node
+---@field type string
+---@field props table
+---@field children hearth.Node[]
+---@field parent hearth.Node|false
+
+--- A renderer of its own tree. `on_commit(node)` is called with the container after each commit.
+---@param on_commit? fun(node: hearth.Node)
+---@return hearth.Renderer
+function headless.new(on_commit)
+  return {
+    create = function(type, props) return { type = type, props = props, children = NONE, parent = false } end,
+    update = function(node, props) node.props = props end,
+    children = function(node, nodes)
+      local old = node.children
+      for i = 1, #old do old[i].parent = false end
+      for i = 1, #nodes do nodes[i].parent = node end
+      node.children = nodes
+    end,
+    commit = on_commit,
+  }
+end
+
+return headless

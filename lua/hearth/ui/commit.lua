@@ -1,0 +1,296 @@
+-- The flush: renders what is dirty, tells the renderer, runs cleanups and effects, until nothing is dirty. Once per turn, or at once for a first
+-- render. The order of one commit: patches, all cleanups (children first), layout effects, and after the renderer's commit the effects.
+
+local binding = require "hearth.ui.binding"
+local boundary = require "hearth.ui.boundary"
+local errors = require "hearth.errors"
+local fibers = require "hearth.ui.fiber"
+local hooks = require "hearth.ui.hooks"
+local placement = require "hearth.ui.placement"
+local reconciler = require "hearth.ui.reconciler"
+local scheduler = require "hearth.ui.scheduler"
+local task = require "hearth.core.task"
+
+local TYPE <const> = 1
+local PROPS <const> = 2
+local CHILD <const> = 5
+local NODE <const> = 6
+local LINKS <const> = 7
+local STATE <const> = 6
+local ROOT <const> = 8
+local EXTRA <const> = 9
+
+local LIMIT <const> = 50 -- renders in a row
+
+local commit = {}
+
+local next, xpcall, ipairs = next, xpcall, ipairs
+local hosts, kinds = reconciler.hosts, reconciler.kinds
+local save, rollback, refresh, is_dying = reconciler.save, reconciler.rollback, reconciler.refresh, reconciler.is_dying
+local on_error = boundary.on_error
+
+local touched, n_touched = {}, 0 -- roots whose renderer was told something
+
+local function touch(root)
+  if not root.touched then
+    root.touched = true
+    n_touched = n_touched + 1
+    touched[n_touched] = root
+  end
+end
+
+-- ---- errors
+
+--- An error of the component at `f`: to the nearest boundary, else to the root.
+---@param f table
+---@param err any
+---@param what string "the render", "an effect", …
+local function fail(f, err, what)
+  if boundary.catch(f, err) then return end
+  local root = f[ROOT]
+  root.fail(err, f, ("%s of %s"):format(what, boundary.where.component or fibers.path(f)))
+end
+commit.fail = fail
+
+-- ---- rendering
+
+local function run(f)
+  local root = f[ROOT]
+  if reconciler.root() ~= root then reconciler.use(root) end
+  local a, b, c, d, e, g, h, i, j, k = save()
+  local ok, err = xpcall(refresh, on_error, f)
+  if not ok then
+    rollback(f, a, b, c, d, e, g, h, i, j, k)
+    fail(f, err, "the render")
+  end
+end
+
+-- ---- unmounting
+
+local function unhook(slot)
+  local fn = slot.on_unmount
+  slot.on_unmount = nil
+  local ok, err = xpcall(fn, on_error, slot)
+  if not ok then fail(slot[2], err, "a cleanup") end
+end
+
+local function unmount(f)
+  local t, child = f[TYPE], f[CHILD]
+  if hosts[t] then
+    local links = f[LINKS]
+    if links then
+      for _, link in next, links do binding.detach(link) end
+    end
+    if child then
+      for i = 1, #child do
+        if child[i] then unmount(child[i]) end
+      end
+    end
+    return
+  end
+  if t.render then
+    if child then unmount(child) end
+    f[STATE] = -1
+    local slots = f[EXTRA]
+    if slots then
+      for i = 1, #slots do
+        if slots[i].on_unmount then unhook(slots[i]) end
+      end
+    end
+    if f[ROOT].suspends then boundary.unmounted(f) end
+    return
+  end
+  if child then
+    for i = 1, #child do
+      if child[i] then unmount(child[i]) end
+    end
+  end
+  f[STATE] = -1
+  local kind = kinds[t.kind]
+  local hidden = kind.hidden and kind.hidden(f)
+  for _, other in ipairs(hidden or {}) do
+    if other then unmount(other) end
+  end
+  if kind.unmount then kind.unmount(f) end
+end
+commit.unmount = unmount
+
+-- ---- effects
+
+local function clean(slot)
+  local cleanup = slot.cleanup
+  slot.cleanup = false
+  if cleanup then cleanup() end
+end
+
+local function run_effect(slot)
+  local effect = slot.effect
+  slot.effect = false
+  slot.deps = slot.next_deps
+  local cleanup = effect()
+  if type(cleanup) == "function" or type(cleanup) == "table" and (getmetatable(cleanup) or {}).__call then
+    slot.cleanup = cleanup
+  end
+end
+
+-- Calls fn(slot) for a mounted component; its error goes to the boundary.
+local function protected(fn, slot, what)
+  local f = slot[2]
+  if f[STATE] < 0 then return end
+  hooks.phase = slot[1]
+  boundary.where.component = nil
+  local ok, err = xpcall(fn, on_error, slot)
+  if not ok then fail(f, err, what) end
+end
+
+local function committed(slot)
+  local fn = slot.on_commit
+  slot.on_commit = nil
+  fn(slot)
+end
+
+local function run_cleanups(ready, n)
+  for i = 1, n do
+    local slot = ready[i]
+    if slot.effect and slot.cleanup then
+      slot.deps = nil -- it must run again now, whatever the next render says
+      protected(clean, slot, "a cleanup")
+    end
+    if slot.effect and not slot.on_unmount then hooks.on_unmount(slot, clean) end -- in call order
+  end
+  for i = 1, n do
+    if ready[i].on_commit then protected(committed, ready[i], "an effect") end
+  end
+end
+
+local function run_effects(ready, n, layout)
+  for i = 1, n do
+    local slot = ready[i]
+    if slot.effect and slot.layout == layout then protected(run_effect, slot, "an effect") end
+  end
+end
+
+-- ---- the renderer
+
+local function apply(work)
+  local patches, structs = work.patches, work.structs
+  for i = 1, work.n_patches, 3 do
+    local f, root = patches[i], patches[i + 2]
+    touch(root)
+    root.renderer.update(f[NODE], f[PROPS], patches[i + 1])
+  end
+  if work.n_structs > 0 then
+    local seen = {}
+    for i = 1, work.n_structs, 2 do
+      local f, root = structs[i], structs[i + 1]
+      if not seen[f] then
+        seen[f] = true
+        touch(root)
+        root.place(f, f[NODE], placement.nodes(hosts, f, f == root.fiber and root.portals or nil))
+      end
+    end
+  end
+  local relinks = work.relinks
+  for i = 1, work.n_relinks, 2 do
+    local old, new = relinks[i], relinks[i + 1]
+    for k, link in next, old or {} do
+      if not new or new[k] ~= link then binding.detach(link) end
+    end
+    for k, link in next, new or {} do
+      if not old or old[k] ~= link then binding.attach(link) end
+    end
+  end
+end
+
+-- Bound props whose source changed: the node alone changes.
+local function apply_bindings()
+  local link = binding.take()
+  while link do
+    local f, root = link.fiber, link.root
+    local ok, v = xpcall(link.binding.read, on_error, link.binding)
+    if not ok then
+      root.fail(v, root.fiber, "a bound value")
+    elseif v ~= link.value then
+      link.value = v
+      local old, own = f[PROPS], {}
+      for k, o in next, old do own[k] = o end
+      own[link.prop] = binding.shown(link.prop, v)
+      f[PROPS] = own
+      touch(root)
+      root.renderer.update(f[NODE], own, old)
+    end
+    link = binding.take()
+  end
+end
+
+-- ---- the flush
+
+local function endless()
+  local f = scheduler.take()
+  local first = f
+  while f do
+    f[STATE] = 0
+    f = scheduler.take()
+  end
+  if not first then return end
+  local path = fibers.path(first)
+  fail(first, errors.new("EHOOK",
+    ("Too many re-renders: %s did not settle after %d renders in a row. An effect sets state that makes it run again: give the effect deps, or set only when the value differs")
+      :format(path, LIMIT), { op = "render", component = path }), "the render")
+end
+
+local function later(list, n, work)
+  for i = 1, work.n_ready do list[n + i] = work.ready[i] end
+  return n + work.n_ready
+end
+
+--- Renders and commits until nothing is dirty.
+function commit.flush()
+  hooks.guard(true)
+  local rounds = 0
+  repeat
+    local effects, n_effects = nil, 0
+    -- What layout effects set is rendered before the renderer commits.
+    repeat
+      rounds = rounds + 1
+      if rounds > LIMIT then endless() end
+      local f = scheduler.take()
+      while f do
+        if not is_dying(f) then run(f) end
+        f = scheduler.take()
+      end
+      boundary.settle_suspenses()
+      reconciler.use(nil)
+      local work = reconciler.take()
+      apply(work)
+      local deleted = work.deleted
+      for i = 1, work.n_deleted do unmount(deleted[i]) end
+      local n = work.n_ready
+      if n > 0 then
+        local ready = work.ready
+        run_cleanups(ready, n)
+        run_effects(ready, n, true)
+        if effects then
+          n_effects = later(effects, n_effects, work)
+        else
+          effects, n_effects = ready, n
+        end
+      end
+      apply_bindings()
+    until not scheduler.busy()
+    for i = 1, n_touched do
+      local root = touched[i]
+      touched[i] = nil
+      root.touched = false
+      root.committed()
+    end
+    n_touched = 0
+    if n_effects > 0 then run_effects(effects, n_effects, false) end
+  until not scheduler.busy() and not binding.busy()
+  hooks.phase = nil
+  hooks.guard(false)
+end
+
+scheduler.on_flush(commit.flush)
+
+return commit
