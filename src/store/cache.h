@@ -1,0 +1,51 @@
+/* The cache: one entry for each key that is known, wanted or written to. It is bounded in bytes; an entry that somebody holds (pins)
+** stays. Not locked: every function is called under the database's mutex. */
+#ifndef HEARTH__CACHE_H
+#define HEARTH__CACHE_H
+
+#include "store/record.h"
+
+typedef struct hearth__entry hearth__entry;
+struct hearth__write_op;
+struct hearth__work;
+
+struct hearth__entry {
+  hearth__entry *chain;                    /* same bucket */
+  hearth__entry *older, *newer;            /* order of use; NULL while pinned */
+  struct hearth__write_op *queued;         /* the newest write of this key that has not landed */
+  struct hearth__work *work;               /* the writer's own, during a transaction */
+  hearth__record record;                   /* meaningful if known */
+  uint64_t hash;
+  uint32_t pins, n_queued;
+  uint32_t touched;                        /* counts commits to this key: a read that began before one does not fill the entry */
+  uint32_t ns_size, key_size;
+  bool known;
+  char name[];                             /* namespace, then key */
+};
+
+typedef struct hearth__cache {
+  hearth__entry **buckets;
+  size_t n_buckets, count, bytes, bound;
+  uint64_t seed, hits, misses, evicted;
+  hearth__entry *oldest, *newest;
+} hearth__cache;
+
+int hearth__cache_init(hearth__cache *c, size_t bound); /* -1 when memory is short */
+void hearth__cache_free(hearth__cache *c);              /* no pins are left */
+
+hearth__entry *hearth__cache_find(hearth__cache *c, const hearth__name *name); /* NULL: not there */
+hearth__entry *hearth__cache_pin(hearth__cache *c, const hearth__name *name);  /* made if need be; NULL when memory is short */
+void hearth__cache_hold(hearth__cache *c, hearth__entry *e);                   /* one more pin */
+void hearth__cache_unpin(hearth__cache *c, hearth__entry *e);
+void hearth__cache_use(hearth__cache *c, hearth__entry *e); /* moves it to the newest */
+
+void hearth__cache_set(hearth__cache *c, hearth__entry *e, const hearth__record *r); /* retains the value; known afterwards */
+void hearth__cache_forget(hearth__cache *c, hearth__entry *e);                       /* no longer known; `touched` counts */
+/* Every entry of a namespace, or of all (ns NULL). fn must not free entries. */
+void hearth__cache_each(hearth__cache *c, const char *ns, size_t ns_size, void (*fn)(void *arg, hearth__entry *e), void *arg);
+void hearth__cache_forget_all(hearth__cache *c);
+void hearth__cache_trim(hearth__cache *c);
+
+hearth__name hearth__entry_name(const hearth__entry *e);
+
+#endif
