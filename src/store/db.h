@@ -1,0 +1,100 @@
+/* Inside the store: the shared database, its queue and its locks.
+**
+** Locks, outermost first: `writing` (who runs a transaction), `publishing` (from an engine's commit until the cache knows it, and while the
+** commits of others are taken over), `lock` (everything else; never held across anything that blocks). */
+#ifndef HEARTH__DB_H
+#define HEARTH__DB_H
+
+#include "store/store.h"
+
+typedef struct hearth__total {
+  struct hearth__total *next;
+  int64_t bytes;
+  bool valid;
+  size_t ns_size;
+  char ns[];
+} hearth__total;
+
+typedef struct hearth__idle_conn {
+  struct hearth__idle_conn *next;
+  hearth__conn *conn;
+} hearth__idle_conn;
+
+struct hearth__db {
+  hearth__db *next; /* in the registry */
+  char *url, *location;
+  hearth__engine *engine;
+  int refs;
+  bool opening, read_only, lasting; /* lasting: stays until the process ends */
+
+  uv_mutex_t lock, publishing, writing;
+  uv_cond_t work, idle; /* work: for the writer; idle: something landed */
+  uv_thread_t thread;
+  bool threaded, stop, sleeping;
+  atomic_bool abort, queued_hint;
+
+  hearth__cache cache;
+  _Atomic int64_t known; /* the newest commit that the cache has taken over */
+  hearth__batch *head, *tail, *current;
+  size_t queued, clears;
+  hearth__store *stores;
+  int listeners;
+  hearth__conn **conns; /* free readers */
+  size_t n_conns, room_conns;
+  hearth__total *totals; /* the writer's */
+
+  uint64_t commits, batches, groups_max;
+  atomic_int fail_in, fail_times;
+  const char *fail_code;
+  bool spin;
+};
+
+struct hearth__store {
+  hearth__db *db;
+  hearth__store *next, *prev; /* in db->stores */
+  uv_loop_t *loop;
+  void (*wake)(void *arg);
+  void *wake_arg;
+  void (*on_events)(hearth__store *s, const hearth__events *events);
+  hearth__landed *landed, **landed_tail;
+  bool woken, listening, read_only, given_up;
+  int64_t quota;
+  size_t batches, jobs; /* in flight */
+  int refs;
+  uint64_t polled;
+};
+
+/* db.c */
+void hearth__db_release(hearth__db *db);
+int hearth__db_conn(hearth__db *db, hearth__conn **out, hearth__fault *f); /* any thread */
+void hearth__db_conn_back(hearth__db *db, hearth__conn *c);
+int hearth__db_try(hearth__db *db, hearth__fault *f); /* a fault that tests asked for: -1 */
+
+/* writer.c */
+int hearth__writer_start(hearth__db *db);
+void hearth__writer_drain(hearth__db *db); /* runs the queue on this thread */
+void hearth__writer_stop(hearth__db *db);
+void hearth__land(hearth__store *s, hearth__landed *l); /* under the lock; then hearth__db_wake */
+
+/* group.c: one transaction for a list of batches. Every batch has its answer afterwards and nothing is delivered yet. */
+void hearth__group_run(hearth__db *db, hearth__batch *first);
+void hearth__fault_free(hearth__fault *f); /* a batch's fault */
+
+/* changes.c */
+typedef struct hearth__bytes {
+  char *bytes;
+  size_t size, room;
+  bool failed; /* memory was short */
+} hearth__bytes;
+void hearth__bytes_add(hearth__bytes *b, const void *bytes, size_t size);
+enum { HEARTH__LOG_REMOVED = 1, HEARTH__LOG_SAME = 2, HEARTH__LOG_CLEAR = 4, HEARTH__LOG_QUIET = 8 };
+void hearth__log_add(hearth__bytes *log, int flags, const hearth__name *name, int64_t revision);
+/* Takes over the commits of others: cache, events. conn NULL: inside the writer's transaction. Any thread, without locks. */
+int hearth__db_catch_up(hearth__db *db, hearth__conn *conn, hearth__fault *f);
+hearth__events *hearth__events_new(size_t n);
+void hearth__events_release(hearth__events *ev);
+/* Hands events to every handle that listens. Under the lock; then hearth__db_wake. */
+void hearth__db_publish_events(hearth__db *db, hearth__events *ev);
+void hearth__db_wake(hearth__db *db); /* wakes handles that have something; without the lock */
+
+#endif

@@ -1,0 +1,162 @@
+#include "store/gate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PAGE = 4096, GATE_BYTE = 0, PRESENCE_BYTE = 1, NUMBER_AT = 16, TICK_MS = 50 };
+
+struct hearth__gate {
+  int fd;
+  bool entered;
+  char *path;
+  _Atomic int64_t *number;
+};
+
+static void nothing(int signo) {
+  (void)signo;
+}
+
+/* Interrupts a wait for the gate, once every TICK_MS. A realtime signal that nobody else handles; the handler does nothing. */
+static int tick_signal(void) {
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  static int chosen; /* -1: none is free */
+  pthread_mutex_lock(&lock);
+  if (chosen == 0) {
+    chosen = -1;
+    for (int s = SIGRTMAX - 2; s > SIGRTMIN + 2 && chosen < 0; s--) {
+      struct sigaction old, act;
+      if (sigaction(s, NULL, &old) != 0 || (old.sa_flags & SA_SIGINFO) || old.sa_handler != SIG_DFL) continue;
+      memset(&act, 0, sizeof act);
+      act.sa_handler = nothing;
+      sigemptyset(&act.sa_mask);
+      if (sigaction(s, &act, NULL) == 0) chosen = s;
+    }
+  }
+  int s = chosen;
+  pthread_mutex_unlock(&lock);
+  return s;
+}
+
+static int lock_byte(const hearth__gate *g, short type, off_t at, bool wait) {
+  struct flock fl = {.l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
+  return fcntl(g->fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &fl);
+}
+
+int hearth__gate_open(const char *path, hearth__gate **out, hearth__fault *f) {
+  hearth__gate *g = calloc(1, sizeof *g);
+  struct stat st;
+  if (!g || !(g->path = strdup(path))) {
+    free(g);
+    return hearth__fail(f, "EIO", "out of memory");
+  }
+  g->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (g->fd < 0) goto failed;
+  if (fstat(g->fd, &st) != 0 || (st.st_size < PAGE && ftruncate(g->fd, PAGE) != 0)) goto failed;
+  void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, g->fd, 0);
+  if (page == MAP_FAILED) goto failed;
+  g->number = (_Atomic int64_t *)(void *)((char *)page + NUMBER_AT);
+  if (lock_byte(g, F_RDLCK, PRESENCE_BYTE, false) != 0) { /* somebody is setting the store aside at this moment */
+    munmap(page, PAGE);
+    goto failed;
+  }
+  *out = g;
+  return 0;
+failed:
+  hearth__fail(f, hearth__errno_code(errno), "%s: %s", path, strerror(errno));
+  if (g->fd >= 0) close(g->fd);
+  free(g->path);
+  free(g);
+  return -1;
+}
+
+void hearth__gate_close(hearth__gate *g) {
+  if (!g) return;
+  munmap((char *)(void *)g->number - NUMBER_AT, PAGE);
+  close(g->fd);
+  free(g->path);
+  free(g);
+}
+
+const char *hearth__gate_path(const hearth__gate *g) {
+  return g->path;
+}
+
+static int64_t now_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* In line with the others, looking up every TICK_MS. */
+static int wait_in_line(hearth__gate *g, const atomic_bool *abort, int64_t end, int signo) {
+  sigset_t set, old;
+  timer_t timer;
+  struct sigevent ev;
+  struct itimerspec every = {.it_interval = {0, TICK_MS * 1000000L}, .it_value = {0, TICK_MS * 1000000L}};
+  memset(&ev, 0, sizeof ev);
+  ev.sigev_notify = SIGEV_THREAD_ID;
+  ev.sigev_signo = signo;
+  ev._sigev_un._tid = gettid();
+  if (timer_create(CLOCK_MONOTONIC, &ev, &timer) != 0) return -1;
+  sigemptyset(&set);
+  sigaddset(&set, signo);
+  pthread_sigmask(SIG_UNBLOCK, &set, &old);
+  timer_settime(timer, 0, &every, NULL);
+  int status;
+  while ((status = lock_byte(g, F_WRLCK, GATE_BYTE, true)) != 0 && errno == EINTR && !atomic_load(abort) && now_ms() < end) {
+  }
+  timer_delete(timer);
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  return status;
+}
+
+int hearth__gate_enter(hearth__gate *g, atomic_bool *abort, int ms) {
+  if (hearth__gate_try(g)) return 0;
+  int64_t end = now_ms() + ms;
+  int signo = tick_signal();
+  if (signo > 0) g->entered = wait_in_line(g, abort, end, signo) == 0;
+  else
+    while (!atomic_load(abort) && now_ms() < end && !(g->entered = lock_byte(g, F_WRLCK, GATE_BYTE, false) == 0)) {
+      struct timespec nap = {0, 1000000};
+      nanosleep(&nap, NULL);
+    }
+  if (g->entered) return 0;
+  return atomic_load(abort) ? -1 : 1;
+}
+
+bool hearth__gate_try(hearth__gate *g) {
+  g->entered = lock_byte(g, F_WRLCK, GATE_BYTE, false) == 0;
+  return g->entered;
+}
+
+void hearth__gate_leave(hearth__gate *g) {
+  if (!g->entered) return;
+  g->entered = false;
+  lock_byte(g, F_UNLCK, GATE_BYTE, false);
+}
+
+bool hearth__gate_alone(hearth__gate *g) {
+  if (lock_byte(g, F_WRLCK, PRESENCE_BYTE, false) != 0) return false;
+  return true;
+}
+
+int64_t hearth__gate_number(const hearth__gate *g) {
+  return atomic_load_explicit(g->number, memory_order_acquire);
+}
+
+void hearth__gate_announce(hearth__gate *g, int64_t commit) {
+  atomic_store_explicit(g->number, commit, memory_order_seq_cst);
+}
+
+void hearth__gate_publish(hearth__gate *g, int64_t commit) {
+  /* A write, not a store: writes are what inotify tells of. The page cache makes it the same memory. */
+  if (pwrite(g->fd, &commit, sizeof commit, NUMBER_AT) != (ssize_t)sizeof commit) hearth__gate_announce(g, commit);
+}

@@ -1,0 +1,32 @@
+/* The gate: a small file beside the store (NAME-gate) that its processes share.
+**
+** Byte 0 is locked around each write transaction: the kernel hands an OFD lock on in order of arrival, so no writer starves, and takes it
+** from a process that dies. Byte 1 is locked, shared, while the store is open, so that one can tell whether one is alone. The first page is
+** mapped: it holds the number of the newest commit, which makes "has anybody else committed?" one load; and writing that number makes
+** the notice that other processes watch for. */
+#ifndef HEARTH__GATE_H
+#define HEARTH__GATE_H
+
+#include "store/record.h"
+
+typedef struct hearth__gate hearth__gate;
+
+int hearth__gate_open(const char *path, hearth__gate **out, hearth__fault *f);
+void hearth__gate_close(hearth__gate *g);
+const char *hearth__gate_path(const hearth__gate *g);
+
+/* The writer's thread. 0: entered; 1: not entered, since who holds it did not let go for `ms` (it may be stopped): go on without, with the
+** engine's own lock; -1: aborted. */
+int hearth__gate_enter(hearth__gate *g, atomic_bool *abort, int ms);
+void hearth__gate_leave(hearth__gate *g); /* does nothing when not entered */
+bool hearth__gate_try(hearth__gate *g);
+
+bool hearth__gate_alone(hearth__gate *g); /* no other process has the store open */
+
+/* Any thread. The number that was announced or published last, by anybody. */
+int64_t hearth__gate_number(const hearth__gate *g);
+/* Before a commit: from now on nobody takes its cache for current. After it: everybody is told. */
+void hearth__gate_announce(hearth__gate *g, int64_t commit);
+void hearth__gate_publish(hearth__gate *g, int64_t commit);
+
+#endif

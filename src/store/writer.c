@@ -1,0 +1,146 @@
+/* The writer: one thread for each open database. It takes the whole queue, runs it as one group, and answers everything with one wake-up of
+** each loop. Engines that never block have none: the queue runs on the thread that submits. */
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "store/db.h"
+
+enum { SPIN_NS = 60000, IDLE_NS = 200000000 };
+
+void hearth__land(hearth__store *s, hearth__landed *l) {
+  l->next = NULL;
+  *s->landed_tail = l;
+  s->landed_tail = &l->next;
+}
+
+void hearth__db_wake(hearth__db *db) {
+  uv_mutex_lock(&db->lock);
+  for (hearth__store *s = db->stores; s; s = s->next)
+    if (s->landed && !s->woken && s->wake && !s->given_up) {
+      s->woken = true;
+      s->wake(s->wake_arg);
+    }
+  uv_mutex_unlock(&db->lock);
+}
+
+/* Under the lock: the batch is no longer in the queue. */
+static void unqueue(hearth__db *db, hearth__batch *b) {
+  for (size_t i = 0; i < b->n; i++) {
+    hearth__write_op *op = &b->ops[i];
+    if (op->verb == HEARTH__CLEAR) db->clears--;
+    if (op->entry && --op->entry->n_queued == 0) op->entry->queued = NULL;
+  }
+  db->queued--;
+}
+
+static void answer(hearth__db *db, hearth__batch *first) {
+  uint64_t n = 0;
+  uv_mutex_lock(&db->lock);
+  db->current = NULL;
+  for (hearth__batch *b = first, *next; b; b = next) {
+    next = b->next;
+    b->next = NULL;
+    unqueue(db, b);
+    hearth__land(b->store, &b->landed);
+    n++;
+  }
+  db->batches += n;
+  if (n > db->groups_max) db->groups_max = n;
+  hearth__cache_trim(&db->cache);
+  for (hearth__store *s = db->stores; s; s = s->next)
+    if (s->landed && !s->woken && s->wake && !s->given_up) {
+      s->woken = true;
+      s->wake(s->wake_arg);
+    }
+  uv_cond_broadcast(&db->idle);
+  uv_mutex_unlock(&db->lock);
+}
+
+/* Under the lock. */
+static hearth__batch *take(hearth__db *db) {
+  hearth__batch *first = db->head;
+  db->head = db->tail = NULL;
+  db->current = first;
+  atomic_store_explicit(&db->queued_hint, false, memory_order_relaxed);
+  return first;
+}
+
+void hearth__writer_drain(hearth__db *db) {
+  for (;;) {
+    uv_mutex_lock(&db->lock);
+    hearth__batch *first = take(db);
+    uv_mutex_unlock(&db->lock);
+    if (!first) return;
+    hearth__group_run(db, first);
+    answer(db, first);
+  }
+}
+
+static inline void pause_cpu(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+/* The next set of a task that was just answered comes within microseconds; a sleep and a wake-up across processors cost more. */
+static void spin(hearth__db *db) {
+  uint64_t end = uv_hrtime() + SPIN_NS;
+  while (!atomic_load_explicit(&db->queued_hint, memory_order_relaxed) && uv_hrtime() < end) pause_cpu();
+}
+
+static void writer_main(void *arg) {
+  hearth__db *db = arg;
+  bool tidy = false;
+  for (;;) {
+    uv_mutex_lock(&db->lock);
+    while (!db->head && !db->stop) {
+      db->sleeping = true;
+      int timed_out = 0;
+      if (tidy) timed_out = uv_cond_timedwait(&db->work, &db->lock, IDLE_NS);
+      else uv_cond_wait(&db->work, &db->lock);
+      db->sleeping = false;
+      if (timed_out && !db->head && !db->stop) {
+        tidy = false;
+        uv_mutex_unlock(&db->lock);
+        uv_mutex_lock(&db->writing);
+        db->engine->class_->idle(db->engine);
+        uv_mutex_unlock(&db->writing);
+        uv_mutex_lock(&db->lock);
+      }
+    }
+    hearth__batch *first = take(db);
+    bool stop = db->stop && !first;
+    uv_mutex_unlock(&db->lock);
+    if (stop) return;
+    hearth__group_run(db, first);
+    answer(db, first);
+    tidy = db->engine->class_->idle != NULL;
+    if (db->spin) spin(db);
+  }
+}
+
+/* Signals of the process are for its own threads: the writer hears none but those that it asks for. */
+int hearth__writer_start(hearth__db *db) {
+  sigset_t all, old;
+  cpu_set_t cpus;
+  sigfillset(&all);
+  db->spin = sched_getaffinity(0, sizeof cpus, &cpus) == 0 && CPU_COUNT(&cpus) > 1;
+  if (pthread_sigmask(SIG_SETMASK, &all, &old) != 0) return -1;
+  int status = uv_thread_create(&db->thread, writer_main, db);
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  db->threaded = status == 0;
+  return status == 0 ? 0 : -1;
+}
+
+void hearth__writer_stop(hearth__db *db) {
+  if (!db->threaded) return;
+  uv_mutex_lock(&db->lock);
+  db->stop = true;
+  uv_cond_signal(&db->work);
+  uv_mutex_unlock(&db->lock);
+  uv_thread_join(&db->thread);
+  db->threaded = false;
+}
