@@ -150,6 +150,10 @@ hearth__events *hearth__events_new(size_t n) {
   return ev;
 }
 
+void hearth__events_retain(hearth__events *ev) {
+  atomic_fetch_add(&ev->refs, 1);
+}
+
 void hearth__events_release(hearth__events *ev) {
   if (!ev || atomic_fetch_sub(&ev->refs, 1) != 1) return;
   for (size_t i = 0; i < ev->n; i++) {

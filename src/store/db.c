@@ -248,6 +248,9 @@ void hearth__store_attach(hearth__store *s, uv_loop_t *loop, void (*wake)(void *
   uv_mutex_unlock(&s->db->lock);
 }
 
+void *hearth__store_arg(const hearth__store *s) {
+  return s->wake_arg;
+}
 const char *hearth__store_url(const hearth__store *s) {
   return s->db->url;
 }

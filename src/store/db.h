@@ -92,7 +92,6 @@ void hearth__log_add(hearth__bytes *log, int flags, const hearth__name *name, in
 /* Takes over the commits of others: cache, events. conn NULL: inside the writer's transaction. Any thread, without locks. */
 int hearth__db_catch_up(hearth__db *db, hearth__conn *conn, hearth__fault *f);
 hearth__events *hearth__events_new(size_t n);
-void hearth__events_release(hearth__events *ev);
 /* Hands events to every handle that listens. Under the lock; then hearth__db_wake. */
 void hearth__db_publish_events(hearth__db *db, hearth__events *ev);
 void hearth__db_wake(hearth__db *db); /* wakes handles that have something; without the lock */

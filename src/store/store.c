@@ -248,6 +248,10 @@ int hearth__store_get(hearth__store *s, const hearth__name *name, int64_t now, h
   bool current = is_current(db);
   uv_mutex_lock(&db->lock);
   hearth__entry *e = current ? hearth__cache_find(&db->cache, name) : NULL;
+  if (e && now < 0 && (e->n_queued > 0 || e->record.expires_at != 0)) {
+    uv_mutex_unlock(&db->lock);
+    return -1;
+  }
   if (e && (answered = from_cache(db, e, now, true, out, &expired))) {
     db->cache.hits++;
     hearth__cache_use(&db->cache, e);

@@ -40,6 +40,7 @@ void hearth__store_close(hearth__store *s, int ms, void (*unsaved)(void *arg, co
 /* As kill -9 does: forgets caches, drops what is queued and not in a transaction. Dropped batches are answered with ECANCELED. */
 void hearth__store_crash(hearth__store *s);
 
+void *hearth__store_arg(const hearth__store *s); /* the argument of `wake` */
 const char *hearth__store_url(const hearth__store *s);
 const void *hearth__store_id(const hearth__store *s); /* equal for handles of one database */
 bool hearth__store_read_only(const hearth__store *s);
@@ -92,8 +93,8 @@ void hearth__store_submit(hearth__store *s, hearth__batch *b);
 
 /* ---- reading */
 
-/* 1: *out is the answer (its value retained for the caller); 0: it takes a read. Queued writes are seen: their revision is -1, which no
-** record ever has. */
+/* 1: *out is the answer (its value retained for the caller); 0: it takes a read; -1: ask again with the time (`now` < 0 spares asking the
+** clock for records that never expire). Queued writes are seen: their revision is -1, which no record ever has. */
 int hearth__store_get(hearth__store *s, const hearth__name *name, int64_t now, hearth__record *out);
 
 /* Work with a reader's connection. `run` is called on a libuv thread (inline where nothing blocks), `done` on the owner thread. */
@@ -120,6 +121,7 @@ typedef struct hearth__read_item {
 } hearth__read_item;
 typedef struct hearth__read {
   hearth__job job;
+  void *user;
   int64_t now;
   size_t n;
   hearth__read_item items[];
@@ -145,6 +147,9 @@ struct hearth__events {
   size_t n;
   hearth__event list[];
 };
+void hearth__events_retain(hearth__events *ev); /* any thread */
+void hearth__events_release(hearth__events *ev);
+
 /* While on, on_events is called with every change, in commit order, before the answer of the batch that made it. */
 void hearth__store_listen(hearth__store *s, bool on);
 /* Looks for the commits of other processes; what is found comes through on_events. Cheap when there are none. */

@@ -1,0 +1,130 @@
+/* hearth.core.store, shared by its files: the handle behind a Lua store, and what waits for it.
+**
+** A handle outlives its userdata for as long as something of it is on its way. Everything here is for the owner thread. */
+#ifndef HEARTH__BIND_STORE_H
+#define HEARTH__BIND_STORE_H
+
+#include <lua.h>
+
+#include "runtime.h"
+#include "store/store.h"
+#include "task.h"
+#include "timer.h"
+
+typedef struct hearth__handle hearth__handle;
+typedef struct hearth__wait hearth__wait;
+
+/* What tests ask for: it sits in front of the cache. */
+typedef struct hearth__plan {
+  double latency, last_due;
+  char op[8]; /* "read", "write", "open"; empty: nothing fails */
+  char code[16];
+  int nth, times;
+  bool active;
+} hearth__plan;
+
+/* One for each state: its handles and its faults. */
+typedef struct hearth__stores {
+  hearth__closer closer;
+  hearth_t *h;
+  hearth__state *state;
+  hearth__handle *first;
+  hearth__wait *delayed, **delayed_tail;
+  hearth__plan plan;
+  int refs; /* handles, and the state */
+  hearth__timer sweep; /* lets go of tags */
+  int *tags;
+  size_t n_tags, room_tags;
+  size_t opening;
+  bool ended; /* opens nothing more; `h` is NULL once it is gone */
+} hearth__stores;
+
+typedef struct hearth__listener {
+  struct hearth__listener *next;
+  int fn; /* reference */
+} hearth__listener;
+
+struct hearth__handle {
+  hearth__message message; /* "something landed" */
+  hearth__handle *next, *prev;
+  hearth__stores *stores;
+  hearth__store *store; /* NULL once closed */
+  atomic_bool posted;
+  int refs;
+  bool closed;       /* takes nothing more */
+  size_t in_flight;  /* waits that have started or are delayed */
+  hearth__wait *closing; /* those who wait for the close */
+  hearth__listener *listeners;
+  uv_fs_event_t *notice;
+  hearth__timer poll;
+  int64_t next_expiry;
+  hearth__timer expiry;
+};
+
+/* One operation on its way. It starts at once or after the latency that a test asked for; `landed` is called once; whoever waits may
+** let go before. */
+struct hearth__wait {
+  hearth__op op;
+  hearth__handle *handle;
+  hearth__wait *next;
+  hearth__timer timer;
+  void (*start)(hearth__wait *w);
+  void (*drop)(hearth__wait *w); /* frees it with all that it holds */
+  bool landed, released;
+  bool failing;         /* the plan says so */
+  hearth__fault fault;  /* code NULL: look at the answer */
+};
+
+/* Frees with hearth__wait_free at the end of `drop`. NULL when memory is short. */
+void *hearth__wait_new(lua_State *L, hearth__handle *hd, size_t size, const hearth__op_class *class_, void (*start)(hearth__wait *w),
+                       void (*drop)(hearth__wait *w));
+void hearth__wait_free(hearth__wait *w);
+/* kind: "read", "write" or NULL (never fails). After this the wait is on its way. */
+void hearth__wait_go(hearth__wait *w, const char *kind);
+void hearth__wait_landed(hearth__wait *w);
+void hearth__wait_release(hearth__op *op); /* release of every class here */
+
+hearth__handle *hearth__handle_check(lua_State *L, int idx, const char *verb); /* raises ECLOSED, EINVAL */
+hearth__stores *hearth__stores_of(lua_State *L);
+void hearth__stores_unref(hearth__stores *ss);
+void hearth__handle_ref(hearth__handle *hd);
+void hearth__handle_unref(hearth__handle *hd);
+bool hearth__plan_hit(hearth__stores *ss, const char *kind, hearth__fault *f);
+void hearth__handle_deliver(hearth__handle *hd);
+
+/* The name at idx (namespace) and idx + 1 (key), checked: EINVAL, EBIG. Borrowed from the Lua strings. */
+hearth__name hearth__check_name(lua_State *L, int ns_idx, int key_idx, const char *verb);
+int hearth__raise_fault(lua_State *L, const hearth__fault *f, const char *verb, const hearth__name *name);
+void hearth__push_fault(lua_State *L, const hearth__fault *f, const char *verb, const hearth__name *name);
+void hearth__push_record(lua_State *L, const hearth__record *r, const hearth__fault *f, const char *verb, const hearth__name *name);
+int hearth__no_memory(lua_State *L);
+
+/* store_events.c */
+void hearth__handle_events(hearth__handle *hd, const hearth__events *events);
+void hearth__handle_quiet(hearth__handle *hd); /* stops hearing for good */
+int hearth__l_store_subscribe(lua_State *L);
+void hearth__tag_later(hearth__stores *ss, int ref);
+void hearth__tags_free(hearth__stores *ss);
+
+/* store_read.c, store_write.c, store_admin.c: methods */
+int hearth__l_store_get(lua_State *L);
+int hearth__l_store_getter(lua_State *L);
+int hearth__l_store_read(lua_State *L);
+int hearth__l_store_read_many(lua_State *L);
+int hearth__l_store_fetch(lua_State *L);
+int hearth__l_store_write(lua_State *L);
+int hearth__l_store_apply(lua_State *L);
+int hearth__l_store_submit(lua_State *L);
+int hearth__l_store_put_raw(lua_State *L);
+int hearth__l_store_quarantine_take(lua_State *L);
+int hearth__l_store_purge(lua_State *L);
+int hearth__l_store_flush(lua_State *L);
+int hearth__l_store_scan(lua_State *L);
+int hearth__l_store_namespaces(lua_State *L);
+int hearth__l_store_usage(lua_State *L);
+int hearth__l_store_quarantine(lua_State *L);
+int hearth__l_store_verify(lua_State *L);
+int hearth__l_store_stats(lua_State *L);
+int hearth__l_store_backup(lua_State *L);
+
+#endif

@@ -1,0 +1,254 @@
+/* Reading verbs: get, the getter of the hot path, read, read_many, fetch. */
+#include <stdlib.h>
+
+#include <lauxlib.h>
+
+#include "bind/store.h"
+#include "error.h"
+#include "module.h"
+
+/* ---- one key */
+
+typedef struct one {
+  hearth__wait wait;
+  hearth__read *read;
+  const char *verb; /* anchored by the getter that made it, or static */
+  bool value_only;
+} one;
+
+static int push_value(lua_State *L, const hearth__record *r, bool value_only) {
+  if (r->state == HEARTH__PRESENT) lua_pushlstring(L, r->value->bytes, r->value->size);
+  else lua_pushnil(L);
+  if (value_only) return 1;
+  lua_pushinteger(L, r->revision);
+  if (r->state != HEARTH__PRESENT) return 2;
+  lua_pushinteger(L, r->version);
+  if (r->expires_at == 0) return 3;
+  lua_pushnumber(L, (lua_Number)r->expires_at / 1000);
+  return 4;
+}
+
+static int one_push(lua_State *L, hearth__op *op) {
+  one *o = (one *)op;
+  hearth__read_item *item = &o->read->items[0];
+  hearth__name name = hearth__entry_name(item->entry);
+  if (o->wait.fault.code) return hearth__raise_fault(L, &o->wait.fault, o->verb, &name);
+  if (o->read->job.fault.code) return hearth__raise_fault(L, &o->read->job.fault, o->verb, &name);
+  if (item->fault) return hearth__raise_fault(L, item->fault, o->verb, &name);
+  return push_value(L, &item->record, o->value_only);
+}
+
+static void one_drop(hearth__wait *w) {
+  hearth__read_free(((one *)w)->read);
+  hearth__wait_free(w);
+}
+
+static void one_done(hearth__job *j) {
+  hearth__wait_landed((hearth__wait *)((hearth__read *)j)->user);
+}
+
+static void one_start(hearth__wait *w) {
+  one *o = (one *)w;
+  o->read->user = w;
+  o->read->job.done = one_done;
+  if (hearth__store_read(o->read)) hearth__wait_landed(w);
+}
+
+static const hearth__op_class one_class = {"store:get", one_push, hearth__wait_release};
+
+static int get(lua_State *L, hearth__handle *hd, const hearth__name *name, const char *verb, bool value_only) {
+  hearth__state *s = hd->stores->state;
+  hearth__record found;
+  if (!hd->stores->plan.active && !hd->stores->delayed) {
+    int known = hearth__store_get(hd->store, name, -1, &found);
+    if (known < 0) known = hearth__store_get(hd->store, name, hearth__wall_ms(hd->stores->h), &found);
+    if (known > 0) {
+      int n;
+      if (found.value && found.value->size > 1024) { /* long strings may fail to be made: the bytes must not leak then */
+        hearth__blob **guard = lua_newuserdatauv(L, sizeof *guard, 0);
+        *guard = found.value;
+        luaL_setmetatable(L, "hearth.blob");
+        n = push_value(L, &found, value_only);
+        *guard = NULL;
+      } else
+        n = push_value(L, &found, value_only);
+      hearth__blob_release(found.value);
+      return hearth__answer(L, s, n);
+    }
+  }
+  one *o = hearth__wait_new(L, hd, sizeof *o, &one_class, one_start, one_drop);
+  if (!o) return hearth__no_memory(L);
+  o->verb = verb;
+  o->value_only = value_only;
+  o->read = hearth__read_new(hd->store, 1, hearth__wall_ms(hd->stores->h));
+  if (!o->read || hearth__read_set(o->read, 0, name) != 0) {
+    if (o->read) hearth__read_free(o->read);
+    hearth__wait_free(&o->wait);
+    return hearth__no_memory(L);
+  }
+  hearth__wait_go(&o->wait, "read");
+  return hearth__await(L, &o->wait.op);
+}
+
+/* get(ns, key) -> value | nil, revision, version, expires_at */
+int hearth__l_store_get(lua_State *L) {
+  hearth__check_await(L, hearth__state_of(L), one_class.verb);
+  hearth__handle *hd = hearth__handle_check(L, 1, one_class.verb);
+  hearth__name name = hearth__check_name(L, 2, 3, one_class.verb);
+  return get(L, hd, &name, one_class.verb, false);
+}
+
+/* Upvalues: state, handle, namespace, verb. */
+static int getter_call(lua_State *L) {
+  hearth__state *s = hearth__state_of(L);
+  const char *verb = lua_tostring(L, lua_upvalueindex(4));
+  hearth__check_await(L, s, verb);
+  hearth__handle *hd = *(hearth__handle **)lua_touserdata(L, lua_upvalueindex(2));
+  if (!hd || hd->closed)
+    return hearth__raise(L, "ECLOSED", &(hearth__error_fields){.op = verb}, "%s: the store has been closed; open it again", verb);
+  hearth__name name = hearth__check_name(L, lua_upvalueindex(3), 1, verb);
+  return get(L, hd, &name, verb, true);
+}
+
+/* getter(ns, verb) -> fn(key) -> value | nil */
+int hearth__l_store_getter(lua_State *L) {
+  hearth__handle_check(L, 1, "store:getter");
+  luaL_checktype(L, 2, LUA_TSTRING);
+  luaL_checkstring(L, 3);
+  lua_pushlightuserdata(L, hearth__state_of(L));
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, 2);
+  lua_pushvalue(L, 3);
+  lua_pushcclosure(L, getter_call, 4);
+  return 1;
+}
+
+/* ---- many keys */
+
+typedef struct many {
+  hearth__wait wait;
+  hearth__read *read;
+  bool map; /* by key, else a list */
+} many;
+
+static int many_push(lua_State *L, hearth__op *op) {
+  many *m = (many *)op;
+  const char *verb = op->class_->verb;
+  if (m->wait.fault.code) return hearth__raise_fault(L, &m->wait.fault, verb, NULL);
+  if (m->read->job.fault.code) return hearth__raise_fault(L, &m->read->job.fault, verb, NULL);
+  int n = (int)m->read->n;
+  lua_createtable(L, m->map ? 0 : n, m->map ? n : 0);
+  for (int i = 0; i < n; i++) {
+    hearth__read_item *item = &m->read->items[i];
+    hearth__name name = hearth__entry_name(item->entry);
+    if (m->map) lua_pushlstring(L, name.key, name.key_size);
+    hearth__push_record(L, &item->record, item->fault, verb, &name);
+    if (m->map) lua_rawset(L, -3);
+    else lua_rawseti(L, -2, i + 1);
+  }
+  return 1;
+}
+
+static void many_drop(hearth__wait *w) {
+  many *m = (many *)w;
+  if (m->read) hearth__read_free(m->read);
+  hearth__wait_free(w);
+}
+
+static void many_done(hearth__job *j) {
+  hearth__wait_landed((hearth__wait *)((hearth__read *)j)->user);
+}
+
+static void many_start(hearth__wait *w) {
+  many *m = (many *)w;
+  m->read->user = w;
+  m->read->job.done = many_done;
+  if (hearth__store_read(m->read)) hearth__wait_landed(w);
+}
+
+static const hearth__op_class read_class = {"store:read", many_push, hearth__wait_release};
+static const hearth__op_class read_many_class = {"store:read_many", many_push, hearth__wait_release};
+static const hearth__op_class fetch_class = {"store:fetch", many_push, hearth__wait_release};
+
+static many *many_new(lua_State *L, hearth__handle *hd, size_t n, const hearth__op_class *class_) {
+  many *m = hearth__wait_new(L, hd, sizeof *m, class_, many_start, many_drop);
+  if (!m || !(m->read = hearth__read_new(hd->store, n, hearth__wall_ms(hd->stores->h)))) {
+    if (m) hearth__wait_free(&m->wait);
+    hearth__no_memory(L);
+    return NULL;
+  }
+  return m;
+}
+
+/* Names of a list are checked before anything is made, so that an error leaves nothing behind. */
+static hearth__name name_of_pair(lua_State *L, int list, int i, const char *verb) {
+  lua_rawgeti(L, list, i);
+  if (!lua_istable(L, -1))
+    hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = verb}, "%s: item %d is no pair {namespace, key}", verb, i);
+  lua_rawgeti(L, -1, 1);
+  lua_rawgeti(L, -2, 2);
+  hearth__name name = hearth__check_name(L, lua_absindex(L, -2), lua_absindex(L, -1), verb);
+  lua_pop(L, 3); /* the pair in the list keeps the strings */
+  return name;
+}
+
+static many *many_pairs(lua_State *L, hearth__handle *hd, int list, const hearth__op_class *class_) {
+  luaL_checktype(L, list, LUA_TTABLE);
+  int n = (int)lua_rawlen(L, list);
+  for (int i = 1; i <= n; i++) name_of_pair(L, list, i, class_->verb);
+  many *m = many_new(L, hd, (size_t)n, class_);
+  for (int i = 0; i < n; i++) {
+    hearth__name name = name_of_pair(L, list, i + 1, class_->verb);
+    if (hearth__read_set(m->read, (size_t)i, &name) != 0) {
+      many_drop(&m->wait);
+      hearth__no_memory(L);
+    }
+  }
+  return m;
+}
+
+/* read(ns, keys) -> {[key] = record} */
+int hearth__l_store_read(lua_State *L) {
+  hearth__check_await(L, hearth__state_of(L), read_class.verb);
+  hearth__handle *hd = hearth__handle_check(L, 1, read_class.verb);
+  luaL_checktype(L, 3, LUA_TTABLE);
+  int n = (int)lua_rawlen(L, 3);
+  for (int i = 1; i <= n; i++) {
+    lua_rawgeti(L, 3, i);
+    hearth__check_name(L, 2, lua_absindex(L, -1), read_class.verb);
+    lua_pop(L, 1);
+  }
+  many *m = many_new(L, hd, (size_t)n, &read_class);
+  m->map = true;
+  for (int i = 0; i < n; i++) {
+    lua_rawgeti(L, 3, i + 1);
+    hearth__name name = hearth__check_name(L, 2, lua_absindex(L, -1), read_class.verb);
+    int status = hearth__read_set(m->read, (size_t)i, &name);
+    lua_pop(L, 1);
+    if (status != 0) {
+      many_drop(&m->wait);
+      return hearth__no_memory(L);
+    }
+  }
+  hearth__wait_go(&m->wait, "read");
+  return hearth__await(L, &m->wait.op);
+}
+
+/* read_many{ {ns, key}, … } -> list of records */
+int hearth__l_store_read_many(lua_State *L) {
+  hearth__check_await(L, hearth__state_of(L), read_many_class.verb);
+  hearth__handle *hd = hearth__handle_check(L, 1, read_many_class.verb);
+  many *m = many_pairs(L, hd, 2, &read_many_class);
+  hearth__wait_go(&m->wait, "read");
+  return hearth__await(L, &m->wait.op);
+}
+
+/* fetch(pairs, fn): fn(records | nil, err), later */
+int hearth__l_store_fetch(lua_State *L) {
+  hearth__handle *hd = hearth__handle_check(L, 1, fetch_class.verb);
+  luaL_checktype(L, 3, LUA_TFUNCTION);
+  many *m = many_pairs(L, hd, 2, &fetch_class);
+  hearth__callback(L, 3, &m->wait.op);
+  hearth__wait_go(&m->wait, "read");
+  return 0;
+}
