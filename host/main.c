@@ -27,26 +27,13 @@ static int run_main(lua_State *L) {
   return 1;
 }
 
-static int traceback(lua_State *L) {
-  const char *text = luaL_tolstring(L, 1, NULL);
-  if (lua_istable(L, 1) && lua_getfield(L, 1, "traceback") == LUA_TSTRING) {
-    lua_pushfstring(L, "%s\n%s", text, lua_tostring(L, -1));
-    return 1;
-  }
-  luaL_traceback(L, L, text, 1);
-  return 1;
-}
-
 static int subcommand(const char *name, int argc, char **argv) {
-  hearth_error error;
-  hearth_t *h = hearth_new(NULL, &error);
-  if (!h) {
-    fprintf(stderr, "hearth: %s: %s\n", error.code, error.message);
-    return 1;
-  }
+  hearth_t *h = host_new("hearth", false);
+  if (!h) return EXIT_FAILURE;
   lua_State *L = hearth_lua(h);
-  host_install(h);
-  lua_pushcfunction(L, traceback);
+  bool drawn = strcmp(name, "run") == 0 || strcmp(name, "serve") == 0;
+  host_on_int(drawn ? HOST_INT_END : HOST_INT_RAISE);
+  lua_pushcfunction(L, script_message);
   lua_pushcfunction(L, run_main);
   lua_pushstring(L, name);
   lua_createtable(L, argc, 1);
@@ -54,15 +41,9 @@ static int subcommand(const char *name, int argc, char **argv) {
     lua_pushstring(L, argv[i]);
     lua_rawseti(L, -2, i);
   }
-  int status = 0;
-  if (lua_pcall(L, 2, 1, 1) != LUA_OK) {
-    fprintf(stderr, "hearth: %s\n", lua_tostring(L, -1));
-    status = 1;
-  } else {
-    status = (int)lua_tointeger(L, -1);
-  }
-  lua_settop(L, 0);
-  return host_finish(h, status);
+  int status = EXIT_FAILURE;
+  if (script_report(L, "hearth", lua_pcall(L, 2, 1, 1)) == LUA_OK) status = (int)lua_tointeger(L, -1);
+  return host_finish(h, "hearth", status);
 }
 
 int main(int argc, char **argv) {

@@ -68,6 +68,7 @@ static hearth__message *reversed(hearth__message *m) {
 }
 
 void hearth__inbox_run(hearth_t *h) {
+  if (atomic_load(&h->inbox->head) == CLOSED) return;
   hearth__message *m = reversed(atomic_exchange(&h->inbox->head, NULL));
   while (m) {
     hearth__message *next = m->next;

@@ -64,6 +64,7 @@ void hearth__outcome_settle(lua_State *L, int idx, hearth__outcome *o, hearth__s
     w->settled(w, o);
   }
   if (lua_getiuservalue(L, idx, HEARTH__UV_DONE) == LUA_TTABLE) {
+    o->heard = true;
     lua_Integer count = luaL_len(L, -1);
     for (lua_Integer i = 1; i <= count; i++) {
       lua_rawgeti(L, -1, i);

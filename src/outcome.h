@@ -18,8 +18,9 @@ struct hearth__waiter {
   void (*settled)(hearth__waiter *w, hearth__outcome *o);
 };
 
-/* User values of the userdata: 1 the result (a table when there are several), 2 the list of on_done functions, 3 the traceback, 4 the name. */
-enum { HEARTH__UV_VALUE = 1, HEARTH__UV_DONE, HEARTH__UV_TRACEBACK, HEARTH__UV_NAME };
+/* User values of the userdata: 1 the result (a table when there are several), 2 the list of on_done functions, 3 (tasks) the name, or the
+** function that it may be named after, 4 (tasks) the traceback of an error. */
+enum { HEARTH__UV_VALUE = 1, HEARTH__UV_DONE, HEARTH__UV_NAME, HEARTH__UV_TRACEBACK };
 
 struct hearth__outcome {
   const void *kind; /* &hearth__task_kind or &hearth__future_kind: what the userdata is */
@@ -27,7 +28,8 @@ struct hearth__outcome {
   hearth__waiter *first, *last;
   hearth__status status;
   int values;
-  bool seen; /* somebody has looked at the result, or waits for it */
+  bool seen;  /* somebody has looked at the result, or waits for it */
+  bool heard; /* on_done functions have been started: they may still look at it */
 };
 
 extern const char hearth__task_kind, hearth__future_kind;

@@ -215,12 +215,19 @@ static int init_handles(hearth_t *h) {
 /* The Lua side of a new runtime, protected: light userdata state at 1, `lua_path` (may be nil) at 2. */
 static int install(lua_State *L) {
   hearth__state *s = lua_touserdata(L, 1);
-  if (s->owns_L) luaL_openlibs(L);
+  if (s->owns_L) {
+    if (lua_toboolean(L, 3)) {
+      lua_pushboolean(L, 1);
+      lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
+    }
+    luaL_openlibs(L);
+  }
   lua_pushlightuserdata(L, s);
   hearth__slot_set(L, &state_slot);
   lua_newtable(L);
   s->turn_end = hearth__ref(L);
   hearth__modules_install(L, s);
+  hearth__exit_install(L, s);
   if (lua_isstring(L, 2)) {
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "path");
@@ -230,7 +237,7 @@ static int install(lua_State *L) {
   return 0;
 }
 
-static hearth_t *make(lua_State *L, const hearth_options *options, hearth_error *error) {
+static hearth_t *make(lua_State *L, const hearth_options *options, unsigned flags, hearth_error *error) {
   hearth_t *h = calloc(1, sizeof *h);
   hearth__state *s = calloc(1, sizeof *s);
   bool loop_open = false;
@@ -271,7 +278,8 @@ static hearth_t *make(lua_State *L, const hearth_options *options, hearth_error 
   lua_pushlightuserdata(L, s);
   lua_pushstring(L, options->lua_path);
   live_add(h);
-  if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
+  lua_pushboolean(L, flags & HEARTH__NO_ENV);
+  if (lua_pcall(L, 3, 0, 0) != LUA_OK) {
     fill_error(L, -1, error);
     lua_pop(L, 1);
     hearth_free(h);
@@ -289,10 +297,14 @@ fail:
   return NULL;
 }
 
-hearth_t *hearth_new(const hearth_options *options, hearth_error *error) {
+hearth_t *hearth__new(const hearth_options *options, unsigned flags, hearth_error *error) {
   hearth_options known = {0};
   if (options) memcpy(&known, options, options->size && options->size < sizeof known ? options->size : sizeof known);
-  return make(NULL, &known, error);
+  return make(NULL, &known, flags, error);
+}
+
+hearth_t *hearth_new(const hearth_options *options, hearth_error *error) {
+  return hearth__new(options, 0, error);
 }
 
 /* ---- run */
@@ -426,30 +438,48 @@ static void on_deadline(uv_timer_t *t) {
   *(bool *)t->data = true;
 }
 
+static void on_deadline_closed(uv_handle_t *t) {
+  t->data = NULL;
+}
+
 bool hearth__flush(hearth_t *h) {
-  bool late = false, done = flushed(h);
+  bool late = false, done;
   uv_timer_t deadline;
-  if (done) return true;
-  if (uv_timer_init(h->loop, &deadline) != 0) return false;
-  deadline.data = &late;
-  uv_timer_start(&deadline, on_deadline, FLUSH_MS, 0);
-  while (!done && !late) {
-    hearth__turn(h, true);
-    done = flushed(h);
+  if (h->flushing) return true; /* asked for by a part that is being flushed: it goes on below */
+  h->flushing = true;
+  done = flushed(h);
+  if (!done && uv_timer_init(h->loop, &deadline) == 0) {
+    deadline.data = &late;
+    uv_timer_start(&deadline, on_deadline, FLUSH_MS, 0);
+    uv_idle_stop(&h->spin);
+    while (!done && !late) {
+      hearth__turn(h, true);
+      done = flushed(h);
+    }
+    uv_close((uv_handle_t *)&deadline, on_deadline_closed);
+    while (deadline.data) uv_run(h->loop, UV_RUN_NOWAIT);
+    if (h->state->ready_head && !h->driving) hearth__spin(h);
+    for (hearth__closer *c = h->closers; c && !done; c = c->next)
+      if (c->late && c->flush && !c->flush(c)) c->late(c);
   }
-  deadline.data = NULL;
-  uv_close((uv_handle_t *)&deadline, NULL);
-  uv_run(h->loop, UV_RUN_NOWAIT);
-  for (hearth__closer *c = h->closers; c && !done; c = c->next)
-    if (c->late && c->flush && !c->flush(c)) c->late(c);
+  h->flushing = false;
   return done;
 }
 
-static void cancel_tasks(hearth_t *h) {
-  /* A task may wait again while it is cancelled; it is asked a few times, then dropped. */
+void hearth__cancel_tasks(hearth_t *h) {
+  /* A task may wait again while it is cancelled, even for a while: it is asked a few times, then dropped. */
+  double end = (double)uv_hrtime() / 1e9 + FLUSH_MS / 1e3;
   for (int round = 0; round < 8 && h->state->live; round++) {
     hearth__cancel_all(h->state);
-    for (int turn = 0; turn < 8 && h->state->live; turn++) hearth__turn(h, false);
+    for (int turn = 0; turn < 64 && h->state->live && (double)uv_hrtime() / 1e9 < end; turn++) hearth__turn(h, false);
+  }
+}
+
+void hearth__close_parts(hearth_t *h) {
+  while (h->closers) {
+    hearth__closer *c = h->closers;
+    h->closers = c->next;
+    if (c->close) c->close(c);
   }
 }
 
@@ -468,39 +498,52 @@ static void close_stray(uv_handle_t *handle, void *arg) {
   if (!uv_is_closing(handle)) uv_close(handle, NULL);
 }
 
-void hearth_free(hearth_t *h) {
-  if (!h) return;
+/* Handles of luv are closed by its own finalizers while the state is closed: those that are closing already are let finish first. */
+static void close_state(hearth_t *h) {
   hearth__state *s = h->state;
-  hearth__inbox_stop_intake(h->inbox);
-  hearth__flush(h);
-  cancel_tasks(h);
-  hearth__flush(h); /* what tasks wrote on their way out */
-  h->closing = true;
-  while (h->closers) {
-    hearth__closer *c = h->closers;
-    h->closers = c->next;
-    if (c->close) c->close(c);
-  }
-  live_remove(h);
-  hearth__inbox_close(h->inbox);
-  hearth__state_drop(s);
-  if (s->owns_L) lua_close(s->L);
-  hearth__inbox_unref(h->inbox);
-  close_handle(h, (uv_handle_t *)&h->wake);
-  close_handle(h, (uv_handle_t *)&h->check);
-  close_handle(h, (uv_handle_t *)&h->spin);
-  close_handle(h, (uv_handle_t *)&h->clock.heap[0].timer);
-  close_handle(h, (uv_handle_t *)&h->clock.heap[1].timer);
+  h->in_loop = true; /* finalizers cannot wait */
+  if (!s->owns_L) return;
+  uv_run(h->loop, UV_RUN_NOWAIT);
+  lua_close(s->L);
+}
+
+static void close_handles(hearth_t *h) {
+  uv_handle_t *const ours[] = {(uv_handle_t *)&h->wake, (uv_handle_t *)&h->check, (uv_handle_t *)&h->spin,
+                               (uv_handle_t *)&h->clock.heap[0].timer, (uv_handle_t *)&h->clock.heap[1].timer};
+  for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) close_handle(h, ours[i]);
   if (h->loop == &h->own_loop) {
     uv_walk(h->loop, close_stray, NULL);
-    uv_run(h->loop, UV_RUN_DEFAULT);
-    uv_loop_close(h->loop);
+    while (uv_loop_close(h->loop) == UV_EBUSY) uv_run(h->loop, UV_RUN_DEFAULT);
   } else {
     while (h->open_handles > 0) uv_run(h->loop, UV_RUN_NOWAIT);
   }
+}
+
+int hearth__end(hearth_t *h) {
+  hearth__state *s = h->state;
+  h->interrupt = NULL;
+  h->leaving = false;
+  hearth__inbox_stop_intake(h->inbox);
+  bool saved = hearth__flush(h);
+  hearth__cancel_tasks(h);
+  saved = hearth__flush(h) && saved; /* what tasks wrote on their way out */
+  h->closing = true;
+  hearth__close_parts(h);
+  live_remove(h);
+  hearth__inbox_close(h->inbox);
+  hearth__state_drop(s);
+  close_state(h);
+  close_handles(h);
+  hearth__inbox_unref(h->inbox);
   hearth__clock_free(h);
   hearth__forget_said(h);
+  int status = saved && h->failures == 0 ? 0 : -1;
   free(h->store);
   free(s);
   free(h);
+  return status;
+}
+
+void hearth_free(hearth_t *h) {
+  if (h) hearth__end(h);
 }

@@ -6,7 +6,7 @@
 #include "task.h"
 #include "timer.h"
 
-enum { HEARTH__POOL = 128, HEARTH__ANSWERS_PER_TURN = 256 };
+enum { HEARTH__POOL = 1024, HEARTH__ANSWERS_PER_TURN = 256 };
 
 /* The Lua half: one state, its tasks, what is ready to go on. */
 struct hearth__state {
@@ -14,6 +14,7 @@ struct hearth__state {
   lua_State *L; /* its main thread */
   bool owns_L;
   hearth__op *ready_head, *ready_tail;
+  hearth__op *turn_list; /* what this turn has yet to deliver */
   hearth__task *current; /* the task that is running; NULL in the main chunk */
   hearth__task *live;    /* every task that has not ended */
   hearth__task *failed;  /* ended with an error that nobody has seen yet */
@@ -51,6 +52,9 @@ struct hearth {
   bool driving; /* our own driver runs the loop */
   bool in_loop; /* inside uv_run or a turn: the main chunk cannot wait here */
   bool closing;
+  bool flushing; /* only callbacks run: no task is resumed, whatever is ready */
+  bool leaving;  /* a task has asked for the end of the process */
+  int exit_status;
   int open_handles; /* of ours, while they close */
   bool capturing;
   hearth__said *said, **said_end;
@@ -84,7 +88,34 @@ void hearth__state_drop(hearth__state *s); /* before lua_close: lets go of every
 void hearth__capture(hearth_t *h, bool on);
 void hearth__forget_said(hearth_t *h);
 void hearth__report_value(lua_State *L, hearth_t *h, int idx); /* with its traceback */
-/* Ends what has to reach the disk, for at most 2 s: true when nothing is left. */
+/* Ends what has to reach the disk, for at most 2 s: true when nothing is left. May be called from wherever Lua runs: no task goes on meanwhile. */
 bool hearth__flush(hearth_t *h);
+
+/* hearth_new with what only our own program asks for. */
+enum { HEARTH__NO_ENV = 1 /* as lua5.4 -E */ };
+hearth_t *hearth__new(const hearth_options *options, unsigned flags, hearth_error *error);
+/* hearth_free; negative when an error went unseen or something could not be saved. */
+int hearth__end(hearth_t *h);
+
+/* Asks every task to end, and lets the loop turn until they have, within reason. */
+void hearth__cancel_tasks(hearth_t *h);
+/* Runs what was given to hearth__at_close; once. */
+void hearth__close_parts(hearth_t *h);
+
+/* exit.c: the end of the process, from wherever it is asked for. */
+void hearth__exit_install(lua_State *L, hearth__state *s); /* replaces os.exit */
+/* Flushes, closes what was registered and ends the process; status 0 becomes 1 if something could not be saved. */
+void hearth__exit(hearth_t *h, int status) __attribute__((noreturn));
+/* The same after cancelling tasks, and the state is closed; ends with h->exit_status. */
+void hearth__leave(hearth_t *h) __attribute__((noreturn));
+
+/* Can the task that runs in L give the thread back to the top of the loop? Then it does so by the second; it goes on only to be cancelled. */
+bool hearth__step_aside(lua_State *L, hearth__state *s);
+int hearth__yield_aside(lua_State *L, hearth__state *s);
+/* Closes the coroutines of tasks that wait, with their <close> variables, without resuming them. */
+void hearth__close_waiting(hearth__state *s);
+
+/* The coroutine in which Lua runs now, as far as the runtime knows. Safe in a signal handler of the owner thread. */
+lua_State *hearth__running(hearth__state *s);
 
 #endif

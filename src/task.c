@@ -23,6 +23,7 @@ struct hearth__task {
   lua_State *co;
   int co_ref, self_ref;
   hearth__task **link, *next; /* in the list of live or of failed tasks */
+  const char *verb;           /* what it waited for when it was cancelled */
   unsigned cancels;           /* asked for and not yet delivered */
   int answers;                /* how many results wait on its stack while it gives way */
   bool started, waiting, queued, failed, cancelled;
@@ -162,6 +163,8 @@ static hearth__task *new_task(lua_State *L, hearth__state *s, int n) {
     hearth__new_class(L, s, TASK_CLASS, methods);
   }
   lua_setmetatable(L, -2);
+  lua_pushvalue(L, -n - 2);
+  lua_setiuservalue(L, -2, HEARTH__UV_NAME);
   lua_insert(L, -n - 2); /* task fn args */
   take_coroutine(L, s, t);
   if (!lua_checkstack(t->co, n + 8)) {
@@ -331,7 +334,8 @@ static void deliver_cancel(lua_State *L, hearth__task *t) {
   if (!t->cancels) return;
   t->cancels--;
   t->cancelled = true;
-  const char *verb = t->op ? t->op->class_->verb : "await";
+  const char *verb = t->op ? t->op->class_->verb : t->verb ? t->verb : "await";
+  t->verb = NULL;
   let_go(t);
   push_cancelled(L, verb);
   lua_error(L);
@@ -368,8 +372,9 @@ static int main_await(lua_State *L, hearth__state *s, hearth__op *op) {
   hearth_t *h = s->h;
   if (s->main_op) s->main_op->class_->release(s->main_op);
   s->main_op = op;
-  while (!op->done) {
+  for (;;) {
     check_interrupt(L, s);
+    if (op->done) break;
     if (!hearth__alive(h)) {
       hearth__turn(h, false);
       if (op->done || hearth__alive(h)) continue;
@@ -429,6 +434,7 @@ bool hearth__task_cancel(hearth__task *t) {
   if (!t->started || !t->waiting) return true; /* not begun, or running: delivered where it waits next */
   if (t->op) {
     if (t->op->done) return true; /* ready to go on: delivered instead of its answer */
+    t->verb = t->op->class_->verb;
     let_go(t);
   }
   enqueue(t);
@@ -437,6 +443,34 @@ bool hearth__task_cancel(hearth__task *t) {
 
 void hearth__cancel_all(hearth__state *s) {
   for (hearth__task *t = s->live; t; t = t->next) hearth__task_cancel(t);
+}
+
+/* ---- the process ends while a task runs */
+
+bool hearth__step_aside(lua_State *L, hearth__state *s) {
+  return s->current && s->current->co == L && lua_isyieldable(L);
+}
+
+static int aside_goes_on(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  deliver_cancel(L, (hearth__task *)ctx);
+  return 0;
+}
+
+int hearth__yield_aside(lua_State *L, hearth__state *s) {
+  hearth__task *t = s->current;
+  let_go(t);
+  t->verb = "os.exit";
+  t->waiting = true;
+  return lua_yieldk(L, 0, (lua_KContext)t, aside_goes_on);
+}
+
+void hearth__close_waiting(hearth__state *s) {
+  for (hearth__task *t = s->live; t; t = t->next)
+    if (t->started && t->waiting && t->co) {
+      let_go(t);
+      lua_resetthread(t->co);
+    }
 }
 
 void hearth__state_drop(hearth__state *s) {
@@ -470,21 +504,11 @@ static int l_cancelled(lua_State *L) {
 }
 
 /* Pushes the name that was given, or where the task's function is defined. */
-static void push_name(lua_State *L, int idx, hearth__task *t) {
+static void push_name(lua_State *L, int idx) {
   lua_Debug ar;
-  if (lua_getiuservalue(L, idx, HEARTH__UV_NAME) == LUA_TSTRING) return;
-  lua_pop(L, 1);
-  if (t->co && !t->started) { /* body, task, fn */
-    lua_pushvalue(t->co, 3);
-    lua_xmove(t->co, L, 1);
-    if (lua_getinfo(L, ">S", &ar)) {
-      lua_pushfstring(L, "%s:%d", ar.short_src, ar.linedefined);
-      return;
-    }
-  }
-  int level = 0;
-  while (t->co && lua_getstack(t->co, level, &ar)) level++;
-  if (level >= 3 && lua_getstack(t->co, level - 3, &ar) && lua_getinfo(t->co, "S", &ar) && ar.linedefined > 0)
+  if (lua_getiuservalue(L, idx, HEARTH__UV_NAME) != LUA_TFUNCTION) return;
+  lua_getinfo(L, ">S", &ar);
+  if (ar.linedefined > 0)
     lua_pushfstring(L, "%s:%d", ar.short_src, ar.linedefined);
   else
     lua_pushliteral(L, "task");
@@ -492,13 +516,13 @@ static void push_name(lua_State *L, int idx, hearth__task *t) {
 
 /* task:name([s]) -> the name. */
 static int l_name(lua_State *L) {
-  hearth__task *t = check_task(L, "name");
+  check_task(L, "name");
   if (!lua_isnoneornil(L, 2)) {
     luaL_checktype(L, 2, LUA_TSTRING);
     lua_pushvalue(L, 2);
     lua_setiuservalue(L, 1, HEARTH__UV_NAME);
   }
-  push_name(L, 1, t);
+  push_name(L, 1);
   return 1;
 }
 
@@ -510,15 +534,20 @@ static int l_to_string(lua_State *L) {
 /* ---- reports */
 
 void hearth__report_failed(lua_State *L, hearth__state *s) {
-  while (s->failed) {
-    hearth__task *t = s->failed;
+  hearth__task *next;
+  for (hearth__task *t = s->failed; t; t = next) {
+    next = t->next;
+    if (t->end.heard && !t->end.seen) { /* its on_done functions run in the next turn and may look at it */
+      t->end.heard = false;
+      continue;
+    }
     list_remove(t);
     hearth__ref_push(L, t->self_ref);
     hearth__unref(L, t->self_ref);
     t->self_ref = LUA_NOREF;
     if (!t->end.seen) {
       t->end.seen = true;
-      push_name(L, lua_gettop(L), t);
+      push_name(L, lua_gettop(L));
       hearth__outcome_push(L, -2, &t->end);
       luaL_tolstring(L, -1, NULL);
       lua_getiuservalue(L, -4, HEARTH__UV_TRACEBACK);
@@ -534,7 +563,7 @@ int hearth__report_stuck(lua_State *L, hearth__state *s) {
   int count = 0;
   for (hearth__task *t = s->live; t; t = t->next, count++) {
     hearth__ref_push(L, t->self_ref);
-    push_name(L, lua_gettop(L), t);
+    push_name(L, lua_gettop(L));
     luaL_traceback(L, t->co, NULL, 0);
     lua_pushfstring(L, "a task waits for ever (%s, in %s): nothing is left that could resume it\n%s", lua_tostring(L, -2),
                     t->op ? t->op->class_->verb : "await", lua_tostring(L, -1));
@@ -542,6 +571,11 @@ int hearth__report_stuck(lua_State *L, hearth__state *s) {
     lua_pop(L, 4);
   }
   return count;
+}
+
+lua_State *hearth__running(hearth__state *s) {
+  const hearth__task *t = s->current;
+  return t && t->co ? t->co : s->L;
 }
 
 /* ---- raw verbs of hearth.core.task that need to look inside */

@@ -71,19 +71,49 @@ static void run_alone(lua_State *L, hearth__op *op) {
   lua_settop(L, top);
 }
 
+static void deliver_op(lua_State *L, hearth__op *op) {
+  if (op->callback != LUA_NOREF)
+    run_callback(L, op);
+  else if (op->task)
+    hearth__resume_op(L, op);
+  else
+    run_alone(L, op);
+}
+
 /* One list: what becomes ready meanwhile is for the next turn. */
-static void deliver_ready(lua_State *L, hearth__op **list) {
-  while (*list) {
-    hearth__op *op = *list;
-    *list = op->next;
+static void deliver_ready(lua_State *L, hearth__state *s) {
+  while (s->turn_list && !s->h->leaving) {
+    hearth__op *op = s->turn_list;
+    s->turn_list = op->next;
     op->next = NULL;
-    if (op->callback != LUA_NOREF)
-      run_callback(L, op);
-    else if (op->task)
-      hearth__resume_op(L, op);
-    else
-      run_alone(L, op);
+    deliver_op(L, op);
   }
+}
+
+/* While the runtime flushes: the first op that is not a task's, out of both lists. */
+static hearth__op *take_callback(hearth__state *s) {
+  for (hearth__op **p = &s->turn_list; *p; p = &(*p)->next)
+    if (!(*p)->task) {
+      hearth__op *op = *p;
+      *p = op->next;
+      return op;
+    }
+  hearth__op *before = NULL;
+  for (hearth__op *op = s->ready_head; op; before = op, op = op->next)
+    if (!op->task) {
+      *(before ? &before->next : &s->ready_head) = op->next;
+      if (s->ready_tail == op) s->ready_tail = before;
+      return op;
+    }
+  return NULL;
+}
+
+static bool has_callback(const hearth__state *s) {
+  for (const hearth__op *op = s->turn_list; op; op = op->next)
+    if (!op->task) return true;
+  for (const hearth__op *op = s->ready_head; op; op = op->next)
+    if (!op->task) return true;
+  return false;
 }
 
 static void run_turn_end(lua_State *L, hearth__state *s) {
@@ -107,17 +137,29 @@ static void run_turn_end(lua_State *L, hearth__state *s) {
   lua_settop(L, list - 1);
 }
 
-typedef struct delivery {
-  hearth__state *s;
-  hearth__op *list;
-} delivery;
-
 static int deliver_protected(lua_State *L) {
-  delivery *d = lua_touserdata(L, 1);
-  deliver_ready(L, &d->list);
-  run_turn_end(L, d->s);
-  if (d->s->failed) hearth__report_failed(L, d->s);
+  hearth__state *s = lua_touserdata(L, 1);
+  if (s->h->flushing) {
+    for (hearth__op *op; (op = take_callback(s));) {
+      op->next = NULL;
+      deliver_op(L, op);
+    }
+    return 0;
+  }
+  deliver_ready(L, s);
+  run_turn_end(L, s);
+  if (s->failed) hearth__report_failed(L, s);
   return 0;
+}
+
+static bool deliver_once(hearth_t *h, lua_State *L) {
+  int top = lua_gettop(L);
+  if (!lua_checkstack(L, 16)) return false;
+  lua_pushcfunction(L, deliver_protected);
+  lua_pushlightuserdata(L, h->state);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) hearth__report(h, lua_isstring(L, -1) ? lua_tostring(L, -1) : "error in the loop");
+  lua_settop(L, top);
+  return true;
 }
 
 static void settle(hearth_t *h) {
@@ -132,29 +174,25 @@ static void settle(hearth_t *h) {
 void hearth__deliver(hearth_t *h) {
   hearth__state *s = h->state;
   bool outer = h->in_loop;
-  if (pending(s)) {
-    lua_State *L = s->L;
-    delivery d = {s, s->ready_head};
+  h->in_loop = true;
+  if (h->flushing) {
+    if (has_callback(s)) deliver_once(h, s->L);
+  } else if (pending(s) && !s->turn_list) { /* a turn inside a turn (a callback of another library that runs the loop) waits for the outer one */
+    s->turn_list = s->ready_head;
     s->ready_head = s->ready_tail = NULL;
     s->answers = 0;
-    h->in_loop = true;
-    do {
-      int top = lua_gettop(L);
-      if (!lua_checkstack(L, 16)) break;
-      lua_pushcfunction(L, deliver_protected);
-      lua_pushlightuserdata(L, &d);
-      if (lua_pcall(L, 1, 0, 0) != LUA_OK) hearth__report(h, lua_isstring(L, -1) ? lua_tostring(L, -1) : "error in the loop");
-      lua_settop(L, top);
-    } while (d.list);
-    h->in_loop = outer;
+    while (deliver_once(h, s->L) && s->turn_list && !h->leaving) continue;
   }
+  h->in_loop = outer;
+  if (h->leaving && !h->flushing) hearth__leave(h);
   if (s->settling) settle(h);
 }
 
 void hearth__turn(hearth_t *h, bool wait) {
   bool driving = h->driving, in_loop = h->in_loop;
   h->driving = h->in_loop = true;
-  uv_run(h->loop, wait && !pending(h->state) ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+  bool busy = h->flushing ? has_callback(h->state) : pending(h->state);
+  uv_run(h->loop, wait && !busy ? UV_RUN_ONCE : UV_RUN_NOWAIT);
   h->in_loop = in_loop;
   hearth__deliver(h);
   h->driving = driving;
