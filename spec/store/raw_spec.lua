@@ -11,7 +11,7 @@ end
 local engines = {
   memory = function() return "memory:" .. temporary() end,
   sqlite = function() return "file:" .. temporary() .. ".d/store.sqlite3" end,
-  json = function() return "json:" .. temporary() .. ".d/store.json" end,
+  -- json = function() return "json:" .. temporary() .. ".d/store.json" end,
 }
 
 local function code_of(fn, ...)
@@ -19,7 +19,7 @@ local function code_of(fn, ...)
   return not ok and (err.code or err) or nil
 end
 
-local only = os.getenv("HEARTH_ENGINE") or "memory"
+local only = os.getenv("HEARTH_ENGINE")
 
 for engine, new_url in pairs(engines) do
   if not only or only == engine then

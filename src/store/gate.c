@@ -148,6 +148,26 @@ bool hearth__gate_alone(hearth__gate *g) {
   return true;
 }
 
+void hearth__gate_not_alone(hearth__gate *g) {
+  lock_byte(g, F_RDLCK, PRESENCE_BYTE, false);
+}
+
+bool hearth__gate_entered(const hearth__gate *g) {
+  return g->entered;
+}
+
+int hearth__gate_hold(const hearth__gate *g) {
+  hearth__gate other = {.fd = open(g->path, O_RDWR | O_CLOEXEC)};
+  if (other.fd < 0) return -1;
+  if (lock_byte(&other, F_WRLCK, GATE_BYTE, false) == 0) return other.fd;
+  close(other.fd);
+  return -1;
+}
+
+void hearth__gate_unhold(int hold) {
+  close(hold);
+}
+
 int64_t hearth__gate_number(const hearth__gate *g) {
   return atomic_load_explicit(g->number, memory_order_acquire);
 }

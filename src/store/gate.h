@@ -21,7 +21,14 @@ int hearth__gate_enter(hearth__gate *g, atomic_bool *abort, int ms);
 void hearth__gate_leave(hearth__gate *g); /* does nothing when not entered */
 bool hearth__gate_try(hearth__gate *g);
 
-bool hearth__gate_alone(hearth__gate *g); /* no other process has the store open */
+bool hearth__gate_entered(const hearth__gate *g);
+
+bool hearth__gate_alone(hearth__gate *g); /* no other process has the store open; and none can open it until: */
+void hearth__gate_not_alone(hearth__gate *g);
+
+/* Any thread: a hold of the gate of its own, for a moment; -1: somebody is writing, this process included. */
+int hearth__gate_hold(const hearth__gate *g);
+void hearth__gate_unhold(int hold);
 
 /* Any thread. The number that was announced or published last, by anybody. */
 int64_t hearth__gate_number(const hearth__gate *g);

@@ -4,4 +4,3 @@ static int refuse(const char *location, const hearth__engine_options *options, h
   return hearth__fail(f, "EINVAL", "%s: the JSON file engine is not there yet", location);
 }
 const hearth__engine_class hearth__json_engine = {.name = "json", .open = refuse};
-const hearth__engine_class hearth__sqlite_engine = {.name = "sqlite", .open = refuse};
