@@ -461,20 +461,19 @@ static bool walk_object(walker *w, const frame *up, frame *me, int t) {
   bool escape = w->sets && n == 1 && looks_like_set(w, entries_at(w, entries));
   if (!put_open(w, true)) return false;
   for (size_t i = 0; i < n; i++) {
-    hearth__json_entry e = entries_at(w, entries)[ranks_at(w, ranks)[i].entry];
-    me->key = e.key;
-    me->key_size = e.key_size;
-    if (escape ? !put_escaped_key(w, &e) : !put_key(w, &e, i == 0)) return false;
-    if (e.type != LUA_TTABLE) {
-      if (!put_scalar(w, me, &e)) return false;
+    const hearth__json_entry *e = &entries_at(w, entries)[ranks_at(w, ranks)[i].entry];
+    me->key = e->key;
+    me->key_size = e->key_size;
+    if (escape ? !put_escaped_key(w, e) : !put_key(w, e, i == 0)) return false;
+    if (e->type != LUA_TTABLE) {
+      if (!put_scalar(w, me, e)) return false;
       continue;
     }
-    if (e.as.slot == 0) {
+    if (e->as.slot == 0) {
       lua_settop(L, t);
       refill(w, t, entries, ranks, i, n, limit > 0 ? limit : 1);
-      e.as.slot = entries_at(w, entries)[ranks_at(w, ranks)[i].entry].as.slot;
     }
-    if (!walk_table(w, me, e.as.slot)) return false;
+    if (!walk_table(w, me, e->as.slot)) return false;
   }
   w->waiting -= waiting;
   c->entries.size = entries;
