@@ -5,7 +5,7 @@ local hearth = require "hearth"
 local Column, Row, Text, Button = hearth.Column, hearth.Row, hearth.Text, hearth.Button
 
 local function shown(seconds)
-  local tenths = math.floor(seconds * 10 + 0.5)
+  local tenths = math.floor(seconds * 10 + 1e-6)
   return ("%02d:%02d.%d"):format(tenths // 600, tenths // 10 % 60, tenths % 10)
 end
 

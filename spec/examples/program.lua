@@ -1,0 +1,71 @@
+-- Runs apps through the program under test, as a person at a pipe would.
+
+local program = {}
+
+-- The binary that runs this spec.
+local function binary()
+  local pipe = assert(io.popen("readlink /proc/$PPID/exe"))
+  local path = pipe:read "l"
+  pipe:close()
+  return path
+end
+
+local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+
+--- A file name in the temporary folder that does not exist; removed with what SQLite puts beside it by `program.clean`.
+function program.temporary(suffix)
+  local name = os.tmpname()
+  os.remove(name)
+  return name .. (suffix or "")
+end
+
+function program.clean(path)
+  for _, suffix in ipairs { "", "-wal", "-shm", ".lock", ".touch", ".gate" } do os.remove(path .. suffix) end
+end
+
+--- hearth ARGS, with the lines of `input` on standard input. Returns standard output, the status and standard error.
+---@param args string[]
+---@param input? string[]
+---@return string out, integer status, string err
+function program.run(args, input)
+  local words = { quoted(binary()) }
+  for _, word in ipairs(args) do words[#words + 1] = quoted(word) end
+  local in_name, err_name = os.tmpname(), os.tmpname()
+  local file = assert(io.open(in_name, "w"))
+  for _, line in ipairs(input or {}) do file:write(line, "\n") end
+  file:close()
+  local pipe = assert(io.popen(("env -u HEARTH_STORE timeout 20 %s < %s 2> %s"):format(table.concat(words, " "), in_name, err_name)))
+  local out = pipe:read "a"
+  local _, _, status = pipe:close()
+  local err_file = assert(io.open(err_name))
+  local err = err_file:read "a"
+  err_file:close()
+  os.remove(in_name)
+  os.remove(err_name)
+  return out, status, err
+end
+
+--- The frames that a line UI printed, each a list of lines without their indent.
+---@param out string
+---@return string[][]
+function program.frames(out)
+  local frames = {}
+  for line in out:gmatch "[^\n]*" do
+    if line == "--" then frames[#frames + 1] = {}
+    elseif frames[1] and line:match "^%s" then table.insert(frames[#frames], (line:match "^%s*(.*)$")) end
+  end
+  return frames
+end
+
+--- A file with this text, for apps that a spec writes.
+---@param text string
+---@return string path
+function program.file(text)
+  local path = program.temporary ".lua"
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+  return path
+end
+
+return program
