@@ -113,6 +113,7 @@ local mount = {}
 -- Mounts without output; the program ends when nothing is left to do.
 function mount.headless(element)
   local root = require("hearth.ui.root").mount(element, require("hearth.render.headless").new())
+  root:release()
   return { root = root, loop = function() end, failed = false }
 end
 

@@ -151,11 +151,11 @@ describe("hearth run", function()
     local pipe = io.popen("readlink /proc/$PPID/exe")
     local binary = pipe:read "l"
     pipe:close()
-    -- The input stays open: only the closed output can end the program.
-    local shell = ("sleep 30 | { timeout 20 %s run %s --ui=line --store memory: ; echo $? > %s.status; } | head -n 1; pkill -P $$ sleep"):format(binary, path, path)
-    pipe = assert(io.popen(("sh -c '%s'"):format(shell)))
+    os.execute(("mkfifo %s.in"):format(path))
+    pipe = io.popen(("{ timeout 20 %s run %s --ui=line --store memory: < %s.in; echo $? > %s.status; } | head -n 1"):format(binary, path, path, path))
+    local input = io.open(path .. ".in", "w") -- stays open: only the closed output can end the program
     local first = pipe:read "l"
-    files[#files + 1] = path .. ".status"
+    table.move({ path .. ".status", path .. ".in" }, 1, 2, #files + 1, files)
     local status
     for _ = 1, 100 do
       local file = io.open(path .. ".status")
@@ -164,6 +164,8 @@ describe("hearth run", function()
       if status then break end
       require("hearth").sleep(0.05)
     end
+    input:close()
+    pipe:close()
     assert.equal("--", first)
     assert.equal(0, status)
   end)

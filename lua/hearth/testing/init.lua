@@ -99,7 +99,7 @@ function testing._end_test()
   diagnostics.listener = nil
   diagnostics.reset()
   -- Cancelled async effects end in the next turn; those that go on are leaks.
-  timer.sleep(0)
+  timer.sleep(0, "r")
   local left = {}
   for _, t in ipairs(task.live()) do
     if not (known and known[t]) and not t:done() then left[#left + 1] = t end
@@ -108,7 +108,7 @@ function testing._end_test()
     problems[#problems + 1] = ("a task outlived the test: %s\n%s\nawait it, or cancel it before the test ends"):format(t:name(), task.traceback(t) or "")
     t:cancel()
   end
-  if #left > 0 then timer.sleep(0) end
+  if #left > 0 then timer.sleep(0, "r") end
   if timer.is_fake() then timer.fake(false) end
   each "finish"
   return problems

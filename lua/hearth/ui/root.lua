@@ -95,7 +95,7 @@ function root.mount(element, renderer, options)
     self:unmount()
     error(err, 0)
   end
-  if task.hold then task.hold() end
+  task.hold()
   self.held = true
   return self
 end
@@ -103,6 +103,14 @@ end
 --- Shows another element in place of the one that is shown; what has the same types and keys keeps its state.
 ---@param element any
 function Root:rerender(element) show(self, element) end
+
+--- The program may end while this root is mounted: nobody looks at it.
+function Root:release()
+  if self.held then
+    self.held = false
+    task.unhold()
+  end
+end
 
 --- Takes everything off: cleanups run, async effects are cancelled. Twice is fine.
 function Root:unmount()
@@ -117,10 +125,7 @@ function Root:unmount()
   fiber[CHILD] = {}
   self.place(fiber, self.node, {})
   if self.renderer.commit then self.renderer.commit(self.node) end
-  if self.held then
-    self.held = false
-    if task.unhold then task.unhold() end
-  end
+  self:release()
 end
 
 --- Is it still mounted?

@@ -41,14 +41,13 @@ function line.mount(element)
   local function show(top)
     if closing then return end
     local text = table.concat(look.lines(top.children), "\n")
-    if text == before then return end
+    if text == before or text == "" and not before then return end
     before = text
     write("--\n" .. text .. (text ~= "" and "\n" or ""))
   end
 
   session.root = root.mount(element, headless.new(show))
   local top = session.root.node
-  if not before then show(top) end
 
   -- Errors are part of the transcript, and are on standard error for who looks there.
   local function complain(text)
