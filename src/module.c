@@ -90,3 +90,24 @@ void hearth__modules_install(lua_State *L, hearth__state *s) {
   lua_pop(L, 1);
   hearth__modules_add(L, s, hearth__modules);
 }
+
+void hearth__modules_worker(lua_State *L) {
+  lua_newtable(L);
+  hearth__slot_set(L, &loaded_slot);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  for (int i = 0; bindings[i].name; i++) {
+    if (strcmp(bindings[i].name, "hearth.core.json") != 0) continue;
+    lua_pushlightuserdata(L, NULL);
+    lua_pushinteger(L, i);
+    lua_pushcclosure(L, load_binding, 2);
+    lua_setfield(L, -2, bindings[i].name);
+  }
+  for (const hearth__module *m = hearth__modules; m->name; m++) {
+    bool worker = strcmp(m->name, "hearth.worker") == 0;
+    if (!worker && strcmp(m->name, "hearth.json") != 0) continue;
+    lua_pushlightuserdata(L, (void *)(uintptr_t)m);
+    lua_pushcclosure(L, load_module, 1);
+    lua_setfield(L, -2, worker ? "hearth" : m->name);
+  }
+  lua_pop(L, 1);
+}

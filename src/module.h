@@ -20,6 +20,9 @@ extern const hearth__module hearth__modules[];
 /* Makes `require` find every binding as hearth.core.NAME and every embedded module. Runs protected by the caller. */
 void hearth__modules_install(lua_State *L, hearth__state *s);
 
+/* The same for a state on a worker thread, which has no runtime: `hearth` is hearth.worker there, and of the bindings it sees the JSON codec. */
+void hearth__modules_worker(lua_State *L);
+
 /* Adds a table of embedded modules (ended by a NULL name), such as the host's own. */
 void hearth__modules_add(lua_State *L, hearth__state *s, const hearth__module *modules);
 

@@ -45,6 +45,15 @@ async.current_task = core.current
 
 async.is_cancelled = errors.is_cancelled
 
+---Runs a pure function in a state of its own on a worker thread and waits for it. Arguments and results are copied: tables (also shared and cyclic
+---ones), strings, numbers, booleans, futures. The function may use globals of that state and its arguments, no outer locals.
+---@param fn function
+---@param ... any
+---@return any ...
+function async.to_thread(fn, ...)
+  return require("hearth.core.thread").to_thread(fn, ...)
+end
+
 local function check_list(list, verb)
   if type(list) ~= "table" then
     errors.raise("EINVAL", verb .. ": expects a list of tasks, futures or tickets, got a " .. type(list), { op = verb })
@@ -64,17 +73,12 @@ local function value_of(item)
   error(value, 0)
 end
 
--- join, but a waiter that is cancelled takes what it waits for along only where `owns` says so.
-local function join(mode, list)
-  return core.join(mode, list)
-end
-
 ---Waits for all; a list of their values in the order given. When one fails the rest is cancelled and its error raised.
 ---@param list any[]
 ---@return any[]
 function async.all(list)
   check_list(list, "all")
-  local failed, items = join("all", list)
+  local failed, items = core.join("all", list)
   if failed ~= 0 then
     cancel_pending(items)
     value_of(items[failed])
@@ -90,7 +94,7 @@ end
 function async.race(list)
   check_list(list, "race")
   if #list == 0 then errors.raise("EINVAL", "race: an empty list has no first; give it at least one task", { op = "race" }) end
-  local first, items = join("race", list)
+  local first, items = core.join("race", list)
   cancel_pending(items)
   local results = pack(items[first]:result())
   if results[1] == "ok" then return unpack(results, 2, results.n) end
@@ -102,7 +106,7 @@ end
 ---@return table[]
 function async.all_settled(list)
   check_list(list, "all_settled")
-  local _, items = join("settled", list)
+  local _, items = core.join("settled", list)
   local out = {}
   for i, item in ipairs(items) do
     local state, value = item:result()
@@ -171,8 +175,14 @@ function async.scope(fn)
   scope.closed = true
   if not ok then
     cancel_pending(scope)
-    -- A second cancel while the children end is not ours to swallow, nor a reason to leave them behind.
-    pcall(core.join, "settled", scope)
+    -- No child outlives the scope: a cancel while they end asks them again, and is raised in the end.
+    while true do
+      local ended, why = pcall(core.join, "settled", scope)
+      if ended then break end
+      if not errors.is_cancelled(why) then error(why, 0) end
+      err = why
+      cancel_pending(scope)
+    end
     error(err, 0)
   end
   local results = pack(main:result())

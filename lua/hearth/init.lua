@@ -4,6 +4,7 @@ local modules = {
   -- tasks
   run_async = "async", await = "async", sleep = "async", timeout = "async", all = "async", race = "async", all_settled = "async",
   scope = "async", in_task = "async", current_task = "async", is_cancelled = "async",
+  to_thread = "async",
   -- elements
   Column = "widgets.containers", Row = "widgets.containers", View = "widgets.containers", ScrollView = "widgets.containers",
   Spacer = "widgets.containers", Modal = "widgets.containers", Pressable = "widgets.containers",

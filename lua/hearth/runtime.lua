@@ -12,35 +12,58 @@ runtime.get_loop = core.loop
 ---@return hearth.Future
 runtime.create_future = core.future
 
+local function check_future(future, verb)
+  if core.is(future) ~= "future" then
+    errors.raise("EINVAL", verb .. ": expects a future (hearth.runtime.create_future makes one), got a " .. type(future), { op = verb })
+  end
+end
+
 ---Settles a future with a value; false, and nothing happens, when it is done.
 ---@param future hearth.Future
 ---@param ... any
 ---@return boolean
 function runtime.resolve_future(future, ...)
+  check_future(future, "resolve_future")
   return future:resolve(...)
 end
 
----Settles a future with an error; false when it is done.
+---Settles a future with an error; false, and nothing happens, when it is done.
 ---@param future hearth.Future
 ---@param err any
 ---@return boolean
 function runtime.reject_future(future, err)
+  check_future(future, "reject_future")
   return future:reject(err)
 end
 
----Runs fn(...) as a task, soon.
----@param fn function
+-- The function of a global name such as "app.on_progress".
+local function global(name)
+  local value = _G
+  for part in name:gmatch "[^.]+" do
+    if type(value) ~= "table" then return nil end
+    value = value[part]
+  end
+  return value
+end
+
+---Runs fn(...) as a task, soon. From a worker thread (hearth.to_thread) fn is the name of a global function; here it may be.
+---@param fn function|string
 ---@param ... any
 function runtime.call_threadsafe(fn, ...)
-  if type(fn) ~= "function" then
-    errors.raise("EINVAL", "call_threadsafe: expects a function, got a " .. type(fn), { op = "call_threadsafe" })
+  local target = type(fn) == "string" and global(fn) or fn
+  if type(target) ~= "function" then
+    errors.raise("EINVAL", "call_threadsafe: expects a function or the name of a global one, got " ..
+      (type(fn) == "string" and "'" .. fn .. "'" or "a " .. type(fn)), { op = "call_threadsafe" })
   end
-  core.spawn(fn, ...)
+  core.spawn(target, ...)
 end
 
 ---Runs fn inline: there is no separate UI thread. Its error is reported, not raised.
 ---@param fn function
 function runtime.call_on_main_thread(fn)
+  if type(fn) ~= "function" then
+    errors.raise("EINVAL", "call_on_main_thread: expects a function, got a " .. type(fn), { op = "call_on_main_thread" })
+  end
   local ok, err = pcall(fn)
   if not ok then core.report(err, "call_on_main_thread") end
 end
