@@ -265,14 +265,14 @@ function verbs.usage(view)
   return call(view, verb, nil, raw.usage, raw, view.namespace)
 end
 
----What was damaged and put aside: {key, bytes, time}, newest first.
+---What was damaged in this namespace and put aside: a list of {key, bytes, time}, oldest first.
 function verbs.quarantine(view)
   local verb = view.names.quarantine
   check_await(verb)
   local raw = view:handle(verb)
   local list = {}
   for _, item in ipairs(call(view, verb, nil, raw.quarantine, raw)) do
-    if item.namespace == nil or item.namespace == view.namespace then list[#list + 1] = item end
+    if item.ns == view.namespace then list[#list + 1] = { key = item.key, bytes = item.bytes, time = item.time } end
   end
   return list
 end

@@ -1,0 +1,55 @@
+-- What the specs of storage share: temporary folders, one list of engines, and errors as values.
+
+local hearth = require "hearth"
+
+local support = {}
+
+---A new empty folder, removed by support.clean().
+local folders = {}
+function support.folder()
+  local pipe = assert(io.popen "mktemp -d")
+  local path = assert(pipe:read "l")
+  pipe:close()
+  folders[#folders + 1] = path
+  return path
+end
+
+function support.clean()
+  for _, path in ipairs(folders) do os.execute("rm -rf '" .. path .. "'") end
+  folders = {}
+end
+
+---The engines, each with a function that gives a URL of a store that nobody has used.
+local count = 0
+support.engines = {
+  { name = "memory", url = function()
+    count = count + 1
+    return "memory:spec" .. count
+  end },
+  { name = "sqlite", url = function() return "file:" .. support.folder() .. "/a.sqlite3" end },
+  { name = "json", url = function() return "json:" .. support.folder() .. "/a.json" end },
+}
+
+---The error object that fn(...) raises.
+function support.err(fn, ...)
+  local ok, err = pcall(fn, ...)
+  if ok then error("it raised nothing", 2) end
+  if type(err) ~= "table" or not err.code then error("it raised no error of Hearth: " .. tostring(err), 2) end
+  return err
+end
+
+---Collects the events of a watcher; `wait(n)` awaits the n-th.
+function support.recorder()
+  local events = {}
+  local function hear(event) events[#events + 1] = event end
+  local function wait(n)
+    for _ = 1, 2000 do
+      if #events >= n then return events[n] end
+      hearth.sleep(0.001)
+    end
+    error(("only %d of %d events arrived"):format(#events, n), 2)
+  end
+  return events, hear, wait
+end
+
+return support
