@@ -186,19 +186,19 @@ describe("hearth store", function()
   it("verifies, and names what is damaged", function()
     local store = hearth.storage.open { url = file }
     store:set_many { good = "1", bad = "2" }
-    local out, _, status = run(at "verify")
-    assert.equal(0, status)
+    local out, err, status = run(at "verify")
+    assert.same({ "", 0 }, { err, status })
     assert.matches("0 damaged", out, 1, true)
     local raw, namespace = hearth.storage.raw(store)
     raw:put_raw(namespace, "bad", "garbage")
     store:flush()
-    out, _, status = run(at "verify")
-    assert.equal(1, status)
+    out, err, status = run(at "verify")
+    assert.same({ "", 1 }, { err, status })
     assert.matches('"bad"', out, 1, true)
     assert.is_nil(out:find('"good"', 1, true))
-    local _, err, get_status = run(at("get", "bad"))
+    local _, get_err, get_status = run(at("get", "bad"))
     assert.equal(1, get_status)
-    assert.matches("ECORRUPT", err, 1, true)
+    assert.matches("ECORRUPT", get_err, 1, true)
     local dump, dump_err, dump_status = run(at "dump")
     assert.matches("good", dump, 1, true)
     assert.matches('"bad"', dump_err, 1, true)
@@ -301,8 +301,8 @@ describe("hearth store", function()
 
   it("refuses a wrong command line with status 2", function()
     for _, words in ipairs {
-      {}, at(), at "frob", at "get", at("get", "a", "b"), at("get", "--frob", "a"), { "get", "a", "--store" }, at("set", "--ttl", "-1", "k", "v"),
-      at("quarantine", "frob"), { "--store", "x", "--app", "y", "keys" }, at("keys", "x"), at("backup"),
+      {}, at(), at "frob", at "get", at("get", "a", "b"), at("get", "--frob", "a"), { "get", "a", "--store" },
+      at("set", "--ttl", "-1", "k", "v"), at("quarantine", "frob"), { "--store", "x", "--app", "y", "keys" }, at("keys", "x"), at("backup"),
     } do
       local out, err, status = run(words)
       assert.equal("", out)

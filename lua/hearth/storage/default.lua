@@ -1,6 +1,8 @@
 -- The app's default store: opened once, at its first use, and shared by AsyncStorage, AppStorage and the cells.
 
+local check = require "hearth.storage.check"
 local core = require "hearth.core.store"
+local errors = require "hearth.errors"
 local task = require "hearth.core.task"
 local url = require "hearth.storage.url"
 
@@ -55,7 +57,14 @@ end
 ---@return userdata
 function default.await(verb)
   task.check(verb)
-  return current or default.open():await()
+  if current then return current end
+  local opened = default.open()
+  local ok, result = pcall(opened.await, opened)
+  if ok then return result end
+  if not errors.is(result) or errors.is_cancelled(result) then error(result, 0) end
+  -- One open may have many waiters: each gets an error of its own, with the name of its verb.
+  local copy = errors.new(result.code, result.message, result)
+  error(check.label({}, verb, nil, copy), 0)
 end
 
 ---Puts another store in the place of the default one, which is not closed.
