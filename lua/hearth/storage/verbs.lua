@@ -9,6 +9,8 @@ local json = require "hearth.core.json"
 local task = require "hearth.core.task"
 
 local check_await = task.check
+local MAX_KEY, MAX_VALUE = check.MAX_KEY, check.MAX_VALUE
+local type = type
 local call, fail = check.call, check.fail
 
 local verbs = {}
@@ -24,6 +26,10 @@ function verbs.names(prefix)
       return name
     end,
   })
+end
+
+local function is_short(text, limit)
+  return type(text) == "string" and #text <= limit
 end
 
 local function before_write(raw, namespace, key)
@@ -69,6 +75,11 @@ verbs.write = write
 function verbs.set(view, key, value, options)
   local verb = view.names.set
   check_await(verb)
+  if options == nil and is_short(key, MAX_KEY) and is_short(value, MAX_VALUE) then -- the hot path: there is nothing to refuse
+    local raw, namespace, before = view:handle(verb), view.namespace, hooks.before_write
+    if before then before(raw, namespace, { key }) end
+    return call(view, verb, key, raw.write, raw, namespace, key, value, "text")
+  end
   check.key(verb, view.namespace, key)
   check.text(verb, view.namespace, key, value, "set_json")
   return write(view, verb, key, value, "text", options)
