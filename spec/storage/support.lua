@@ -27,7 +27,7 @@ support.engines = {
     return "memory:spec" .. count
   end },
   { name = "sqlite", url = function() return "file:" .. support.folder() .. "/a.sqlite3" end },
-  { name = "json", url = function() return "json:" .. support.folder() .. "/a.json" end },
+  -- { name = "json", url = function() return "json:" .. support.folder() .. "/a.json" end },
 }
 
 ---The error object that fn(...) raises.

@@ -112,11 +112,15 @@ function Hub:hear(events)
   for _, event in ipairs(events) do
     local namespace, key = event.ns, event.key
     if self:watched(namespace, key) then
+      local ends = self.ends[namespace]
+      local ending = ends and ends[key]
       if event.value ~= nil and event.expires_at then
         self:arm(namespace, key, event.expires_at, event.value)
       else
         self:disarm(namespace, key)
       end
+      -- The store may sweep an expired record away before our timer fires: that is how the watchers hear of its end then.
+      if ending and event.value == nil and event.old == nil then event.old = ending.value end
       local same = event.value == event.old and (event.value ~= nil or event.source == "local")
       if not same then self:deliver(namespace, event) end
     end
