@@ -166,7 +166,7 @@ for _, engine in ipairs(support.engines) do
       end)
 
       it("refuses a missing step and data that are newer than the code", function()
-        assert.equal("EMIGRATE", err(storage.migrate, storage, 2, { print }).code)
+        assert.equal("EMIGRATE", err(storage.migrate, storage, 2, { function() end }).code)
         storage:migrate(2, { function() end, function() end })
         assert.equal("ENEWER", err(storage.migrate, storage, 1, {}).code)
         assert.equal("EINVAL", err(storage.migrate, storage, "1", {}).code)

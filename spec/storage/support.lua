@@ -24,7 +24,7 @@ local count = 0
 support.engines = {
   { name = "memory", url = function()
     count = count + 1
-    return "memory:spec" .. count
+    return ("memory:spec %d %.9f"):format(count, hearth.now()) -- each file of specs loads this module anew
   end },
   { name = "sqlite", url = function() return "file:" .. support.folder() .. "/a.sqlite3" end },
   -- { name = "json", url = function() return "json:" .. support.folder() .. "/a.json" end },
