@@ -1,6 +1,306 @@
-#include "store/memory.h"
-static int refuse(const char *location, const hearth__engine_options *options, hearth__engine **out, hearth__fault *f) {
-  (void)options; (void)out;
-  return hearth__fail(f, "EINVAL", "%s: the JSON file engine is not there yet", location);
+/* The JSON file engine: one readable file, for development. The records are held in memory; each commit writes the whole file anew (temporary
+** file, sync, rename, sync of the folder), so that it is what it was or what it became, never something between. Before each
+** transaction, and when a reader asks, a file that somebody else has replaced is taken over: another process, or a person with an
+** editor. One that cannot be read is refused where it stands, and what was read before stays readable. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "store/files.h"
+#include "store/gate.h"
+#include "store/jsontext.h"
+
+enum { GATE_MS = 10000 };
+
+/* Which file we have read or written. */
+typedef struct stamp {
+  dev_t dev;
+  ino_t ino;
+  off_t size;
+  struct timespec time;
+} stamp;
+
+typedef struct json_engine {
+  hearth__memory memory; /* first: the engine */
+  char *path;
+  hearth__gate *gate; /* NULL: read only */
+  atomic_bool *abort;
+  uv_mutex_t lock; /* of `seen` */
+  stamp seen;
+  bool exists;
+} json_engine;
+
+static json_engine *of(hearth__engine *e) {
+  return (json_engine *)e;
 }
-const hearth__engine_class hearth__json_engine = {.name = "json", .open = refuse};
+
+static bool look(const char *path, stamp *s) {
+  struct stat st;
+  if (stat(path, &st) != 0) return false;
+  *s = (stamp){st.st_dev, st.st_ino, st.st_size, st.st_mtim};
+  return true;
+}
+
+static bool same(const stamp *a, const stamp *b) {
+  return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->time.tv_sec == b->time.tv_sec &&
+         a->time.tv_nsec == b->time.tv_nsec;
+}
+
+/* Any thread. Is the file still the one that we know? */
+static bool unchanged(json_engine *j) {
+  stamp now;
+  bool exists = look(j->path, &now);
+  uv_mutex_lock(&j->lock);
+  bool is = exists == j->exists && (!exists || same(&now, &j->seen));
+  uv_mutex_unlock(&j->lock);
+  return is;
+}
+
+static void remember(json_engine *j, bool exists, const stamp *s) {
+  uv_mutex_lock(&j->lock);
+  j->exists = exists;
+  if (exists) j->seen = *s;
+  uv_mutex_unlock(&j->lock);
+}
+
+/* Under the memory's lock: its content becomes that of the file. On failure it stays as it was. */
+static int take_over(json_engine *j, hearth__fault *f) {
+  hearth__memory fresh;
+  stamp before, after;
+  char *text = NULL;
+  size_t size = 0;
+  bool exists = look(j->path, &before);
+  if (!exists && errno != ENOENT && errno != ENOTDIR) return hearth__fail(f, hearth__errno_code(errno), "%s: %s", j->path, strerror(errno));
+  if (hearth__memory_init(&fresh, &hearth__json_engine) != 0) return hearth__fail(f, "EIO", "out of memory");
+  int status = 0;
+  while (exists) {
+    status = hearth__read_file(j->path, &text, &size, f);
+    if (status != 0 || (look(j->path, &after) && same(&before, &after))) break;
+    free(text); /* it was replaced while we read */
+    text = NULL;
+    exists = look(j->path, &before);
+  }
+  if (status == 0 && exists && size > 0) {
+    int64_t edited = (int64_t)before.time.tv_sec * 1000 + before.time.tv_nsec / 1000000;
+    status = hearth__jsontext_read(&fresh, j->path, text, size, edited, f);
+  }
+  free(text);
+  if (status == 0) {
+    hearth__memory *m = &j->memory;
+    hearth__memory old = *m;
+    /* A file that went back in time (a copy put in its place, or none) is news all the same. */
+    if (fresh.commit <= m->commit && j->exists) fresh.commit = m->commit + 1;
+    m->head = fresh.head;
+    m->keys = fresh.keys;
+    m->commit = fresh.commit;
+    m->next_id = fresh.next_id > m->next_id ? fresh.next_id : m->next_id;
+    m->kept = fresh.kept;
+    m->n_kept = fresh.n_kept;
+    m->undo = fresh.undo;
+    fresh.head = old.head;
+    fresh.kept = old.kept;
+    fresh.n_kept = old.n_kept;
+    fresh.undo = old.undo;
+    remember(j, exists, &before);
+  }
+  hearth__memory_free(&fresh);
+  return status;
+}
+
+/* ---- open */
+
+/* Broken, but begun as one of ours? Only such a file may be set aside. */
+static bool is_ours(const char *path) {
+  char head[128] = {0};
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  ssize_t n = read(fd, head, sizeof head - 1);
+  close(fd);
+  return n > 0 && strstr(head, "\"hearth\"") && strstr(head, "\"format\"");
+}
+
+static int set_aside(json_engine *j, int64_t now, hearth__fault *f) {
+  char to[4200];
+  hearth__fault why = *f;
+  if (hearth__set_aside(j->path, now, to, sizeof to, f) != 0) return -1;
+  fprintf(stderr, "hearth: %s\nhearth: the damaged store was set aside as %s; a new one begins\n", why.message, to);
+  return 0;
+}
+
+static void close_json(hearth__engine *e) {
+  json_engine *j = of(e);
+  hearth__gate_close(j->gate);
+  hearth__memory_free(&j->memory);
+  uv_mutex_destroy(&j->lock);
+  free(j->path);
+  free(j);
+}
+
+static int open_json(const char *location, const hearth__engine_options *options, hearth__engine **out, hearth__fault *f) {
+  json_engine *j = calloc(1, sizeof *j);
+  if (!j || hearth__memory_init(&j->memory, &hearth__json_engine) != 0) {
+    free(j);
+    return hearth__fail(f, "EIO", "out of memory");
+  }
+  if (uv_mutex_init(&j->lock) != 0) {
+    hearth__memory_free(&j->memory);
+    free(j);
+    return hearth__fail(f, "EIO", "out of memory");
+  }
+  j->abort = options->abort;
+  size_t room = strlen(location) + 8;
+  char *gate = malloc(room);
+  j->path = strdup(location);
+  int status = j->path && gate ? 0 : hearth__fail(f, "EIO", "out of memory");
+  if (status == 0 && !options->read_only) {
+    snprintf(gate, room, "%s-gate", location);
+    status = hearth__make_folders(location, f);
+    if (status == 0) status = hearth__gate_open(gate, &j->gate, f);
+  } else if (status == 0 && access(location, R_OK) != 0) {
+    status = hearth__fail(f, hearth__errno_code(errno), "%s: %s", location, strerror(errno));
+  }
+  if (status == 0) {
+    status = take_over(j, f);
+    if (status != 0 && strcmp(f->code, "ECORRUPT") == 0 && options->set_aside && j->gate && is_ours(location)) {
+      if (hearth__gate_alone(j->gate)) {
+        status = set_aside(j, options->now, f);
+        hearth__gate_not_alone(j->gate);
+        if (status == 0) status = take_over(j, f);
+      }
+    }
+  }
+  free(gate);
+  if (status != 0) {
+    close_json(&j->memory.engine);
+    return -1;
+  }
+  if (j->gate) hearth__gate_announce(j->gate, j->memory.commit);
+  *out = &j->memory.engine;
+  return 0;
+}
+
+/* ---- the writer */
+
+static int begin(hearth__engine *e, int64_t *commit, hearth__fault *f) {
+  json_engine *j = of(e);
+  if (!j->gate) return hearth__fail(f, "EROFS", "%s: was opened read only", j->path);
+  if (hearth__gate_enter(j->gate, j->abort, GATE_MS) != 0) /* there is no other lock than this one: no entry, no commit */
+    return hearth__fail(f, "ETIMEOUT", "%s: another process holds the lock of the file and does not let go", j->path);
+  hearth__memory_begin(e, commit, f);
+  if (!unchanged(j) && take_over(j, f) != 0) {
+    hearth__memory_rollback(e);
+    hearth__gate_leave(j->gate);
+    return -1;
+  }
+  *commit = j->memory.commit;
+  return 0;
+}
+
+static int commit(hearth__engine *e, int64_t revision, const void *log, size_t log_size, hearth__fault *f) {
+  json_engine *j = of(e);
+  size_t size;
+  stamp s;
+  int64_t before = j->memory.commit;
+  j->memory.commit = revision;
+  char *text = hearth__jsontext_write(&j->memory, &size);
+  int status = text ? hearth__replace_file(j->path, text, size, false, f) : hearth__fail(f, "EIO", "out of memory");
+  free(text);
+  if (status != 0) {
+    j->memory.commit = before;
+    return -1;
+  }
+  remember(j, look(j->path, &s), &s);
+  hearth__gate_publish(j->gate, revision);
+  hearth__memory_commit(e, revision, log, log_size, f);
+  hearth__gate_leave(j->gate);
+  return 0;
+}
+
+static void rollback(hearth__engine *e) {
+  hearth__memory_rollback(e);
+  if (of(e)->gate) hearth__gate_leave(of(e)->gate);
+}
+
+/* ---- readers */
+
+/* Takes over what others wrote. Which keys changed is not known, only that some did: the front compares revisions. */
+static int changes(hearth__engine *e, hearth__conn *c, int64_t since, int64_t *commit_out, bool *complete, hearth__log_fn *fn, void *arg,
+                   hearth__fault *f) {
+  json_engine *j = of(e);
+  int status = 0;
+  (void)fn;
+  (void)arg;
+  if (c) uv_mutex_lock(&j->memory.lock);
+  if (!unchanged(j)) {
+    hearth__fault own = {0};
+    /* A file that is being edited and does not parse yet: what was read before stays, until a write asks for more. */
+    if (take_over(j, &own) != 0 && strcmp(own.code, "ECORRUPT") != 0) {
+      *f = own;
+      status = -1;
+    }
+  }
+  *commit_out = j->memory.commit;
+  *complete = since >= j->memory.commit;
+  if (c) uv_mutex_unlock(&j->memory.lock);
+  return status;
+}
+
+static bool current(hearth__engine *e, int64_t known) {
+  json_engine *j = of(e);
+  (void)known;
+  return unchanged(j);
+}
+
+static int usage(hearth__engine *e, hearth__conn *c, const char *ns, size_t ns_size, hearth__usage *u, hearth__fault *f) {
+  struct stat st;
+  int status = hearth__memory_usage(e, c, ns, ns_size, u, f);
+  if (status == 0 && stat(of(e)->path, &st) == 0) u->file_bytes = st.st_size;
+  return status;
+}
+
+static int backup(hearth__engine *e, hearth__conn *c, const char *path, atomic_bool *stop, hearth__fault *f) {
+  json_engine *j = of(e);
+  size_t size;
+  (void)stop;
+  if (c) uv_mutex_lock(&j->memory.lock);
+  char *text = hearth__jsontext_write(&j->memory, &size);
+  if (c) uv_mutex_unlock(&j->memory.lock);
+  int status = text ? hearth__replace_file(path, text, size, true, f) : hearth__fail(f, "EIO", "out of memory");
+  free(text);
+  return status;
+}
+
+static const char *notice(hearth__engine *e) {
+  return of(e)->gate ? hearth__gate_path(of(e)->gate) : NULL;
+}
+
+const hearth__engine_class hearth__json_engine = {
+    .name = "json",
+    .open = open_json,
+    .close = close_json,
+    .begin = begin,
+    .apply = hearth__memory_apply,
+    .clear = hearth__memory_clear,
+    .keep = hearth__memory_keep_damaged,
+    .drop = hearth__memory_drop_kept,
+    .commit = commit,
+    .rollback = rollback,
+    .connect = hearth__memory_connect,
+    .disconnect = hearth__memory_disconnect,
+    .load = hearth__memory_load,
+    .scan = hearth__memory_scan,
+    .each = hearth__memory_each,
+    .expiring = hearth__memory_expiring,
+    .usage = usage,
+    .namespaces = hearth__memory_namespaces,
+    .kept = hearth__memory_kept_each,
+    .changes = changes,
+    .backup = backup,
+    .current = current,
+    .notice = notice,
+};

@@ -41,9 +41,6 @@ int hearth__sqlite_backup(hearth__sqlite *s, sqlite3 *from, const char *path, at
 void hearth__sqlite_writer_hooks(hearth__sqlite *s);
 void hearth__sql_close(hearth__sql *c);
 int hearth__sqlite_fail(const hearth__sqlite *s, sqlite3 *db, int rc, hearth__fault *f); /* -1 */
-int hearth__make_folders(const char *path, hearth__fault *f); /* those above path, 0700 */
-/* Renames a damaged file; its new name goes to `to`. */
-int hearth__set_aside(const char *path, int64_t now, char *to, size_t size, hearth__fault *f);
 int64_t hearth__sqlite_ms(void);
 int64_t hearth__sqlite_file_bytes(const hearth__sqlite *s);
 int64_t hearth__sqlite_wal_bytes(const hearth__sqlite *s);

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/files.h"
 #include "store/sqlite.h"
 
 enum { APPLICATION_ID = 0x48727468 /* "Hrth" */, FORMAT = 1, CHECKED_BYTES = 1 << 20, GATE_MS = 2000 };
@@ -64,30 +65,6 @@ int64_t hearth__sqlite_file_bytes(const hearth__sqlite *s) {
 static int fail_path(const char *path, hearth__fault *f) {
   int err = errno;
   return hearth__fail(f, hearth__errno_code(err), "%s: %s", path, strerror(err));
-}
-
-static void sync_folder(const char *path) {
-  char folder[4096];
-  snprintf(folder, sizeof folder, "%s", path);
-  char *slash = strrchr(folder, '/');
-  if (slash) slash[slash == folder] = '\0';
-  int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return; /* a folder that cannot be opened cannot be synced; the file itself is */
-  fsync(fd);
-  close(fd);
-}
-
-int hearth__make_folders(const char *path, hearth__fault *f) {
-  char folder[4096];
-  if (strlen(path) >= sizeof folder) return hearth__fail(f, "EINVAL", "%s: the path is too long", path);
-  snprintf(folder, sizeof folder, "%s", path);
-  for (char *p = strchr(folder + 1, '/'); p; p = strchr(p + 1, '/')) {
-    *p = '\0';
-    if (mkdir(folder, 0700) == 0) sync_folder(folder);
-    else if (errno != EEXIST && access(folder, F_OK) != 0) return fail_path(path, f);
-    *p = '/';
-  }
-  return 0;
 }
 
 static int refuse_network(const char *path, hearth__fault *f) {
@@ -231,22 +208,6 @@ static bool locked_by_others(const char *path) {
   return locked;
 }
 
-int hearth__set_aside(const char *path, int64_t now, char *to, size_t size, hearth__fault *f) {
-  time_t t = (time_t)(now / 1000);
-  struct tm tm;
-  char stamp[32];
-  gmtime_r(&t, &tm);
-  strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &tm);
-  for (int i = 0; i < 1000; i++) {
-    if (i == 0) snprintf(to, size, "%s.damaged-%s", path, stamp);
-    else snprintf(to, size, "%s.damaged-%s-%d", path, stamp, i);
-    if (access(to, F_OK) == 0) continue;
-    if (rename(path, to) != 0 && errno != ENOENT) return fail_path(path, f);
-    return 0;
-  }
-  return hearth__fail(f, "EIO", "%s: too many damaged files lie beside it", path);
-}
-
 static int set_aside(hearth__sqlite *s, int64_t now, hearth__fault *f) {
   char to[4200], from[4200], side[4300];
   hearth__fault why = *f;
@@ -262,7 +223,7 @@ static int set_aside(hearth__sqlite *s, int64_t now, hearth__fault *f) {
   if (rename(from, side) != 0 && errno != ENOENT) return fail_path(from, f);
   snprintf(from, sizeof from, "%s-shm", s->path);
   unlink(from); /* an index of the log, made anew by whoever opens the copy */
-  sync_folder(s->path);
+  (void)hearth__sync_folder(s->path);
   hearth__gate_not_alone(s->gate);
   fprintf(stderr, "hearth: the store %s is damaged (%s); it was set aside as %s and a new one begins\n", s->path, why.message, to);
   return 0;
@@ -439,7 +400,7 @@ int hearth__sqlite_backup(hearth__sqlite *s, sqlite3 *from, const char *path, at
     if (fd < 0 || fsync(fd) != 0) status = fail_path(part, f);
     if (fd >= 0) close(fd);
     if (status == 0 && link(part, path) != 0) status = fail_path(path, f);
-    sync_folder(path);
+    (void)hearth__sync_folder(path);
   }
   unlink(part);
   return status;
