@@ -9,14 +9,19 @@ VERSION  := $(shell sed -n 's/^#define HEARTH_VERSION "\(.*\)"/\1/p' src/hearth.
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion
 OPT      ?= -O2 -g
-PKGS     := lua5.4 libuv sqlite3
+PKGS     := lua5.4 libuv sqlite3 libcurl
 CPPFLAGS += -D_GNU_SOURCE -Isrc $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 CFLAGS   += -std=c11 $(OPT) $(WARN) $(WERROR) -fPIC -fvisibility=hidden -MMD -MP $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -DHEARTH_SANITIZED)
 LDFLAGS  += $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 LIBS_NOLUA = -luv -lsqlite3 -llua5.4-cjson -lpthread -ldl -lm
 LIBS       = $(LIBS_NOLUA) -llua5.4
 
-LIB_SRC  := $(sort $(wildcard src/*.c src/store/*.c src/bind/*.c))
+# Feature modules: libraries of their own, loaded at first use (src/api.h). NAME is build/hearth-NAME.so.
+FEATURES := net
+net_SRC  := src/bind/net.c src/net/http.c src/net/source.c src/net/address.c
+net_LIBS := -lcurl -luv
+
+LIB_SRC  := $(filter-out $(foreach f,$(FEATURES),$($(f)_SRC)),$(sort $(wildcard src/*.c src/store/*.c src/bind/*.c)))
 HOST_SRC := $(sort $(wildcard host/*.c))
 LUA_SRC  := $(sort $(shell find lua -name '*.lua'))
 HOST_LUA := $(sort $(wildcard host/*.lua))
@@ -36,7 +41,7 @@ help:
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 
 .PHONY: build
-build: $(BUILD)/hearth $(BUILD)/libhearth.so $(BUILD)/libhearth.a $(BUILD)/hearth.so $(BUILD)/hearth.pc
+build: $(BUILD)/hearth $(FEATURES:%=$(BUILD)/hearth-%.so) $(BUILD)/libhearth.so $(BUILD)/libhearth.a $(BUILD)/hearth.so $(BUILD)/hearth.pc
 
 deps: ## install what is missing to build, test and lint (one apt line)
 	@sh tools/deps.sh build test lint
@@ -80,6 +85,12 @@ $(BUILD)/hearth.so: $(LIB_OBJ)
 	$(CC) $(LDFLAGS) -shared -o $@ $^ $(LIBS_NOLUA)
 $(BUILD)/hearth: $(HOST_OBJ) $(BUILD)/libhearth.a
 	$(CC) $(LDFLAGS) -Wl,-E -o $@ $(HOST_OBJ) $(BUILD)/libhearth.a $(LIBS) $(HOST_LIBS)
+define FEATURE_RULE
+$(BUILD)/hearth-$(1).so: $($(1)_SRC:%.c=$(BUILD)/obj/%.o)
+	$$(CC) $$(LDFLAGS) -shared -o $$@ $$^ $($(1)_LIBS)
+endef
+$(foreach f,$(FEATURES),$(eval $(call FEATURE_RULE,$(f))))
+$(BUILD)/obj/src/bind/feature.o: CPPFLAGS += -DHEARTH__LIBDIR='"$(PREFIX)/lib/hearth"'
 $(BUILD)/hearth.pc: tools/hearth.pc.in src/hearth.h
 	@mkdir -p $(@D)
 	sed -e 's|@INCLUDE@|$(CURDIR)/src|' -e 's|@LIB@|$(abspath $(BUILD))|' -e 's|@VERSION@|$(VERSION)|' $< > $@
@@ -128,7 +139,8 @@ bench: all ## print the benchmarks' ratios
 	@BUILD=$(BUILD) sh tools/bench.sh
 
 install: all ## below $(PREFIX), with DESTDIR
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/lib/lua/5.4
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/lib/lua/5.4 $(DESTDIR)$(PREFIX)/lib/hearth
+	install -m 755 $(FEATURES:%=$(BUILD)/hearth-%.so) $(DESTDIR)$(PREFIX)/lib/hearth/
 	install -m 755 $(BUILD)/hearth $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 src/hearth.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 $(BUILD)/libhearth.a $(DESTDIR)$(PREFIX)/lib/
