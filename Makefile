@@ -83,7 +83,7 @@ $(BUILD)/libhearth.so: $(LIB_OBJ)
 	$(CC) $(LDFLAGS) -shared -Wl,-soname,libhearth.so -o $@ $^ $(LIBS)
 $(BUILD)/hearth.so: $(LIB_OBJ)
 	$(CC) $(LDFLAGS) -shared -o $@ $^ $(LIBS_NOLUA)
-$(BUILD)/hearth: $(HOST_OBJ) $(BUILD)/libhearth.a
+$(BUILD)/hearth: $(HOST_OBJ) $(BUILD)/libhearth.a | $(FEATURES:%=$(BUILD)/hearth-%.so)
 	$(CC) $(LDFLAGS) -Wl,-E -o $@ $(HOST_OBJ) $(BUILD)/libhearth.a $(LIBS) $(HOST_LIBS)
 define FEATURE_RULE
 $(BUILD)/hearth-$(1).so: $($(1)_SRC:%.c=$(BUILD)/obj/%.o)
@@ -94,6 +94,10 @@ $(BUILD)/obj/src/bind/feature.o: CPPFLAGS += -DHEARTH__LIBDIR='"$(PREFIX)/lib/he
 $(BUILD)/hearth.pc: tools/hearth.pc.in src/hearth.h
 	@mkdir -p $(@D)
 	sed -e 's|@INCLUDE@|$(CURDIR)/src|' -e 's|@LIB@|$(abspath $(BUILD))|' -e 's|@VERSION@|$(VERSION)|' $< > $@
+
+$(BUILD)/posts-server: examples/posts_server.c | deps-build-once
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< -luv
 
 $(BUILD)/test/%: spec/c/%.c $(BUILD)/libhearth.a | deps-build-once
 	@mkdir -p $(@D)
@@ -107,7 +111,7 @@ run: all ## the example: a theme that survives kill -9
 test: deps-test all ## the C tests and the specs; closes with N passed, N failed, N skipped
 	@$(MAKE) --no-print-directory check
 
-check: $(TESTS) build
+check: $(TESTS) build $(BUILD)/posts-server
 	@BUILD=$(BUILD) sh tools/test.sh $(TESTS)
 
 asan: deps-test ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
@@ -135,7 +139,7 @@ fuzz: deps-lint ## libFuzzer under sanitizers on the decoders; FUZZ_SECONDS each
 	  build-fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 \
 	    $$(test -e spec/fuzz/$$f.dict && echo -dict=spec/fuzz/$$f.dict) build-fuzz/corpus/$$f; done
 
-bench: all ## print the benchmarks' ratios
+bench: all $(BUILD)/posts-server ## print the benchmarks' ratios
 	@BUILD=$(BUILD) sh tools/bench.sh
 
 install: all ## below $(PREFIX), with DESTDIR

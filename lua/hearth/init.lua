@@ -24,6 +24,8 @@ local modules = {
 local whole = {
   runtime = "runtime", errors = "errors", json = "json",
   Text = "widgets.text", Button = "widgets.button", TextInput = "widgets.text_input", app = "app",
+  -- data
+  fetch = "fetch",
   -- storage
   storage = "storage.store", AsyncStorage = "storage.async_storage", AppStorage = "storage.app_storage",
   -- components

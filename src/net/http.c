@@ -80,7 +80,12 @@ static void explain(hearth__exchange *x, CURLcode rc) {
   switch (rc) {
     case CURLE_OK: return;
     case CURLE_URL_MALFORMAT: fail(f, "EINVAL", "url", "the URL is malformed: %s", text); return;
-    case CURLE_UNSUPPORTED_PROTOCOL: fail(f, "EINVAL", "scheme", "only http and https can be fetched, and redirected to: %s", text); return;
+    case CURLE_UNSUPPORTED_PROTOCOL: /* also said of an answer that is not HTTP */
+      if (x->status >= 300 && x->status < 400)
+        fail(f, "EINVAL", "scheme", "it redirects to another scheme, and only http and https can be fetched: %s", text);
+      else
+        fail(f, "ENET", "protocol", "the answer is not HTTP: %s", text);
+      return;
     case CURLE_OPERATION_TIMEDOUT: fail(f, "ETIMEOUT", "timeout", "%s", text); return;
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY: fail(f, "ENET", "resolve", "the name has no address: %s", text); return;
