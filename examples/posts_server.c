@@ -142,8 +142,8 @@ static void send_text(client *c, text *t, int then) {
 static void answer(client *c, long status, const char *type, const char *more, const char *body, size_t size) {
   text t = {0};
   served++;
-  addf(&t, "HTTP/1.1 %ld Status\r\nContent-Length: %zu\r\n%s%s%s%s\r\n", status, size, *type ? "Content-Type: " : "", type, *type ? "\r\n" : "",
-       more);
+  addf(&t, "HTTP/1.1 %ld Status\r\nContent-Length: %zu\r\n%s%s%s%s\r\n", status, size, *type ? "Content-Type: " : "", type,
+       *type ? "\r\n" : "", more);
   if (strcmp(c->method, "HEAD") != 0) add(&t, body, size);
   send_text(c, &t, 0);
 }
@@ -239,14 +239,14 @@ static void answer_gzip(client *c, unsigned long n) {
     for (int k = 0; k < 8; k++) table[i] = table[i] & 1 ? table[i] >> 1 ^ 0xedb88320 : table[i] >> 1;
   }
   add(&t, "\x1f\x8b\x08\0\0\0\0\0\0\x03", 10);
-#define PUT(code, count)                                                              \
-  for (int i_ = (count)-1; i_ >= 0; i_--) {                                           \
-    bits |= ((unsigned long)(code) >> i_ & 1) << have;                                \
-    if (++have == 8) {                                                                \
-      add(&t, (const char[]){(char)bits}, 1);                                         \
-      bits = 0;                                                                       \
-      have = 0;                                                                       \
-    }                                                                                 \
+#define PUT(code, count)                               \
+  for (int i_ = (count)-1; i_ >= 0; i_--) {            \
+    bits |= ((unsigned long)(code) >> i_ & 1) << have; \
+    if (++have == 8) {                                 \
+      add(&t, (const char[]){(char)bits}, 1);          \
+      bits = 0;                                        \
+      have = 0;                                        \
+    }                                                  \
   }
   PUT(6, 3) /* the last block, fixed codes: the bits 1, 1, 0 */
   unsigned long left = n;
@@ -288,6 +288,7 @@ static void answer_redirect(client *c, long status, const char *to) {
 
 static void answer_now(client *c) {
   const char *path = c->target;
+  if (strncmp(path, "http://", 7) == 0 && strchr(path + 7, '/')) path = strchr(path + 7, '/'); /* asked as a proxy */
   char where[4200];
   long n = 0;
   text t = {0};

@@ -1,5 +1,5 @@
--- hearth.fetch: a request over HTTP, awaited. Options are checked and turned into what the raw verb takes (hearth.core.feature "net"), the answer
--- into a response. The module with the network in it is loaded with the first fetch.
+-- hearth.fetch: a request over HTTP, awaited. Options are checked and turned into what the raw verb takes (hearth.core.feature "net"),
+-- the answer into a response. The module with the network in it is loaded with the first fetch.
 
 local core = require "hearth.core.task"
 local errors = require "hearth.errors"

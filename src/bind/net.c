@@ -20,16 +20,26 @@ typedef struct net {
   bool ended; /* the runtime has; what Lua collects now lets go of its own memory only */
 } net;
 
-/* One request as Lua sees it: first what `request` waits for; then, for a stream, what a userdata owns and its `read` waits for. */
-typedef struct flow {
+typedef struct flow flow;
+
+/* What stream:read() waits for. It may outlive the flow: a read that raised is released late. */
+typedef struct reader {
+  hearth__op op;
+  flow *f;
+} reader;
+
+/* One request as Lua sees it: what `request` waits for, and then, for a stream, what a userdata owns. */
+struct flow {
   hearth__op op;
   net *n;
   hearth__exchange *x;
   hearth__timer idle; /* a stream's time-out, from one sign of life to the next */
   double idle_seconds;
-  int body; /* anchors the string that is sent */
-  bool stream, waiting, owned;
-} flow;
+  int body;           /* anchors the string that is sent */
+  reader *reader;     /* what was begun last and is not released */
+  hearth__op *waiter; /* who waits now, or NULL */
+  bool stream, owned;
+};
 
 #define net_of(L) ((net *)lua_touserdata((L), lua_upvalueindex(1)))
 
@@ -51,26 +61,28 @@ static int raise_failure(lua_State *L, net *n, const hearth__http_failure *f, co
 static void flow_free(flow *f) {
   net *n = f->n;
   hearth__exchange_free(f->x);
+  if (f->reader) f->reader->f = NULL;
   if (!n->ended) {
     n->api->timer_stop(n->h, &f->idle);
-    if (f->waiting) n->api->busy_end(n->h);
+    if (f->waiter) n->api->busy_end(n->h);
     n->api->unref(n->api->main_of(n->state), f->body);
   }
   free(f);
 }
 
 /* Somebody waits from now on: settle() does too, and the program does not end. */
-static void begin_wait(flow *f, const hearth__op_class *class_) {
-  f->n->api->op_init(&f->op, class_, f->n->state);
-  f->waiting = true;
+static void begin_wait(flow *f, hearth__op *op, const hearth__op_class *class_) {
+  f->n->api->op_init(op, class_, f->n->state);
+  f->waiter = op;
   f->n->api->busy_begin(f->n->h);
 }
 
 static void end_wait(flow *f, bool tell) {
-  if (!f->waiting) return;
-  f->waiting = false;
+  hearth__op *op = f->waiter;
+  if (!op) return;
+  f->waiter = NULL;
   f->n->api->busy_end(f->n->h);
-  if (tell) f->n->api->op_done(&f->op);
+  if (tell) f->n->api->op_done(op);
 }
 
 /* ---- events, from inside the loop */
@@ -110,8 +122,9 @@ static flow *check_stream(lua_State *L) {
 }
 
 static int read_push(lua_State *L, hearth__op *op) {
-  flow *f = (flow *)op;
+  flow *f = ((reader *)op)->f;
   size_t size;
+  if (!f) return 0; /* closed since */
   const char *bytes = hearth__exchange_body(f->x, &size);
   const hearth__http_failure *failure = hearth__exchange_failure(f->x);
   f->n->api->timer_stop(f->n->h, &f->idle);
@@ -126,11 +139,15 @@ static int read_push(lua_State *L, hearth__op *op) {
 }
 
 static void read_release(hearth__op *op) {
-  flow *f = (flow *)op;
-  if (!f->waiting) return;
-  end_wait(f, false); /* the reader was cancelled: so is the transfer */
-  f->n->api->timer_stop(f->n->h, &f->idle);
-  hearth__exchange_abort(f->x, "ECANCELED", "cancelled", "the task that read it was cancelled");
+  reader *r = (reader *)op;
+  flow *f = r->f;
+  if (f && f->reader == r) f->reader = NULL;
+  if (f && f->waiter == op) {
+    end_wait(f, false); /* the reader was cancelled: so is the transfer */
+    f->n->api->timer_stop(f->n->h, &f->idle);
+    hearth__exchange_abort(f->x, "ECANCELED", "cancelled", "the task that read it was cancelled");
+  }
+  free(r);
 }
 
 static const hearth__op_class read_class = {"fetch", read_push, read_release};
@@ -142,14 +159,19 @@ static int l_read(lua_State *L) {
   size_t size;
   n->api->check_await(L, n->state, "fetch");
   if (!f) return refuse(L, n, "ECLOSED", "resp:chunks: the answer was closed%s", "");
-  if (f->waiting) return refuse(L, n, "EINVAL", "resp:chunks: another task is reading this answer%s", "");
+  if (f->waiter) return refuse(L, n, "EINVAL", "resp:chunks: another task is reading this answer%s", "");
+  reader *r = calloc(1, sizeof *r);
+  if (!r) return luaL_error(L, "not enough memory");
+  if (f->reader) f->reader->f = NULL;
+  r->f = f;
+  f->reader = r;
   hearth__exchange_body(f->x, &size);
-  begin_wait(f, &read_class);
+  begin_wait(f, &r->op, &read_class);
   if (size > 0 || hearth__exchange_done(f->x))
     end_wait(f, true);
   else
     restart_idle(f);
-  return n->api->await(L, &f->op);
+  return n->api->await(L, &r->op);
 }
 
 /* stream:close(): the transfer is aborted if it goes on. */
@@ -157,7 +179,7 @@ static int l_close(lua_State *L) {
   flow **box = luaL_checkudata(L, 1, STREAM_CLASS);
   flow *f = *box;
   if (!f) return 0;
-  if (f->waiting) {
+  if (f->waiter) {
     hearth__exchange_abort(f->x, "ECLOSED", "closed", "the answer was closed");
     end_wait(f, true);
     return 0;
@@ -304,7 +326,7 @@ static int l_request(lua_State *L) {
     free(f);
     return raise_failure(L, n, &failure, r.url);
   }
-  begin_wait(f, &request_class);
+  begin_wait(f, &f->op, &request_class);
   if (r.stream) restart_idle(f);
   lua_settop(L, 1);
   /* From here on the op owns the flow; the string that is sent stays in the request's table, which this frame holds while it waits. A stream may

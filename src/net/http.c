@@ -52,14 +52,15 @@ struct hearth__exchange {
   char *url;
   long status;
   int64_t received, max_bytes;
-  bool follow, stream, public_only, ended, head_told, paused;
+  bool follow, stream, public_only, cookies, ended, head_told, paused;
   hearth__http_failure failure;
   char curl_message[CURL_ERROR_SIZE];
 };
 
 /* ---- failures */
 
-__attribute__((format(printf, 4, 5))) static void fail(hearth__http_failure *f, const char *code, const char *reason, const char *fmt, ...) {
+__attribute__((format(printf, 4, 5))) static void fail(hearth__http_failure *f, const char *code, const char *reason, const char *fmt,
+                                                       ...) {
   va_list args;
   if (f->code) return; /* the first reason is the true one */
   f->code = code;
@@ -93,9 +94,7 @@ static void explain(hearth__exchange *x, CURLcode rc) {
     case CURLE_TOO_MANY_REDIRECTS: fail(f, "ENET", "redirects", "the redirects do not end: %s", text); return;
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-      fail(f, "ENET", "certificate", "the server's certificate is not trusted: %s", text);
-      return;
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH: fail(f, "ENET", "certificate", "the server's certificate is not trusted: %s", text); return;
     case CURLE_SSL_CONNECT_ERROR: fail(f, "ENET", "tls", "no secure connection: %s", text); return;
     case CURLE_SSL_CACERT_BADFILE: fail(f, "ENET", "certificate", "the trusted certificates cannot be read: %s", text); return;
     case CURLE_PARTIAL_FILE: fail(f, "ENET", "partial", "the answer broke off: %s", text); return;
@@ -136,8 +135,9 @@ static CURL *take_easy(hearth__http *c) {
   return c->spares ? c->spare[--c->spares] : curl_easy_init();
 }
 
-static void give_easy(hearth__http *c, CURL *easy) {
-  if (c->closed || c->spares == KEPT_EASY) {
+/* One with cookies is not used again: resetting it loses memory in libcurl 7.88. */
+static void give_easy(hearth__http *c, CURL *easy, bool cookies) {
+  if (c->closed || cookies || c->spares == KEPT_EASY) {
     curl_easy_cleanup(easy);
   } else {
     curl_easy_reset(easy);
@@ -159,7 +159,7 @@ static void detach(hearth__exchange *x) {
     }
     curl_easy_setopt(easy, CURLOPT_SHARE, NULL);
     if (x->form) curl_easy_setopt(easy, CURLOPT_MIMEPOST, NULL);
-    give_easy(c, easy);
+    give_easy(c, easy, x->cookies);
   }
   curl_mime_free(x->form);
   x->form = NULL;
@@ -360,7 +360,8 @@ static bool set_headers(hearth__exchange *x, const hearth__http_request *r) {
       return false;
     }
   }
-  if (!has_header(r, "expect:") && !add_header(x, "Expect:")) return false; /* waiting for "100 Continue" costs a second where it is not spoken */
+  if (!has_header(r, "expect:") && !add_header(x, "Expect:"))
+    return false; /* waiting for "100 Continue" costs a second where it is not spoken */
   if (!r->parts && !has_header(r, "content-type:") && !add_header(x, "Content-Type:")) return false; /* libcurl would say it is a form */
   return true;
 }
@@ -398,8 +399,8 @@ static bool set_form(hearth__exchange *x, const hearth__http_request *r, hearth_
   return ok && curl_easy_setopt(x->easy, CURLOPT_MIMEPOST, x->form) == CURLE_OK;
 }
 
-#define SET(option, value)                                              \
-  do {                                                                  \
+#define SET(option, value)                                                   \
+  do {                                                                       \
     if (curl_easy_setopt(easy, (option), (value)) != CURLE_OK) return false; \
   } while (0)
 
@@ -488,7 +489,8 @@ static char *check_url(const char *text, hearth__http_failure *f) {
   } else {
     if (rc == CURLUE_OK) rc = curl_url_get(u, CURLUPART_HOST, &host, 0);
     if (rc != CURLUE_OK)
-      fail(f, "EINVAL", "url", "the URL '%.200s' is malformed (%s); write http://host/path or https://host/path", text, curl_url_strerror(rc));
+      fail(f, "EINVAL", "url", "the URL '%.200s' is malformed (%s); write http://host/path or https://host/path", text,
+           curl_url_strerror(rc));
     else if (!(copy = strdup(text)))
       fail(f, "EIO", "memory", "not enough memory");
   }
@@ -515,6 +517,7 @@ hearth__exchange *hearth__http_start(hearth__http *c, const hearth__http_request
   x->follow = r->max_redirects >= 0;
   x->stream = r->stream;
   x->public_only = r->public_only;
+  x->cookies = r->cookies;
   x->url = check_url(r->url, failure);
   if (!x->url) goto fail;
   files += r->part_count;
@@ -692,6 +695,12 @@ void hearth__exchange_taken(hearth__exchange *x) {
   x->body.size = 0;
   if (!x->paused || !x->easy) return;
   x->paused = false;
-  curl_easy_pause(x->easy, CURLPAUSE_CONT);
-  collect(x->client);
+  /* What libcurl kept is given to on_body now, and may be too much: it says so here and nowhere else. */
+  CURLcode rc = curl_easy_pause(x->easy, CURLPAUSE_CONT);
+  if (rc != CURLE_OK) {
+    note_answer(x);
+    explain(x, rc);
+    detach(x);
+    x->events->done(x->user);
+  }
 }

@@ -75,7 +75,7 @@ void hearth__exchange_abort(hearth__exchange *x, const char *code, const char *r
 bool hearth__exchange_done(const hearth__exchange *x);
 const hearth__http_failure *hearth__exchange_failure(const hearth__exchange *x);
 long hearth__exchange_status(const hearth__exchange *x);
-const char *hearth__exchange_url(const hearth__exchange *x);               /* after redirects */
+const char *hearth__exchange_url(const hearth__exchange *x);                /* after redirects */
 const char *hearth__exchange_head(const hearth__exchange *x, size_t *size); /* the lines of the final head */
 const char *hearth__exchange_body(const hearth__exchange *x, size_t *size); /* what has come, or since the last take */
 /* What body gave is used up: a stream goes on. May tell data or done before it returns. */

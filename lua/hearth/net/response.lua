@@ -113,15 +113,16 @@ function Response:text()
   return (text:gsub("^\239\187\191", ""))
 end
 
----The value of a JSON body. EHTTP when the answer says that it is something else (`any_type` reads it all the same), ECORRUPT when it is no JSON.
+---The value of a JSON body. EHTTP when the answer says that it is something else (`any_type` reads it all the same), ECORRUPT when it
+---is no JSON.
 ---@param options? {any_type?: boolean}
 ---@return any
 function Response:json(options)
   local kind = content_type(self)
   local is_json = kind == "" or kind:find "[/+]json$"
   if not is_json and not (options and options.any_type) then
-    local err = errors.new("EHTTP", ("json: the answer of '%s' (status %d) is %s, not JSON; look at text(), or read it with json{any_type=true}")
-      :format(self.url, self.status, kind), { op = "json" })
+    local message = "json: the answer of '%s' (status %d) is %s, not JSON; look at text(), or read it with json{any_type=true}"
+    local err = errors.new("EHTTP", message:format(self.url, self.status, kind), { op = "json" })
     err.status, err.content_type = self.status, kind
     error(err, 0)
   end
