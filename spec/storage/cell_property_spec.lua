@@ -68,13 +68,14 @@ function Process:settle_model()
   end
 end
 
--- A commit of this process: some prefix of what it has accepted, folded over what was there.
+-- A commit of this process: some prefix of what it has accepted, folded over what was there. The shortest one that fits: operations after it
+-- that change nothing leave with their tickets.
 function Process:check_commit(commit, note)
   local ops, row = self.ops[commit.key], commit.before
   local readable, before = pcall(json.decode_stored, row and not row.damaged and row.value or "")
   if not readable then before = nil end
   local now = commit.value and json.decode_stored(commit.value)
-  for count = #ops, 1, -1 do
+  for count = 1, #ops do
     if fold_model(ops, before, count) == now then
       self.ops[commit.key] = table.move(ops, count + 1, #ops, 1, {})
       return
@@ -133,7 +134,7 @@ local function run(seed, steps, processes)
     elseif what <= 43 then p:issue(key, "remove", id)
     elseif what <= 58 then p.handle:perform()
     elseif what <= 63 then p.handle:perform(errors.new("EIO", "injected"))
-    elseif what <= 83 then p.handle:deliver()
+    elseif what <= 83 then p.handle:deliver(rnd(2) == 1)
     elseif what <= 88 then turn()
     elseif what <= 90 then timer.step(timer.now() + rnd() * 0.2) turn()
     elseif what <= 92 then   -- another program, with or without an expiry

@@ -35,7 +35,7 @@ Handle.__index = Handle
 
 --- A process: its queue of requests, and what was caused and has not been delivered to it.
 function Database:open()
-  local handle = setmetatable({db = self, queue = {}, inbox = {}, listeners = {}}, Handle)
+  local handle = setmetatable({db = self, queue = {}, inbox = {}, answers = {}, caused = 0, delivered = 0, listeners = {}}, Handle)
   table.insert(self.handles, handle)
   return handle
 end
@@ -54,6 +54,12 @@ end
 
 local function deliver_later(handle, fn)
   table.insert(handle.inbox, fn)
+  handle.caused = handle.caused + 1
+end
+
+-- An answer comes after the events of its commit, and perhaps after others.
+local function answer_later(handle, fn)
+  table.insert(handle.answers, {fn = fn, after = handle.caused})
 end
 
 local function apply(self, ops, origin)
@@ -112,23 +118,31 @@ function Handle:perform(err)
   local request = table.remove(self.queue, 1)
   if not request then return false end
   if err then
-    deliver_later(self, function() request.fn(nil, request.ops and nil or err, err) end)
+    answer_later(self, function() request.fn(nil, request.ops and nil or err, err) end)
   elseif request.fetch then
     local records = {}
     for i, pair in ipairs(request.fetch) do records[i] = record(self.db, pair[1], pair[2]) end
-    deliver_later(self, function() request.fn(records) end)
+    answer_later(self, function() request.fn(records) end)
   else
     local revision, records = apply(self.db, request.ops, self)
-    deliver_later(self, function() if request.fn then request.fn(revision, records) end end)
+    answer_later(self, function() if request.fn then request.fn(revision, records) end end)
   end
   return true
 end
 
---- Delivers the oldest thing that was caused for this process.
+--- Delivers the oldest event, or, with `answer`, the oldest answer if it may come already.
+---@param answer boolean?
 ---@return boolean was there one?
-function Handle:deliver()
+function Handle:deliver(answer)
+  local first = self.answers[1]
+  if first and first.after <= self.delivered and (answer or not self.inbox[1]) then
+    table.remove(self.answers, 1)
+    first.fn()
+    return true
+  end
   local fn = table.remove(self.inbox, 1)
   if not fn then return false end
+  self.delivered = self.delivered + 1
   fn()
   return true
 end
@@ -146,7 +160,7 @@ end
 
 --- The process died: what was queued and not performed never happens.
 function Handle:crash()
-  self.queue, self.inbox, self.listeners = {}, {}, {}
+  self.queue, self.inbox, self.answers, self.listeners = {}, {}, {}, {}
   for i, handle in ipairs(self.db.handles) do
     if handle == self then table.remove(self.db.handles, i) break end
   end
