@@ -5,6 +5,7 @@ local batch_scope = require "hearth.storage.batch_scope"
 local cell_module = require "hearth.storage.cell"
 local errors = require "hearth.errors"
 local pool_module = require "hearth.storage.pool"
+local scopes = require "hearth.storage.scopes"
 local task = require "hearth.core.task"
 local ticket = require "hearth.storage.ticket"
 local timer = require "hearth.core.timer"
@@ -288,6 +289,7 @@ function cells.forget()
   local old = pools
   pools, by_id, default_pool = {}, {}, nil
   for _, pool in ipairs(old) do pool:forget(pool_module.lost()) end
+  scopes.reset()
 end
 
 --- Waits until everything of a store is on disk or held, and lets go of its cells. For those who close a store.

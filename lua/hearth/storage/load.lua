@@ -33,10 +33,18 @@ end
 ---@param cell hearth.Cell
 ---@return hearth.Ticket   resolves when it was read
 function Pool:reload(cell)
-  cell.load_waiters = cell.load_waiters or {}
-  local t = ticket.new()
-  table.insert(cell.load_waiters, t)
   self:load(cell)
+  return self:wait_loaded(cell)
+end
+
+--- Resolves when the load that is going on, with its migration, has ended; is rejected if it fails.
+---@param cell hearth.Cell
+---@return hearth.Ticket
+function Pool.wait_loaded(_, cell)
+  if not cell.loading and not cell.migrating then return ticket.done(cell.base.revision) end
+  local t = ticket.new()
+  cell.load_waiters = cell.load_waiters or {}
+  table.insert(cell.load_waiters, t)
   return t
 end
 
