@@ -1,6 +1,7 @@
 -- Whatever the order in which loads, sets, updaters, removes, failures, conflicts, commits of others, expiries and restarts come: each
 -- accepted operation is applied exactly once, in the order of issue, over the newest base, on screen and on disk. Checked against a model.
 
+local batch_scope = require "hearth.storage.batch_scope"
 local cells = require "hearth.storage.cells"
 local errors = require "hearth.errors"
 local hearth = require "hearth"
@@ -57,6 +58,15 @@ function Process:issue(key, kind, id, picky)
   if op.ticket.state == "pending" then table.insert(self.ops[key], op) end
 end
 
+-- A verb of AsyncStorage on the same key: another writer, which lets the operations before it go first.
+function Process:verb(key, id)
+  local pool, handle = self.pool, self.handle
+  hearth.run_async(function()
+    pool:before_write("default", {key})
+    if not pool.dead then handle:submit {{ns = "default", key = key, value = json.encode_stored(id), kind = "json"}} end
+  end)
+end
+
 -- Operations that are decided without a commit leave the model: they changed nothing, or raised.
 function Process:settle_model()
   for _, key in ipairs(KEYS) do
@@ -68,8 +78,8 @@ function Process:settle_model()
   end
 end
 
--- A commit of this process: some prefix of what it has accepted, folded over what was there. The shortest one that fits: operations after it
--- that change nothing leave with their tickets.
+-- A commit of this process: some prefix of what it has accepted, folded over what was there. The shortest one that fits: operations
+-- after it that change nothing leave with their tickets.
 function Process:check_commit(commit, note)
   local ops, row = self.ops[commit.key], commit.before
   local readable, before = pcall(json.decode_stored, row and not row.damaged and row.value or "")
@@ -141,6 +151,12 @@ local function run(seed, steps, processes)
       db:put("default", key, json.encode_stored(id), {expires_at = rnd(2) == 1 and timer.wall() + rnd() or nil})
     elseif what == 93 then db:put("default", key, "{not json")
     elseif what == 94 then db:put("default", key, "?", {damaged = true})
+    elseif what == 98 then p:verb(key, id)
+    elseif what == 99 then
+      batch_scope.run(function()
+        p:issue("a", "update", id)
+        p:issue("b", rnd(2) == 1 and "set" or "update", id)
+      end)
     elseif what == 95 then p.pool:reload(p.cells[key])
     elseif what == 96 then p.pool:flush_cell(p.cells[key])
     elseif what == 97 then   -- kill -9: what was accepted and not committed is gone, nothing else

@@ -118,7 +118,9 @@ function Handle:perform(err)
   local request = table.remove(self.queue, 1)
   if not request then return false end
   if err then
-    answer_later(self, function() request.fn(nil, request.ops and nil or err, err) end)
+    answer_later(self, function()
+      if request.ops then request.fn(nil, nil, err) else request.fn(nil, err) end
+    end)
   elseif request.fetch then
     local records = {}
     for i, pair in ipairs(request.fetch) do records[i] = record(self.db, pair[1], pair[2]) end

@@ -66,6 +66,7 @@ local function private(value)
   local kind = type(value)
   if kind == "string" or kind == "boolean" or kind == "nil" then return value end
   if kind == "number" and value == value and value ~= huge and value ~= -huge then return value end
+  if kind ~= "table" and kind ~= "userdata" then json.encode_stored(value) end   -- raises, and says why
   return json.copy(value)
 end
 M.private = private

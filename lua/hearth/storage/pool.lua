@@ -226,9 +226,8 @@ function Pool:forget(err)
   if self.unsubscribe then self.unsubscribe() end
   for _, keys in pairs(self.namespaces) do
     for _, cell in pairs(keys) do
-      for _, name in ipairs {"expiry", "write_timer", "delay_timer"} do
-        if cell[name] then cell[name]:stop() end
-      end
+      if cell.expiry then cell.expiry:stop() end
+      if cell.delay_timer then cell.delay_timer:stop() end
       for i = 1, cell.n do
         ticket.reject(cell.log[i].ticket, err)
         for _, hidden in ipairs(cell.log[i].absorbed or {}) do ticket.reject(hidden.ticket, err) end

@@ -1,0 +1,638 @@
+-- The cells of a store, on a store that is driven by hand: who waits for what, what is written when, and what happens when it cannot be.
+
+local batch_scope = require "hearth.storage.batch_scope"
+local cells = require "hearth.storage.cells"
+local errors = require "hearth.errors"
+local hearth = require "hearth"
+local json = require "hearth.core.json"
+local pool_module = require "hearth.storage.pool"
+local support = require "spec.support.plain_store"
+local timer = require "hearth.core.timer"
+
+local function turn() hearth.run_async(function() end):await() end
+
+local function later(seconds)
+  local to = timer.now() + seconds
+  while timer.step(to) do turn() end
+  turn()
+end
+
+describe("the cells of a store", function()
+  local db, handle, pool
+  local heard
+
+  local function voice(fields)
+    local v = {changed = function() heard = heard + 1 end, errors = {}}
+    v.on_error = function(err) table.insert(v.errors, err) end
+    for name, value in pairs(fields or {}) do v[name] = value end
+    return v
+  end
+
+  local function cell_of(key, v)
+    local cell = pool:cell("default", key)
+    pool:subscribe(cell, v or voice())
+    return cell
+  end
+
+  -- What was there before the app began.
+  local function put(key, text, fields)
+    db:put("default", key, text, fields)
+    while handle:deliver() do end
+  end
+
+  local function drain() handle:drain(turn) end
+
+  local function stored(key)
+    local row = db:row("default", key)
+    return row and json.decode_stored(row.value)
+  end
+
+  local function shown(cell) return (cell:read()) end
+
+  local function increment(n) return (n or 0) + 1 end
+
+  before_each(function()
+    timer.fake(true)
+    db = support.new()
+    handle = db:open()
+    pool = cells.pool(handle)
+    heard = 0
+  end)
+
+  after_each(function()
+    cells.forget()
+    timer.fake(false)
+  end)
+
+  it("reads all keys of a turn with one multi-get", function()
+    for i = 1, 100 do cell_of("k" .. i) end
+    turn()
+    assert.are.equal(1, #handle.queue)
+    assert.are.equal(100, #handle.queue[1].fetch)
+    drain()
+    cell_of("k1")
+    turn()
+    assert.are.equal(0, #handle.queue)   -- known: no read
+  end)
+
+  it("keeps a set that was made before the load landed, writes it once, and remembers what was stored", function()
+    put("theme", '"light"')
+    local cell = cell_of "theme"
+    local ticket = cells.set(cell, "dark")
+    assert.are.equal("dark", shown(cell))
+    drain()
+    assert.are.equal("dark", shown(cell))
+    assert.are.equal("dark", stored "theme")
+    assert.are.equal("light", cell:previous())
+    assert.is_true(ticket:done())
+    assert.are.equal(2, #db.commits)
+  end)
+
+  it("folds an updater that was made before the load landed over the stored value: 41 and one is 42", function()
+    put("n", "41")
+    local cell = cell_of "n"
+    cells.update(cell, increment)
+    assert.are.equal(1, shown(cell))
+    drain()
+    assert.are.equal(42, shown(cell))
+    assert.are.equal(42, stored "n")
+  end)
+
+  it("writes a thousand sets of a turn as one value, in one commit", function()
+    local cell = cell_of "n"
+    drain()
+    for i = 1, 1000 do cells.set(cell, i) end
+    drain()
+    assert.are.equal(1, #db.commits)
+    assert.are.equal(1000, stored "n")
+  end)
+
+  it("neither tells nor writes an equal value", function()
+    put("t", '{"a":[1,2]}')
+    local cell = cell_of "t"
+    drain()
+    heard = 0
+    local ticket = cells.set(cell, {a = json.array {1, 2}})
+    assert.is_true(ticket:done())
+    drain()
+    assert.are.equal(0, heard)
+    assert.are.equal(1, #db.commits)
+    cells.set(cell, {a = json.array {1, 2.0}})   -- 2.0 is another value
+    drain()
+    assert.are.equal(2, #db.commits)
+  end)
+
+  it("sees a table that was changed in place, and writes a table as it is at the end of the turn", function()
+    local cell = cell_of "t"
+    drain()
+    local t = {n = 1}
+    cells.set(cell, t)
+    t.n = 2
+    drain()
+    assert.are.same({n = 2}, stored "t")
+    t.n = 3
+    heard = 0
+    cells.set(cell, t)
+    assert.is_true(heard > 0)
+    drain()
+    assert.are.same({n = 3}, stored "t")
+  end)
+
+  it("gives each run of an updater a copy of its own", function()
+    put("t", '{"list":[1]}')
+    local cell = cell_of "t"
+    drain()
+    local before = shown(cell)
+    cells.update(cell, function(t) t.list[2] = 2 return t end)
+    assert.are.same({1}, before.list)
+    assert.are.same({1, 2}, shown(cell).list)
+  end)
+
+  it("drops an updater that raises, alone", function()
+    local cell, v = cell_of "n", voice()
+    drain()
+    cells.update(cell, increment, v)
+    local bad = cells.update(cell, function() error("boom", 0) end, v)
+    cells.update(cell, increment, v)
+    drain()
+    assert.are.equal(2, stored "n")
+    assert.are.equal("boom", v.errors[1])
+    local ok, err = pcall(bad.await, bad)
+    assert.is_false(ok)
+    assert.are.equal("boom", err)
+  end)
+
+  it("refuses what cannot be stored at the call, and names the path", function()
+    local cell = cell_of "t"
+    drain()
+    local ok, err = pcall(cells.set, cell, {on = {click = print}})
+    assert.is_false(ok)
+    assert.are.equal("EINVAL", err.code)
+    assert.are.equal("t", err.key)
+    assert.matches("%$%.on%.click", tostring(err))
+    for _, bad in ipairs {0 / 0, 1 / 0, print} do
+      if type(bad) ~= "function" then assert.has_error(function() cells.set(cell, bad) end) end
+    end
+    drain()
+    assert.are.equal(0, #db.commits)
+  end)
+
+  it("folds again over what somebody else wrote first", function()
+    put("n", "10")
+    local cell = cell_of "n"
+    drain()
+    cells.update(cell, increment)
+    turn()
+    db:put("default", "n", "20")
+    drain()
+    assert.are.equal(21, stored "n")
+    assert.are.equal(21, shown(cell))
+  end)
+
+  it("does not hear its own commits, and hears those of others", function()
+    local cell = cell_of "n"
+    drain()
+    cells.set(cell, 1)
+    drain()
+    heard = 0
+    db:put("default", "n", "1")
+    drain()
+    local other = db:open()
+    other:submit {{ns = "default", key = "n", value = "2", kind = "json"}}
+    other:perform()
+    drain()
+    assert.are.equal(2, shown(cell))
+  end)
+
+  describe("when the load fails", function()
+    it("holds writes, never overwrites, and reads again after 50 ms, doubling", function()
+      put("n", "41")
+      local v = voice()
+      local cell = cell_of("n", v)
+      turn()
+      handle:perform(errors.new("EIO", "disk"))
+      handle:deliver()
+      turn()
+      assert.are.equal("EIO", cell.base.error.code)
+      local ticket = cells.update(cell, increment)
+      drain()
+      assert.are.equal("held", cells.save_state(cell))
+      assert.are.equal(1, shown(cell))
+      assert.are.equal(41, stored "n")
+      later(0.04)
+      assert.are.equal(0, #handle.queue)
+      later(0.02)
+      handle:perform(errors.new("EIO", "disk"))
+      handle:deliver()
+      later(0.09)
+      assert.are.equal(0, #handle.queue)
+      later(0.02)
+      drain()
+      assert.are.equal(42, stored "n")
+      assert.is_true(ticket:done())
+      assert.are.equal(2, #v.errors)
+    end)
+
+    it("overwrites if the hook says so", function()
+      put("n", "41")
+      local cell = cell_of("n", voice {on_load_error = function() return "overwrite" end})
+      turn()
+      handle:perform(errors.new("EIO", "disk"))
+      handle:deliver()
+      cells.set(cell, 7)
+      drain()
+      assert.are.equal(7, stored "n")
+    end)
+  end)
+
+  it("shows nothing for unreadable bytes, keeps them in quarantine, and takes a new value", function()
+    put("n", "{oops")
+    local v = voice()
+    local cell = cell_of("n", v)
+    drain()
+    assert.is_nil(shown(cell))
+    assert.are.equal("ECORRUPT", cell.base.error.code)
+    assert.are.equal("{oops", handle.quarantined[1].bytes)
+    assert.are.equal("{oops", db:row("default", "n").value)
+    assert.are.equal(1, #v.errors)
+    cells.set(cell, 1)
+    drain()
+    assert.are.equal(1, stored "n")
+    assert.is_nil(cell.base.error)
+  end)
+
+  describe("when a write fails", function()
+    it("keeps the value on screen, says failed, and writes again", function()
+      local v = voice()
+      local cell = cell_of("n", v)
+      drain()
+      local ticket = cells.set(cell, 1)
+      turn()
+      handle:perform(errors.new("ENOSPC", "full"))
+      handle:deliver()
+      drain()
+      assert.are.equal("failed", cells.save_state(cell))
+      assert.are.equal(1, shown(cell))
+      assert.is_false(ticket:done())
+      assert.are.equal("ENOSPC", v.errors[1].code)
+      later(0.06)
+      drain()
+      assert.are.equal(1, stored "n")
+      assert.is_true(ticket:done())
+      assert.are.equal("clean", cells.save_state(cell))
+    end)
+
+    it("drops what failed with on_write_error = rollback", function()
+      put("n", "5")
+      local v = voice {on_write_error = "rollback"}
+      local cell = cell_of("n", v)
+      drain()
+      local ticket = cells.set(cell, 6, v)
+      turn()
+      handle:perform(errors.new("ENOSPC", "full"))
+      handle:deliver()
+      assert.are.equal(5, shown(cell))
+      assert.is_true(ticket:done())
+      assert.is_false((pcall(ticket.await, ticket)))
+      drain()
+      assert.are.equal(5, stored "n")
+    end)
+
+    it("does not let one bad key hold back the others of the turn", function()
+      local a, b = cell_of "a", cell_of "b"
+      drain()
+      cells.set(a, 1)
+      cells.set(b, 2)
+      turn()
+      handle:perform(errors.new("EQUOTA", "too much"))
+      handle:deliver()
+      handle:perform(errors.new("EQUOTA", "too much"))   -- alone again
+      drain()
+      assert.are.equal(1, (stored "a" and 1 or 0) + (stored "b" and 1 or 0))
+    end)
+  end)
+
+  describe("hearth.batch", function()
+    it("writes its keys in one commit, or none of them", function()
+      local a, b = cell_of "a", cell_of "b"
+      drain()
+      heard = 0
+      batch_scope.run(function()
+        cells.set(a, 1)
+        cells.set(b, 2)
+        assert.are.equal(0, heard)
+      end)
+      turn()
+      assert.are.equal(1, #handle.queue)
+      handle:perform(errors.new("EIO", "disk"))
+      handle:deliver()
+      drain()
+      assert.is_nil(stored "a")
+      assert.is_nil(stored "b")
+      later(0.06)
+      assert.are.equal(2, #handle.queue[1].ops)
+      drain()
+      assert.are.same({1, 2}, {stored "a", stored "b"})
+    end)
+
+    it("holds all while one is held", function()
+      local a = cell_of "a"
+      drain()
+      local b = cell_of "b"
+      turn()
+      handle:perform(errors.new("EIO", "disk"))
+      handle:deliver()
+      batch_scope.run(function()
+        cells.set(a, 1)
+        cells.set(b, 2)
+      end)
+      drain()
+      assert.are.equal("held", cells.save_state(a))
+      assert.is_nil(stored "a")
+      later(0.06)
+      drain()
+      assert.are.same({1, 2}, {stored "a", stored "b"})
+    end)
+
+    it("does nothing when its function raises", function()
+      put("a", "7")
+      local a = cell_of "a"
+      drain()
+      local ticket
+      assert.has_error(function()
+        batch_scope.run(function()
+          ticket = cells.set(a, 1)
+          error "no"
+        end)
+      end)
+      assert.are.equal(7, shown(a))
+      drain()
+      assert.are.equal(7, stored "a")
+      assert.is_false((pcall(ticket.await, ticket)))
+    end)
+
+    it("refuses a second store", function()
+      local a = cell_of "a"
+      local other = cells.pool(support.new():open()):cell("default", "b")
+      local ok, err = pcall(batch_scope.run, function()
+        cells.set(a, 1)
+        cells.set(other, 2)
+      end)
+      assert.is_false(ok)
+      assert.are.equal("EINVAL", err.code)
+      assert.is_nil(shown(a))
+    end)
+  end)
+
+  describe("and the verbs that write the same key", function()
+    local function verb(key, value)
+      cells.before_write(handle, "default", {key})
+      handle:submit {{ns = "default", key = key, value = json.encode_stored(value), kind = "json"}}
+    end
+
+    it("write in the order of issue: set, then verb", function()
+      local cell = cell_of "k"
+      drain()
+      cells.set(cell, "hook")
+      verb("k", "verb")
+      drain()
+      assert.are.equal("verb", stored "k")
+      assert.are.equal("verb", shown(cell))
+      assert.are.equal(2, #db.commits)
+    end)
+
+    it("write in the order of issue: verb, then set, then verb", function()
+      local cell = cell_of "k"
+      drain()
+      verb("k", "one")
+      cells.set(cell, "two")
+      verb("k", "three")
+      cells.set(cell, "four")
+      drain()
+      local order = {}
+      for _, c in ipairs(db.commits) do order[#order + 1] = json.decode_stored(c.value) end
+      assert.are.same({"one", "two", "three", "four"}, order)
+      assert.are.equal("four", shown(cell))
+    end)
+
+    it("write in the order of issue: an updater over a verb that has not landed, then a verb, then an updater", function()
+      local cell = cell_of "k"
+      drain()
+      verb("k", 10)
+      cells.update(cell, increment)
+      local task = hearth.run_async(function() verb("k", 100) end)
+      turn()
+      cells.update(cell, increment)
+      for _ = 1, 10 do drain() end
+      task:await()
+      for _ = 1, 10 do drain() end
+      local order = {}
+      for _, c in ipairs(db.commits) do order[#order + 1] = json.decode_stored(c.value) end
+      assert.are.same({10, 11, 100, 101}, order)
+    end)
+
+    it("wait for a load, so that a set before it does not overtake them", function()
+      local cell = cell_of "k"
+      cells.set(cell, "hook")
+      local task = hearth.run_async(function() verb("k", "verb") end)
+      for _ = 1, 5 do drain() end
+      task:await()
+      drain()
+      assert.are.equal("verb", stored "k")
+      assert.are.equal("verb", shown(cell))
+    end)
+
+    it("do not wait for what is held", function()
+      local cell = cell_of "k"
+      turn()
+      handle:perform(errors.new("EIO", "disk"))
+      handle:deliver()
+      cells.set(cell, "hook")
+      verb("k", "verb")
+      drain()
+      assert.are.equal('"verb"', db.commits[1].value)   -- and what was held comes when it may
+      assert.are.equal("hook", stored "k")
+    end)
+
+    it("are not held up by one that was cancelled while it waited", function()
+      local cell = cell_of "k"
+      cells.update(cell, increment)
+      local task = hearth.run_async(function() verb("k", 5) end)
+      turn()
+      task:cancel()
+      turn()
+      drain()
+      drain()
+      assert.are.equal(1, stored "k")
+    end)
+  end)
+
+  describe("ttl", function()
+    it("is absent when it has expired, live, and a clock that is set back does not bring it back", function()
+      local v = voice {ttl = 10}
+      local cell = cell_of("k", v)
+      drain()
+      cells.set(cell, "x", v)
+      drain()
+      later(9)
+      assert.are.equal("x", shown(cell))
+      later(2)
+      assert.is_nil(shown(cell))
+      assert.is_true(heard > 0)
+      cells.set(cell, "y", v)
+      drain()
+      assert.are.equal("y", stored "k")
+      later(5)
+      cells.set(cell, "y", v)   -- equal, and renews
+      drain()
+      later(6)
+      assert.are.equal("y", shown(cell))
+      later(5)
+      assert.is_nil(shown(cell))
+    end)
+  end)
+
+  describe("write_delay", function()
+    it("waits for the end of the typing, and no longer than max_delay", function()
+      local v = voice {write_delay = 1, max_delay = 3}
+      local cell = cell_of("k", v)
+      drain()
+      for i = 1, 3 do
+        cells.set(cell, "draft " .. i, v)
+        later(0.9)
+        drain()
+        assert.is_nil(stored "k")
+      end
+      cells.set(cell, "draft 4", v)
+      later(0.5)
+      drain()
+      assert.are.equal("draft 4", stored "k")
+      cells.set(cell, "draft 5", v)
+      local ticket = pool:flush_cell(cell)
+      drain()
+      assert.are.equal("draft 5", stored "k")
+      assert.is_true(ticket:done())
+    end)
+  end)
+
+  describe("migrations", function()
+    local function with(key, schema)
+      local cell = cell_of(key)
+      pool:use_schema(cell, schema)
+      return cell
+    end
+    local chain = {version = 2, migrate = {
+      function(v) return {name = v} end,
+      function(v) v.size = 1 return v end,
+    }}
+
+    it("go through every version, commit once, and keep the old record", function()
+      put("s", '"ann"')
+      local cell = with("s", chain)
+      drain()
+      assert.are.same({name = "ann", size = 1}, shown(cell))
+      assert.are.same({name = "ann", size = 1}, stored "s")
+      assert.are.equal(2, db:row("default", "s").version)
+      assert.are.equal('"ann"', db:row("before:default", "s@0").value)
+    end)
+
+    it("may be one function that awaits; a set meanwhile comes after it", function()
+      put("s", '"ann"', {version = 1})
+      local gate = require("hearth.core.task").future()
+      local cell = with("s", {version = 5, migrate = function(v, from)
+        gate:await()
+        return {v, from}
+      end})
+      drain()
+      cells.update(cell, function(v) return {old = v or "nothing"} end)
+      assert.are.equal("nothing", shown(cell).old)
+      gate:resolve()
+      turn()
+      drain()
+      assert.are.same({old = {"ann", 1}}, stored "s")
+    end)
+
+    it("that fail leave the record untouched, and hold writes", function()
+      put("s", '"ann"')
+      local v = voice()
+      local cell = pool:cell("default", "s")
+      pool:subscribe(cell, v)
+      pool:use_schema(cell, {version = 1, migrate = {function() error "cannot" end}})
+      drain()
+      assert.are.equal("EMIGRATE", cell.base.error.code)
+      local ticket = cells.set(cell, "bob")
+      drain()
+      assert.are.equal("bob", shown(cell))
+      assert.are.equal("ann", stored "s")
+      assert.is_false(ticket:done())
+      assert.are.equal("held", cells.save_state(cell))
+      assert.are.equal(1, #v.errors)
+    end)
+
+    it("that are missing, or return nil, are EMIGRATE", function()
+      put("a", "1")
+      put("b", "1")
+      local a, b = with("a", {version = 1}), with("b", {version = 1, migrate = {function() end}})
+      drain()
+      assert.are.equal("EMIGRATE", a.base.error.code)
+      assert.matches("migrate%[1%]", tostring(a.base.error))
+      assert.are.equal("EMIGRATE", b.base.error.code)
+    end)
+
+    it("refuse a store that is newer than the code, and write nothing", function()
+      put("s", "1", {version = 9})
+      local cell = with("s", chain)
+      drain()
+      assert.are.equal("ENEWER", cell.base.error.code)
+      cells.set(cell, 2)
+      drain()
+      assert.are.equal(1, stored "s")
+    end)
+
+    it("of two processes at once happen once", function()
+      put("n", "1")
+      local schema = {version = 1, migrate = {function(v) return v * 10 end}}
+      local other_handle = db:open()
+      local other_pool = pool_module.new(other_handle)
+      local cell, other = with("n", schema), other_pool:cell("default", "n")
+      other_pool:use_schema(other, schema)
+      turn()
+      handle:perform()
+      other_handle:perform()
+      for _ = 1, 5 do
+        drain()
+        other_handle:drain(turn)
+      end
+      assert.are.equal(10, stored "n")
+      assert.are.equal(10, shown(cell))
+      assert.are.equal(10, (other:read()))
+      other_pool:forget(pool_module.lost())
+    end)
+  end)
+
+  it("treats what validate refuses as unreadable", function()
+    put("age", "-5")
+    local cell = cell_of "age"
+    pool:use_schema(cell, {validate = function(v) return v >= 0, "below zero" end})
+    drain()
+    assert.is_nil(shown(cell))
+    assert.are.equal("ECORRUPT", cell.base.error.code)
+    assert.matches("below zero", tostring(cell.base.error))
+    assert.are.equal("-5", handle.quarantined[1].bytes)
+  end)
+
+  it("names at the end what is not on disk", function()
+    local cell = cell_of "k"
+    drain()
+    cells.set(cell, 1)
+    turn()
+    handle:perform(errors.new("EIO", "disk"))
+    handle:deliver()
+    assert.is_false(cells.save_all())
+    assert.matches('"k"', cells.unsaved()[1])
+    drain()
+    assert.is_true(cells.save_all())
+    assert.are.equal(0, #cells.unsaved())
+    assert.are.equal(1, stored "k")
+  end)
+end)
