@@ -1,7 +1,6 @@
 -- Whatever the order in which loads, sets, updaters, removes, failures, conflicts, commits of others, expiries and restarts come: each
 -- accepted operation is applied exactly once, in the order of issue, over the newest base, on screen and on disk. Checked against a model.
 
-local batch_scope = require "hearth.storage.batch_scope"
 local cells = require "hearth.storage.cells"
 local errors = require "hearth.errors"
 local hearth = require "hearth"
@@ -9,6 +8,7 @@ local json = require "hearth.core.json"
 local pool_module = require "hearth.storage.pool"
 local support = require "spec.support.plain_store"
 local timer = require "hearth.core.timer"
+require "hearth.hooks.use_persisted_state"   -- lets hearth.batch know of cells
 
 local KEYS = {"a", "b"}
 
@@ -153,7 +153,7 @@ local function run(seed, steps, processes)
     elseif what == 94 then db:put("default", key, "?", {damaged = true})
     elseif what == 98 then p:verb(key, id)
     elseif what == 99 then
-      batch_scope.run(function()
+      hearth.batch(function()
         p:issue("a", "update", id)
         p:issue("b", rnd(2) == 1 and "set" or "update", id)
       end)

@@ -9,7 +9,7 @@ local Database = {}
 Database.__index = Database
 
 local function new()
-  return setmetatable({rows = {}, revision = 0, handles = {}, commits = {}}, Database)
+  return setmetatable({rows = {}, revision = 0, handles = {}, commits = {}, kept = {}}, Database)
 end
 
 local function id(ns, key)
@@ -47,10 +47,6 @@ function Handle:subscribe(fn)
 end
 function Handle:fetch(pairs_, fn) table.insert(self.queue, {fetch = pairs_, fn = fn}) end
 function Handle:submit(ops, fn) table.insert(self.queue, {ops = ops, fn = fn}) end
-function Handle:quarantine_put(ns, key, bytes)
-  self.quarantined = self.quarantined or {}
-  table.insert(self.quarantined, {ns = ns, key = key, bytes = bytes})
-end
 
 local function deliver_later(handle, fn)
   table.insert(handle.inbox, fn)
@@ -83,6 +79,9 @@ local function apply(self, ops, origin)
       self.rows[id(op.ns, op.key)] = {
         value = op.value, revision = self.revision, version = op.version, expires_at = op.expires_at, kind = op.kind,
       }
+    end
+    if op.keep and before then
+      table.insert(self.kept, {ns = op.ns, key = op.key, bytes = before.value, version = before.version})
     end
     events[i] = {ns = op.ns, key = op.key, value = op.value, revision = self.revision, version = op.version, expires_at = op.expires_at}
   end
@@ -119,6 +118,7 @@ function Handle:perform(err)
   if not request then return false end
   if err then
     answer_later(self, function()
+      if not request.fn then return end
       if request.ops then request.fn(nil, nil, err) else request.fn(nil, err) end
     end)
   elseif request.fetch then

@@ -68,7 +68,7 @@ function Info.__index(info, name)
   local field = fields[name]
   if field then
     local value = field(slot.cell)
-    if hooks.rendering() then
+    if hooks.is_rendering() then
       slot.seen = slot.seen or {}
       slot.seen[name] = value == nil and M or value
     end

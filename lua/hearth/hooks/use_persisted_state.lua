@@ -1,6 +1,8 @@
 -- use_persisted_state(key, initial [, options]) -> value, set, info. A hook is a view of a cell (hearth.storage.cells): it shows what the
 -- cell shows, or its own `initial` where the key is absent, and gives the cell its operations. The cell does the rest.
 
+local batch = require "hearth.ui.batch"
+local batch_scope = require "hearth.storage.batch_scope"
 local cells = require "hearth.storage.cells"
 local errors = require "hearth.errors"
 local hooks = require "hearth.ui.hooks"
@@ -20,6 +22,7 @@ local peek, keep, check_set = hooks.peek, hooks.keep, hooks.check_set
 local mark = scheduler.mark
 
 hooks.value_kind(KIND)
+batch_scope.follow(batch.current, batch.join)
 
 -- ---- what the hook shows
 

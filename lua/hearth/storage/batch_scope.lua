@@ -1,5 +1,5 @@
--- hearth.batch for persisted state: the operations issued while its function runs become one atomic commit. Cells of one batch are a group:
--- they are written together, or not at all, and while one is held all are. A batch belongs to the coroutine that runs it.
+-- The persisted part of hearth.batch: the operations issued while its function runs become one atomic commit. Cells of one batch are a group:
+-- they are written together, or not at all, and while one is held all are. Whose batch is running is known elsewhere (`follow`).
 
 local errors = require "hearth.errors"
 local ticket = require "hearth.storage.ticket"
@@ -12,13 +12,22 @@ local ticket = require "hearth.storage.ticket"
 local Group = {}
 Group.__index = Group
 
----@class hearth.BatchScope
----@field group hearth.CellGroup?
----@field pool hearth.CellPool?
----@field up hearth.BatchScope?   the batch around it
-
 local M = {}
-local scopes, running = setmetatable({}, {__mode = "k"}), 0
+
+local function nobody() end
+local current = nobody
+
+--- Learns of batches: `running()` is the caller's, a table, or nil; `finish` is to be called with it when it ends, and with whether it went well.
+---@param running fun(): table?
+---@param on_end fun(finish: fun(batch: table, ok: boolean))
+function M.follow(running, on_end)
+  current = running
+  on_end(M.finish)
+end
+
+--- The batch that the caller runs in, or nil.
+---@return table?
+function M.current() return current() end
 
 local function new_group()
   return setmetatable({open = 0, cells = {}, unpublished = {}}, Group)
@@ -38,82 +47,63 @@ function Group:join(other)
   return self
 end
 
-local function group_of(scope)
-  local group = scope.group
+local function group_of(batch)
+  local group = batch.group
   while group and group.into do group = group.into end
-  scope.group = group
+  batch.group = group
   return group
 end
 
---- The batch that the caller runs in, or nil.
----@return hearth.BatchScope?
-function M.current()
-  return running > 0 and scopes[coroutine.running()] or nil
-end
-
 --- A cell gets an operation in this batch.
----@param scope hearth.BatchScope
+---@param batch table
 ---@param cell hearth.Cell
-function M.enter(scope, cell)
-  if scope.pool and scope.pool ~= cell.pool then
+function M.enter(batch, cell)
+  if batch.pool and batch.pool ~= cell.pool then
     local message = ("hearth.batch: key %q is in another store; one batch writes to one store, use one batch for each"):format(cell.key)
     errors.raise("EINVAL", message, {op = "hearth.batch", key = cell.key, namespace = cell.ns})
   end
-  scope.pool = cell.pool
-  local group = group_of(scope)
+  batch.pool = cell.pool
+  local group = group_of(batch)
   if not group then
     group = new_group()
     group.open = 1
-    scope.group = group
+    batch.group = group
   end
   if cell.group and cell.group ~= group then group:join(cell.group) end
   cell.group = group
   group.cells[cell] = true
 end
 
-local function finish(scope, failure)
-  local group, pool = group_of(scope), scope.pool
+local function withdraw(batch, group, cells)
+  local err = errors.new("ECANCELED", "hearth.batch: its function raised, so nothing of it was kept", {op = "hearth.batch"})
+  for _, cell in ipairs(cells) do
+    local dropped, _, failed = cell:withdraw(batch)
+    for _, op in ipairs(dropped) do ticket.reject(op.ticket, err) end
+    if cell.n == cell.sent then
+      cell.group = nil
+      group.cells[cell] = nil
+    end
+    batch.pool:after(cell, failed)
+  end
+end
+
+--- The batch has ended. If its function raised, nothing of it happens.
+---@param batch table
+---@param ok boolean
+function M.finish(batch, ok)
+  local group, pool = group_of(batch), batch.pool
   if not group then return end
   group.open = group.open - 1
   local cells = {}
   for cell in pairs(group.cells) do cells[#cells + 1] = cell end
-  if failure then
-    for _, cell in ipairs(cells) do
-      local dropped, _, failed = cell:withdraw(scope)
-      for _, op in ipairs(dropped) do ticket.reject(op.ticket, failure.error) end
-      if cell.n == cell.sent then
-        cell.group = nil
-        group.cells[cell] = nil
-      end
-      for _, f in ipairs(failed) do pool:dropped(cell, f.op, f.error) end
-    end
-  end
+  if not ok then withdraw(batch, group, cells) end
   if group.open > 0 or pool.dead then return end
-  for cell in pairs(group.unpublished) do pool:publish(cell) end
+  local unpublished = group.unpublished
   group.unpublished = {}
+  for cell in pairs(unpublished) do pool:publish(cell) end
   for _, cell in ipairs(cells) do
     if cell.n > cell.sent then pool:mark(cell) end
   end
-end
-
---- Runs fn; the persisted state that it sets becomes one commit. If it raises, nothing of it happens, and the error goes on.
----@param fn fun(...): ...
----@return any ...
-function M.run(fn, ...)
-  local co = coroutine.running()
-  local up = scopes[co]
-  if up then return fn(...) end   -- part of the batch around it
-  local scope = {}
-  scopes[co], running = scope, running + 1
-  local failure = {error = errors.new("ECANCELED", "hearth.batch was cancelled; nothing of it was kept", {op = "hearth.batch"})}
-  local guard <close> = setmetatable({}, {__close = function(_, err)   -- luacheck: ignore 211
-    scopes[co], running = nil, running - 1
-    if err ~= nil then failure = {error = err} end
-    finish(scope, failure)
-  end})
-  local results = table.pack(fn(...))
-  failure = nil
-  return table.unpack(results, 1, results.n)
 end
 
 return M

@@ -289,6 +289,7 @@ function Cell:absorb(first, index)
     local op = log[i]
     if op.absorbed then table.move(op.absorbed, 1, #op.absorbed, #absorbed + 1, absorbed) end
     op.absorbed = nil
+    keeper.group = keeper.group or op.group
     absorbed[#absorbed + 1] = op
   end
   keeper.absorbed = absorbed

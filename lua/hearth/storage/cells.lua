@@ -177,7 +177,7 @@ local function issue(cell, op)
 end
 
 local function expires_at(voice)
-  return voice and voice.ttl and timer.wall() + voice.ttl or nil
+  return voice and voice.ttl and math.ceil((timer.wall() + voice.ttl) * 1000) / 1000 or nil
 end
 
 --- Sets a value: nil removes.

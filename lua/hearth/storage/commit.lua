@@ -40,17 +40,22 @@ local function can_send(cell)
   return cell.sent == 0 and cell.base.known and not cell.migrating and not cell.write_timer and limit(cell) > 0
 end
 
+local function has_batch(cell, first, last)
+  for i = first, last do
+    if cell.log[i].group then return true end
+  end
+  return false
+end
+
 -- The cells that must be written together with this one: connected by `hearth.batch`. nil: not all of them can be now.
 local function together(cell)
-  if not cell.group then
-    if can_send(cell) then return {cell} end
-    return nil
-  end
+  if not can_send(cell) then return nil end
+  if not cell.group or not has_batch(cell, 1, limit(cell)) then return {cell} end
   if cell.group.open > 0 then return nil end
   local cells = {}
   for other in pairs(cell.group.cells) do
     if other.n > 0 then
-      if not can_send(other) or limit(other) < other.n then return nil end
+      if not can_send(other) then return nil end
       cells[#cells + 1] = other
     end
   end
@@ -94,12 +99,12 @@ end
 local function prepare(self, cell, free)
   local last = cell.barriers and cell.barriers[#cell.barriers]
   local changed, failed = cell:seal(last and last.seq)
-  if changed then self:publish(cell) end
-  for _, f in ipairs(failed) do self:dropped(cell, f.op, f.error) end
+  if changed then self:after(cell, failed) end
   local count = limit(cell)
   if count == 0 then return nil end
   local needed = cell:send(count)
-  cell.forced, cell.due, cell.due_at_most, cell.group = nil, nil, nil, nil
+  cell.forced, cell.due, cell.due_at_most = nil, nil, nil
+  if cell.group and not has_batch(cell, cell.sent + 1, cell.n) then cell.group = nil end
   if not needed then
     self:land(cell)
     return nil
@@ -110,14 +115,9 @@ local function prepare(self, cell, free)
   if flight.exists and not (flight.expires_at and flight.expires_at <= timer.wall()) then
     op.value, op.expires_at = json.encode_stored(flight.value), flight.expires_at
   end
+  op.keep = base.error ~= nil or nil   -- what could not be used goes to the quarantine, in the same commit
   if not free and base.condition then op.if_revision = base.condition end
   return op
-end
-
-local function pass_barriers(cell)
-  for _, barrier in ipairs(cell.barriers or {}) do
-    if cell:count_until(barrier.seq) == 0 then barrier:open() end
-  end
 end
 
 -- Are on disk: as `revision`, or without a write.
@@ -130,7 +130,6 @@ function Pool:land(cell, revision, version)
     for _, hidden in ipairs(op.absorbed or {}) do ticket.resolve(hidden.ticket, known) end
   end
   self:after(cell, failed)
-  pass_barriers(cell)
 end
 
 --- Sends the cells as one atomic batch.
@@ -161,7 +160,7 @@ end
 
 -- After an attempt that did not work, cells of one `hearth.batch` stay together.
 local function regroup(cell, group)
-  if not group then return end
+  if not group or not has_batch(cell, 1, cell.n) then return end
   cell.group = cell.group and cell.group ~= group and cell.group:join(group) or group
   cell.group.cells[cell] = true
 end
@@ -217,7 +216,6 @@ function Pool:failed(cells, groups, err)
       self:release_barriers(cell)
     end
     self:after(cell, failed)
-    pass_barriers(cell)
   end
   timer.after(back_off(tries), function()
     if not self.dead then self:retry(cells, wait) end

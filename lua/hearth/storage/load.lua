@@ -135,7 +135,7 @@ local function read(cell, record)
   if record.error then return nil, record.error end
   local ok, value = pcall(json.decode_stored, record.value)
   if ok then return value end
-  return nil, named(cell, "ECORRUPT", "the stored value is not JSON: " .. tostring(value) .. "; set replaces it"), true
+  return nil, named(cell, "ECORRUPT", "the stored value is not JSON (" .. tostring(value) .. "); set replaces it")
 end
 
 local function validate(cell, value)
@@ -157,10 +157,10 @@ end
 
 --- What a record is to this cell: a base; or nil and the value that has to be migrated first; or nil, nil and the error.
 ---@return hearth.CellBase? base, any old, any err
-function Pool:interpret(cell, record)
+function Pool.interpret(_, cell, record)
   local base = base_of(record)
   if record.value == nil and not record.error then return base end
-  local value, err, keep = read(cell, record)
+  local value, err = read(cell, record)
   local from, to = record.version or 0, cell.schema and cell.schema.version
   if not err and to and not base.expired then
     if from > to then
@@ -172,22 +172,14 @@ function Pool:interpret(cell, record)
   end
   if not err then
     local valid, why = validate(cell, value)
-    if not valid then err, keep = named(cell, "ECORRUPT", ("the stored value is not valid: %s; set replaces it"):format(why)), true end
+    if not valid then err = named(cell, "ECORRUPT", ("the stored value is not valid (%s); set replaces it"):format(why)) end
   end
   if err then
-    if keep then self:quarantine(cell, record) end
     base.exists, base.error, base.condition, base.expires_at = false, err, record.revision, nil
     return base
   end
   base.value = value
   return base
-end
-
--- A copy of what cannot be used goes to the quarantine; the bytes stay where they are until somebody sets the key.
-function Pool:quarantine(cell, record)
-  if cell.quarantined == record.revision or not self.raw.quarantine_put then return end
-  cell.quarantined = record.revision
-  self.raw:quarantine_put(cell.ns, cell.key, record.value)
 end
 
 --- Takes a record as the new base: from a load (`force`), an event, or a refused write.
@@ -235,7 +227,7 @@ end
 
 -- ---- migrations
 
---- Turns an old value into one of this program's version and commits it by compare-and-set, with the old record kept.
+--- Turns an old value into one of this program's version and commits it by compare-and-set; the old record goes to the quarantine.
 function Pool:migrate(cell, record, value)
   if cell.migrating then
     cell.migrate_again = true
@@ -267,8 +259,7 @@ function Pool:migrate(cell, record, value)
     end
     self:submit({
       {ns = cell.ns, key = cell.key, value = text, kind = "json", version = schema.version, expires_at = record.expires_at,
-        if_revision = record.revision, tag = self.tag},
-      migrate.kept(cell, record),
+        if_revision = record.revision, tag = self.tag, keep = true},
     }, function(revision, records, err)
       if revision then
         ended(Pool.adopt, {value = text, revision = revision, version = schema.version, expires_at = record.expires_at}, true)

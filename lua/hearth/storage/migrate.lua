@@ -1,5 +1,4 @@
--- Migrations of a stored value: a chain of functions, one per version, or one function for all. They may await. What they were given
--- is kept, so that nothing is lost by a migration that was wrong.
+-- Migrations of a stored value: a chain of functions, one per version, or one function for all. They may await.
 
 local M = {}
 
@@ -28,18 +27,6 @@ function M.run(schema, value, from)
     end
   end
   return value
-end
-
---- The op that keeps the old record: in the namespace "before:NS", under KEY@VERSION.
----@param cell hearth.Cell
----@param record table
----@return table op
-function M.kept(cell, record)
-  local version = record.version or 0
-  return {
-    ns = "before:" .. cell.ns, key = ("%s@%d"):format(cell.key, version), value = record.value, kind = record.kind or "json",
-    version = record.version,
-  }
 end
 
 return M

@@ -12,7 +12,7 @@ local MAX_IDLE = 10000   -- clean cells that nobody looks at
 
 ---@class hearth.CellPool
 ---@field raw any               the handle of the store; nil while it is being opened
----@field tag string            marks our own commits among the store's events
+---@field tag integer            marks our own commits among the store's events
 ---@field namespaces table<string, table<string, hearth.Cell>>
 ---@field to_load hearth.Cell[]
 ---@field to_commit hearth.Cell[]
@@ -29,7 +29,7 @@ local count = 0
 function M.new(raw)
   count = count + 1
   local pool = setmetatable({
-    tag = "cells:" .. count, namespaces = {}, to_load = {}, to_commit = {}, in_flight = 0, idle = 0,
+    tag = count, namespaces = {}, to_load = {}, to_commit = {}, in_flight = 0, idle = 0,
   }, Pool)
   pool.turn = function()
     pool.scheduled = false
@@ -142,6 +142,9 @@ function Pool:after(cell, failed)
   for _, f in ipairs(failed or {}) do self:dropped(cell, f.op, f.error) end
   self:watch_expiry(cell)
   if cell.n > cell.sent then self:mark(cell) end
+  for _, barrier in ipairs(cell.barriers or {}) do
+    if cell:count_until(barrier.seq) == 0 then barrier:open() end   -- what it waited for has landed, or is gone
+  end
   self:publish(cell)
 end
 

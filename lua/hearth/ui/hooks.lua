@@ -115,6 +115,12 @@ function hooks.rendering()
   return rec and fibers.path(rec.fiber) or nil
 end
 
+--- Is a component rendering now?
+---@return boolean
+function hooks.is_rendering()
+  return current ~= false or record() ~= nil
+end
+
 --- Raises EHOOK when a component is rendering: for setters.
 ---@param verb string
 function hooks.check_set(verb)
