@@ -4,6 +4,7 @@
 local diagnostics = require "hearth.ui.diagnostics"
 local errors = require "hearth.errors"
 local screens = require "hearth.testing.screen"
+local stores = require "hearth.testing.store"
 local task = require "hearth.core.task"
 local timer = require "hearth.core.timer"
 
@@ -61,6 +62,9 @@ local undo = {} -- {begin=, restart=, finish=}: other modules' parts
 --- Lets a module take part: `begin()` before a test, `restart()` in testing.restart, `finish()` after it.
 ---@param part { begin?: fun(), restart?: fun(), finish?: fun() }
 function testing._join(part) undo[#undo + 1] = part end
+
+testing.store, testing.faults = stores.store, stores.faults
+testing._join(stores.part)
 
 local function each(name)
   for _, part in ipairs(undo) do
