@@ -81,6 +81,33 @@ static hearth__handle *handle_new(hearth__stores *ss) {
   return hd;
 }
 
+/* ---- the turn's end */
+
+static void turn_over(uv_prepare_t *handle) {
+  hearth__stores *ss = handle->data;
+  uv_prepare_stop(handle);
+  for (hearth__handle *hd = ss->first; hd; hd = hd->next)
+    if (hd->store) hearth__store_kick(hd->store);
+}
+
+static void arm_turn(void *arg) {
+  hearth__stores *ss = ((hearth__handle *)arg)->stores;
+  if (ss->turn) uv_prepare_start(ss->turn, turn_over);
+}
+
+static void turn_closed(uv_handle_t *handle) {
+  free(handle);
+}
+
+static int turn_new(hearth__stores *ss) {
+  ss->turn = calloc(1, sizeof *ss->turn);
+  if (!ss->turn) return -1;
+  uv_prepare_init(hearth_loop(ss->h), ss->turn);
+  uv_unref((uv_handle_t *)ss->turn);
+  ss->turn->data = ss;
+  return 0;
+}
+
 static void not_busy(hearth__stores *ss) {
   if (ss->h) hearth__busy_end(ss->h);
 }
@@ -351,6 +378,7 @@ static void open_after(uv_work_t *work, int status) {
     if (hd->next) hd->next->prev = hd;
     ss->first = hd;
     hearth__store_attach(hd->store, hearth_loop(ss->h), wake, hd, events_came);
+    if (ss->turn) hearth__store_gather(hd->store, arm_turn);
   }
   opening_end(o);
 }
@@ -632,6 +660,8 @@ static void close_all(hearth__closer *c) {
   hearth__stores *ss = of_closer(c);
   ss->ended = true;
   while (ss->first) handle_close(ss->first, 100);
+  uv_close((uv_handle_t *)ss->turn, turn_closed);
+  ss->turn = NULL;
   hearth__timer_stop(ss->h, &ss->sweep);
   ss->h = NULL;
   hearth__stores_unref(ss);
@@ -675,6 +705,10 @@ int hearth__open_store(lua_State *L) {
   ss->state = s;
   ss->delayed_tail = &ss->delayed;
   ss->closer = (hearth__closer){.flush = flush_all, .late = say_late, .close = close_all};
+  if (turn_new(ss) != 0) {
+    free(ss);
+    return hearth__no_memory(L);
+  }
   hearth__at_close(ss->h, &ss->closer);
   lua_pushlightuserdata(L, ss);
   hearth__slot_set(L, &stores_slot);

@@ -31,6 +31,7 @@ typedef struct hearth__stores {
   hearth__handle *first;
   hearth__wait *delayed, **delayed_tail;
   hearth__plan plan;
+  uv_prepare_t *turn; /* runs before the loop waits: the turn's writes begin */
   int refs; /* handles, and the state */
   hearth__timer sweep; /* lets go of tags */
   int *tags;

@@ -31,6 +31,8 @@ struct hearth__db {
   uv_cond_t work, idle; /* work: for the writer; idle: something landed */
   uv_thread_t thread;
   bool threaded, stop, sleeping;
+  bool kicked;           /* the writer may take the queue */
+  uint64_t gathering;    /* since when writes wait for the kick */
   atomic_bool abort, queued_hint;
 
   hearth__cache cache;
@@ -55,6 +57,8 @@ struct hearth__store {
   uv_loop_t *loop;
   void (*wake)(void *arg);
   void *wake_arg;
+  void (*arm)(void *arg);
+  bool armed;
   void (*on_events)(hearth__store *s, const hearth__events *events);
   hearth__landed *landed, **landed_tail;
   bool woken, listening, read_only, given_up;

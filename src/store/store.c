@@ -77,6 +77,17 @@ static void deliver_batch(hearth__store *s, hearth__landed *l) {
   else hearth__batch_free(b);
 }
 
+enum { GATHER_NS = 20000000 };
+
+/* Under the lock: the writer may begin. */
+static void kick(hearth__db *db) {
+  db->kicked = true;
+  atomic_store_explicit(&db->queued_hint, true, memory_order_relaxed);
+  if (!db->sleeping) return;
+  db->sleeping = false;
+  uv_cond_signal(&db->work);
+}
+
 void hearth__store_submit(hearth__store *s, hearth__batch *b) {
   hearth__db *db = s->db;
   b->landed.deliver = deliver_batch;
@@ -96,14 +107,25 @@ void hearth__store_submit(hearth__store *s, hearth__batch *b) {
   if (db->tail) db->tail->next = b;
   else db->head = b;
   db->tail = b;
-  bool wake = db->sleeping;
-  atomic_store_explicit(&db->queued_hint, true, memory_order_relaxed);
-  if (wake) {
-    db->sleeping = false;
-    uv_cond_signal(&db->work);
-  }
+  bool arm = s->arm && !s->armed;
+  if (arm) s->armed = true;
+  if (!s->arm) kick(db);
+  else if (db->queued == 1) db->gathering = uv_hrtime();
+  else if (db->queued % 64 == 0 && uv_hrtime() - db->gathering > GATHER_NS) kick(db); /* a turn that takes long */
   uv_mutex_unlock(&db->lock);
+  if (arm) s->arm(s->wake_arg);
   if (!db->threaded) hearth__writer_drain(db);
+}
+
+void hearth__store_gather(hearth__store *s, void (*arm)(void *arg)) {
+  s->arm = arm;
+}
+
+void hearth__store_kick(hearth__store *s) {
+  uv_mutex_lock(&s->db->lock);
+  s->armed = false;
+  if (s->db->head) kick(s->db);
+  uv_mutex_unlock(&s->db->lock);
 }
 
 void hearth__store_deliver(hearth__store *s) {
@@ -543,6 +565,7 @@ void hearth__store_close(hearth__store *s, int ms, void (*unsaved)(void *arg, co
   uint64_t end = uv_hrtime() + (uint64_t)ms * 1000000u;
   hearth__store_listen(s, false);
   uv_mutex_lock(&db->lock);
+  if (db->head) kick(db);
   for (;;) {
     bool queued = false;
     for (hearth__batch *b = db->head; b; b = b->next) queued = queued || b->store == s;

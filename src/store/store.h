@@ -32,6 +32,10 @@ int hearth__store_open(const char *url, const hearth__store_options *options, he
 /* Gives it its loop. `wake` may be called on any thread until the handle is freed. */
 void hearth__store_attach(hearth__store *s, uv_loop_t *loop, void (*wake)(void *arg), void *arg,
                           void (*on_events)(hearth__store *s, const hearth__events *events));
+/* From now on writes are gathered for a while: the first of them calls `arm`, and the writer begins when hearth__store_kick is called, at
+** the end of the loop's turn. So all that a turn writes shares one commit. */
+void hearth__store_gather(hearth__store *s, void (*arm)(void *arg));
+void hearth__store_kick(hearth__store *s);
 /* Calls what landed. Nothing in it may be freed by somebody else meanwhile; the callbacks may start more and may close the handle. */
 void hearth__store_deliver(hearth__store *s);
 /* Waits (blocking) until the writer has done what this handle queued, for at most `ms`, and gives the handle up. What has not landed by

@@ -62,6 +62,7 @@ static hearth__batch *take(hearth__db *db) {
   hearth__batch *first = db->head;
   db->head = db->tail = NULL;
   db->current = first;
+  db->kicked = false;
   atomic_store_explicit(&db->queued_hint, false, memory_order_relaxed);
   return first;
 }
@@ -96,7 +97,7 @@ static void writer_main(void *arg) {
   bool tidy = false;
   for (;;) {
     uv_mutex_lock(&db->lock);
-    while (!db->head && !db->stop) {
+    while (!(db->head && db->kicked) && !db->stop) {
       db->sleeping = true;
       int timed_out = 0;
       if (tidy) timed_out = uv_cond_timedwait(&db->work, &db->lock, IDLE_NS);
