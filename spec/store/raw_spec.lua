@@ -11,7 +11,7 @@ end
 local engines = {
   memory = function() return "memory:" .. temporary() end,
   sqlite = function() return "file:" .. temporary() .. ".d/store.sqlite3" end,
-  -- json = function() return "json:" .. temporary() .. ".d/store.json" end,
+  json = function() return "json:" .. temporary() .. ".d/store.json" end,
 }
 
 local function code_of(fn, ...)
