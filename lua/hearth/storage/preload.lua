@@ -15,7 +15,7 @@ function M.preload(keys)
   if type(keys) ~= "table" then
     errors.raise("EINVAL", ("%s takes a list of keys, got %s"):format(VERB, type(keys)), {op = VERB})
   end
-  task.check_await(VERB)
+  task.check(VERB)
   local pool, ns = persisted_options.place {store = keys.store, scope = keys.scope}
   local waiting = {}
   for _, key in ipairs(keys) do
