@@ -108,6 +108,15 @@ function run.load(path)
     :format(path, where, shown == nil and "nothing" or "a " .. type(shown))
 end
 
+-- A store that cannot be used is said once, however often it is tried again: what the app shows is not kept meanwhile.
+local function report_closed_store()
+  local default = require "hearth.storage.default"
+  function default.on_failure(err)
+    default.on_failure = nil
+    require("hearth.core.task").report(err, "state cannot be kept")
+  end
+end
+
 local mount = {}
 
 -- Mounts without output; the program ends when nothing is left to do.
@@ -147,6 +156,7 @@ function run.main(args)
   package.path = (folder or ".") .. "/?.lua;" .. (folder or ".") .. "/?/init.lua;" .. package.path
   require("hearth.storage.url").configure { script = path, store = options.store }
   stdio.ignore_pipe()
+  report_closed_store()
 
   local element
   element, err = run.load(path)

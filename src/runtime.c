@@ -526,7 +526,7 @@ int hearth__end(hearth_t *h) {
   hearth__inbox_stop_intake(h->inbox);
   bool saved = hearth__flush(h);
   hearth__cancel_tasks(h);
-  saved = hearth__flush(h) && saved; /* what tasks wrote on their way out */
+  if (saved) saved = hearth__flush(h); /* what tasks wrote on their way out; what is late was named already, once */
   h->closing = true;
   hearth__close_parts(h);
   live_remove(h);

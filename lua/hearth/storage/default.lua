@@ -23,6 +23,9 @@ function default.raw()
   return current
 end
 
+---@type fun(err: any)|nil hears of each open that failed; for programs that must not lose state in silence
+default.on_failure = nil
+
 ---Opens the store if need be, for those who cannot wait. A failed open is tried again by the next call.
 ---@return table future resolves with the handle
 function default.open()
@@ -46,6 +49,7 @@ function default.open()
       future:resolve(raw)
       changed()
     else
+      if default.on_failure then default.on_failure(raw) end
       future:reject(raw)
     end
   end)
