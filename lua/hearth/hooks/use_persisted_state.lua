@@ -51,6 +51,7 @@ end
 
 local function compute(slot)
   local cell = slot.cell
+  cell.told = nil
   local value, exists = cell:read()
   if not exists then return initial_of(slot) end
   if not slot.merges then return value end

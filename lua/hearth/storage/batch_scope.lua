@@ -14,20 +14,17 @@ Group.__index = Group
 
 local M = {}
 
-local function nobody() end
-local current = nobody
+--- The batch that the caller runs in, or nil.
+---@type fun(): table?
+M.current = function() end
 
 --- Learns of batches: `running()` is the caller's, a table, or nil; `finish` is to be called with it when it ends, and with whether it went well.
 ---@param running fun(): table?
 ---@param on_end fun(finish: fun(batch: table, ok: boolean))
 function M.follow(running, on_end)
-  current = running
+  M.current = running
   on_end(M.finish)
 end
-
---- The batch that the caller runs in, or nil.
----@return table?
-function M.current() return current() end
 
 local function new_group()
   return setmetatable({open = 0, cells = {}, unpublished = {}}, Group)

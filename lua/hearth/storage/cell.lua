@@ -198,12 +198,14 @@ function Cell:append(op)
 end
 
 --- The last operation is a plain value that nobody else depends on: another plain value takes its place, with its ticket.
+---@param op hearth.CellOp
 ---@param value any   a scalar
 ---@return boolean changed
-function Cell:overwrite(value)
-  local op = self.log[self.n]
+function Cell:overwrite(op, value)
   op.value, op.copy = value, value
-  return show(self, nil, value, true, nil, value)
+  if rawequal(value, self.value) and math_type(value) == math_type(self.value) then return false end
+  self.value, self.shown, self.serial = value, value, self.serial + 1
+  return true
 end
 
 --- How many operations, from the front, were issued up to `seq`.

@@ -13,8 +13,8 @@ require "hearth.storage.load"
 require "hearth.storage.commit"
 
 local Pool = pool_module.Pool
-local private = cell_module.private
-local type = type
+local private, overwrite = cell_module.private, cell_module.Cell.overwrite
+local huge, type = math.huge, type
 
 local cells = {save_state = Pool.save_state}
 
@@ -187,14 +187,17 @@ end
 ---@return hearth.Ticket
 function cells.set(cell, value, voice)
   local kind = type(value)
-  local plain = kind == "string" or kind == "boolean"
-    or kind == "number" and value == value and value ~= math.huge and value ~= -math.huge
+  local plain = kind == "string" or kind == "boolean" or kind == "number" and value > -huge and value < huge
   if plain then
-    -- The hot path: another plain value in the same turn.
-    local n, tail = cell.n, cell.log[cell.n]
-    if tail and tail.plain and tail.owner == voice and n > cell.sent and not cell.barriers
-      and not cell.pool.dead and not batch_scope.current() then
-      if cell:overwrite(value) then cell.pool:publish(cell) end
+    -- The hot path: another plain value in the same turn takes the place of the one before.
+    local n = cell.n
+    local tail = cell.log[n]
+    if tail and tail.plain and tail.owner == voice and cell.marked and n > cell.sent and not cell.barriers
+      and not batch_scope.current() then
+      if overwrite(cell, tail, value) and not cell.told then
+        cell.pool:publish(cell)
+        cell.told = true   -- until the end of the turn
+      end
       return tail.ticket
     end
   elseif value == nil then

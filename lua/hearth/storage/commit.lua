@@ -72,7 +72,7 @@ function Pool:commit_due()
   local marked, now, cells, chosen = self.to_commit, timer.now(), {}, {}
   self.to_commit = {}
   for _, cell in ipairs(marked) do
-    cell.marked = nil
+    cell.marked, cell.told = nil, nil
     if not chosen[cell] and cell.n > 0 and is_due(cell, now) then
       for _, other in ipairs(together(cell) or {}) do
         if not chosen[other] then
