@@ -44,7 +44,7 @@ end
 function Process:issue(key, kind, id, picky)
   local op = {kind = kind, id = id, picky = picky}
   local cell = self.cells[key]
-  local voice = {on_error = function() end}
+  local voice = {on_error = function() end, view = function(_, value) return value end}
   if kind == "set" then
     op.ticket = cells.set(cell, id, voice)
   elseif kind == "remove" then

@@ -22,7 +22,7 @@ describe("the cells of a store", function()
   local heard
 
   local function voice(fields)
-    local v = {changed = function() heard = heard + 1 end, errors = {}}
+    local v = {changed = function() heard = heard + 1 end, view = function(_, value) return value end, errors = {}}
     v.on_error = function(err) table.insert(v.errors, err) end
     for name, value in pairs(fields or {}) do v[name] = value end
     return v

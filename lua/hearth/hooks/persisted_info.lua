@@ -62,14 +62,15 @@ function verbs.previous(slot)
 end
 
 local Info = {}
+local SLOT = Info   -- the key under which an info keeps its slot
 
 function Info.__index(info, name)
-  local slot = Info.slots[info]
+  local slot = rawget(info, SLOT)
   local field = fields[name]
   if field then
     local value = field(slot.cell)
     if hooks.is_rendering() then
-      slot.seen = slot.seen or {}
+      if not slot.seen then slot.seen = {} end
       slot.seen[name] = value == nil and M or value
     end
     return value
@@ -81,8 +82,6 @@ function Info.__index(info, name)
   return bound
 end
 
-Info.slots = setmetatable({}, {__mode = "k"})
-
 function Info.__newindex(_, name)
   local message = ("info.%s of use_persisted_state cannot be set; use the setter, or info.remove()"):format(tostring(name))
   hooks.misuse(message, nil, "use_persisted_state")
@@ -92,9 +91,7 @@ end
 ---@param slot table
 ---@return hearth.PersistedInfo
 function M.new(slot)
-  local info = setmetatable({}, Info)
-  Info.slots[info] = slot
-  return info
+  return setmetatable({[SLOT] = slot}, Info)
 end
 
 --- Has a field that was read in the last render another value now?

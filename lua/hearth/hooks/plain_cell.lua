@@ -27,7 +27,7 @@ end
 function PlainCell:set(v)
   local done = ticket.new()
   if type(v) == "function" then
-    local ok, result = pcall(v, self.voice.view(self.value, self.exists))
+    local ok, result = pcall(v, self.voice:view(self.value, self.exists))
     if not ok then
       ticket.reject(done, result)
       if self.voice.on_error then self.voice.on_error(result) end
@@ -38,7 +38,7 @@ function PlainCell:set(v)
   self.before = self.value
   self.value, self.exists, self.serial = v, v ~= nil, self.serial + 1
   ticket.resolve(done)
-  self.voice.changed()
+  self.voice:changed()
   return done
 end
 

@@ -26,44 +26,58 @@ batch_scope.follow(batch.current, batch.join)
 
 -- ---- what the hook shows
 
+-- What a hook is to its cell: whom to tell, how its operations are meant, what it shows. One for each key that the hook has had, because
+-- old setters stay with the old key.
+---@class hearth.Voice
+local Voice = {}
+Voice.__index = Voice
+
 -- `initial` may be a function: called once, when it is needed. A table that was changed in place is not shown again as `initial`.
-local function initial_of(slot)
-  if slot.initial_fn then
-    local fn = slot.initial_fn
-    slot.initial_fn = nil
-    slot.initial = fn()
+local function initial_of(voice)
+  local initial = voice.initial
+  if voice.is_lazy then
+    voice.is_lazy = false
+    initial = initial()
+    voice.initial = initial
   end
-  local initial = slot.initial
   if type(initial) == "table" then
-    if slot.initial_copy == nil then
+    if voice.initial_copy == nil then
       local ok, copy = pcall(private, initial)
-      slot.initial_copy = ok and copy or false
-    elseif slot.initial_copy and not same(initial, slot.initial_copy) then
-      slot.initial = private(slot.initial_copy)
+      voice.initial_copy = ok and copy or false
+    elseif voice.initial_copy and not same(initial, voice.initial_copy) then
+      voice.initial = private(voice.initial_copy)
+      return voice.initial
     end
   end
-  return slot.initial
+  return initial
 end
 
-local function merge(slot, stored)
-  return options_of.merge(slot.options.merge, stored, initial_of(slot))
-end
-
-local function compute(slot)
-  local cell = slot.cell
+local function compute(voice, cell)
   cell.told = nil
   local value, exists = cell:read()
-  if not exists then return initial_of(slot) end
-  if not slot.merges then return value end
-  if slot.merged_serial ~= cell.serial then
-    slot.merged, slot.merged_serial = merge(slot, private(value)), cell.serial
+  if not exists then return initial_of(voice) end
+  if not voice.merge then return value end
+  if voice.merged_serial ~= cell.serial then
+    voice.merged, voice.merged_serial = options_of.merge(voice.merge, private(value), initial_of(voice)), cell.serial
   end
-  return slot.merged
+  return voice.merged
 end
 
--- Something about the cell may look different: the component renders if its value does, or an info field that it has read.
-local function changed(slot)
-  local value = compute(slot)
+--- What it shows for a value; an updater gets that.
+function Voice:view(value, exists)
+  if not exists then
+    local initial = initial_of(self)
+    return type(initial) ~= "table" and initial or private(initial)
+  end
+  if self.merge then return options_of.merge(self.merge, value, initial_of(self)) end
+  return value
+end
+
+--- Something about the cell may look different: the component renders if its value does, or an info field that it has read.
+function Voice:changed()
+  local slot = self.slot
+  if slot.voice ~= self then return end
+  local value = compute(self, slot.cell)
   local rendered = slot[RENDERED]
   slot[VALUE] = value
   if not rawequal(value, rendered) then
@@ -77,24 +91,25 @@ end
 -- ---- binding a slot to a key
 
 local function leave(slot)
-  if slot.subscribed then
-    slot.subscribed.pool:leave(slot.subscribed, slot.voice)
-    slot.subscribed = nil
+  local cell = slot.subscribed
+  if cell then
+    cell.pool:leave(cell, slot.subscribed_voice)
+    slot.subscribed = false
   end
 end
 
--- The fiber is on screen: from now on it hears of its cell.
+-- The fiber is on screen: from now on it hears of its cell, and no longer of the one before.
 local function arrive(slot)
-  if slot.subscribed == slot.cell then return end
-  if slot.left then slot.left() end
-  slot.left = nil
-  local cell = slot.cell
+  local cell, voice = slot.cell, slot.voice
+  if slot.subscribed_voice == voice then return end
+  leave(slot)
+  slot.subscribed_voice = voice
   if cell.pool then
-    cell.pool:subscribe(cell, slot.voice)
+    cell.pool:subscribe(cell, voice)
     slot.subscribed = cell
     hooks.on_unmount(slot, leave)
   end
-  changed(slot)   -- it may have changed since the render
+  if cell.serial ~= slot.serial or slot.seen then voice:changed() end   -- it has changed since the render
 end
 
 local function setter(cell, voice)
@@ -112,52 +127,33 @@ local function plain_setter(cell, voice)
   end
 end
 
--- What this hook is to the cell: whom to tell, and how its operations are meant.
-local function voice_of(slot, options)
-  return {
-    changed = function() changed(slot) end,
-    view = function(value, exists)
-      if not exists then return private(initial_of(slot)) end
-      if slot.merges then return merge(slot, value) end
-      return value
-    end,
-    on_error = options.on_error, on_load_error = options.on_load_error, on_write_error = options.on_write_error,
-    ttl = options.ttl, equals = options.equals, write_delay = options.write_delay, max_delay = options.max_delay,
-  }
+-- Functions in options are new in every render; those that a later event calls are the newest.
+local function take_options(voice, options)
+  voice.merge = options.merge
+  voice.on_error, voice.on_load_error, voice.on_write_error = options.on_error, options.on_load_error, options.on_write_error
+  voice.ttl, voice.equals, voice.write_delay, voice.max_delay = options.ttl, options.equals, options.write_delay, options.max_delay
 end
 
 local NO_OPTIONS = {}
 
 local function bind(slot, key, initial, options)
-  options = options_of.check(options or NO_OPTIONS)
-  slot.key, slot.options, slot.store, slot.scope = key, options, options.store, options.scope
-  slot.merges = options.merge ~= nil
-  slot.merged_serial, slot.seen, slot.initial_copy = nil, nil, nil
-  slot.initial, slot.initial_fn = initial, nil
-  if type(initial) == "function" then slot.initial, slot.initial_fn = nil, initial end
-  if slot.subscribed then   -- the old key is heard of until the new one is on screen
-    local old, voice = slot.subscribed, slot.voice
-    slot.subscribed = nil
-    slot.left = function() old.pool:leave(old, voice) end
-  end
-  slot.voice = voice_of(slot, options)
+  local voice = setmetatable({slot = slot, initial = initial, is_lazy = type(initial) == "function"}, Voice)
+  if options then take_options(voice, options_of.check(options)) end
+  slot.key, slot.options, slot.seen, slot.voice = key, options, false, voice
   if key == nil then
-    slot.cell = plain_cell.new(slot.voice)
-    slot[SETTER] = plain_setter(slot.cell, slot.voice)
+    slot.cell = plain_cell.new(voice)
+    slot[SETTER] = plain_setter(slot.cell, voice)
   else
-    local pool, ns = options_of.place(options, slot[2])
+    local pool, ns = options_of.place(options or NO_OPTIONS, slot[2])
     slot.cell = cells.of(pool, ns, key)
-    slot[SETTER] = setter(slot.cell, slot.voice)
+    slot[SETTER] = setter(slot.cell, voice)
   end
   hooks.after_commit(slot, arrive)
 end
 
--- Functions in options are new in every render; those that a later event calls are the newest.
-local function refresh(slot, options)
-  slot.options = options
-  local voice = slot.voice
-  voice.on_error, voice.on_load_error, voice.on_write_error = options.on_error, options.on_load_error, options.on_write_error
-  voice.ttl, voice.equals, voice.write_delay, voice.max_delay = options.ttl, options.equals, options.write_delay, options.max_delay
+local function elsewhere(slot, options)
+  local old = slot.options or NO_OPTIONS
+  return options.store ~= old.store or options.scope ~= old.scope
 end
 
 -- Suspends the render until the load has ended, well or badly.
@@ -180,22 +176,27 @@ end
 return function(key, initial, options)
   local slot, fiber = peek(KIND)
   if not slot then
-    slot = {KIND, fiber, nil, false, nil}
+    slot = {
+      KIND, fiber, nil, false, nil,
+      key = key, options = options, seen = false, voice = false, cell = false, subscribed = false, subscribed_voice = false,
+      serial = 0, info = false, on_commit = false, on_unmount = false,
+    }
     bind(slot, key, initial, options)
     slot.info = persisted_info.new(slot)
     keep(slot)
-  elseif slot.key ~= key or (options and (options.store ~= slot.store or options.scope ~= slot.scope)) then
+  elseif slot.key ~= key or options ~= slot.options and elsewhere(slot, options or NO_OPTIONS) then
     bind(slot, key, initial, options)
-  elseif options and options ~= slot.options then
-    refresh(slot, options_of.check(options))
+  elseif options ~= slot.options then
+    slot.options = options
+    take_options(slot.voice, options_of.check(options or NO_OPTIONS))
   end
   local cell = slot.cell
   if options and cell.pool then
     if options.version or options.validate then cell.pool:use_schema(cell, options) end
     if options.gate then wait_for_load(slot) end
   end
-  slot.seen = nil
-  local value = compute(slot)
-  slot[VALUE] = value
+  slot.seen = false
+  local value = compute(slot.voice, cell)
+  slot[VALUE], slot.serial = value, cell.serial
   return value, slot[SETTER], slot.info
 end

@@ -28,13 +28,12 @@ local huge = math.huge
 ---@field copy any                  set: the private copy
 ---@field open boolean?             set: a table that may still change before the turn ends
 ---@field fn (fun(current: any): any)?                       update
----@field view (fun(value: any, exists: boolean): any)?      update: what its hook shows for the value
 ---@field equals (fun(a: any, b: any): boolean)?
 ---@field expires_at number?
 ---@field expired boolean?
 ---@field seq integer               its place in the order of issue
 ---@field ticket hearth.Ticket
----@field owner table?              the hook's voice: on_error and options
+---@field owner table?              the hook's voice: on_error, options, and `view`, what it shows for a value
 ---@field group table?              the `hearth.batch` it was issued in
 ---@field absorbed hearth.CellOp[]? earlier operations that this one made invisible: they land with it
 
@@ -85,16 +84,24 @@ function M.unknown(err)
   return {known = false, exists = false, revision = 0, condition = 0, error = err}
 end
 
+local UNKNOWN = M.unknown()
+local EMPTY, NONE = {}, {}   -- a log, and a list of failures, that are never added to
+
+--- A new cell, of which nothing is known. The rest is for those who move it.
+---@param pool any?
+---@param ns string?
+---@param key string?
 ---@return hearth.Cell
-function M.new()
+function M.new(pool, ns, key)
   return setmetatable({
-    base = M.unknown(), log = {}, n = 0, sent = 0, issued = 0, exists = false, serial = 0,
+    base = UNKNOWN, log = EMPTY, n = 0, sent = 0, issued = 0, exists = false, serial = 0,
+    pool = pool, ns = ns, key = key, subscribers = {}, watched = 0, load_tries = 0, write_tries = 0, loading = false, migrating = false,
   }, Cell)
 end
 
 -- An updater on a copy of its own. -> true, what it returned, the private copy of that; or false, error
 local function run(op, value, exists)
-  local ok, result = pcall(op.fn, op.view(private(value), exists))
+  local ok, result = pcall(op.fn, op.owner:view(private(value), exists))
   if not ok then return false, result end
   local storable, copy = pcall(private, result)
   if not storable then return false, copy end
@@ -148,9 +155,10 @@ end
 -- Folds everything again; what is on its way is not run again, it has come to `flight`. Operations that raise over a known base are
 -- dropped for good; over an unknown one they wait for it.
 local function refold(self)
+  if self.n == self.sent then return show(self, nil, start(self.flight or self.base)), NONE end
   local failed = {}
   local changed = show(self, nil, fold(self.log, self.sent + 1, self.n, failed, start(self.flight or self.base)))
-  if not self.base.known then return changed, {} end
+  if not self.base.known then return changed, NONE end
   for _, f in ipairs(failed) do self:drop(f.op) end
   return changed, failed
 end
@@ -159,7 +167,7 @@ end
 local function shift(self, count)
   local log, n, gone = self.log, self.n, {}
   if count == n then
-    self.log, self.n = {}, 0
+    self.log, self.n = EMPTY, 0
     return log
   end
   table.move(log, 1, count, 1, gone)
@@ -181,7 +189,11 @@ end
 ---@return "changed"|"same"|"none"|"failed" outcome, any err
 function Cell:append(op)
   local n, base, log = self.n + 1, self.base, self.log
-  local expires_at, failed = self.expires_at, {}
+  local expires_at, failed = self.expires_at, op.kind == "update" and {} or NONE
+  if log == EMPTY then
+    log = {}
+    self.log = log
+  end
   log[n] = op
   local changed = show(self, op.equals, fold(log, n, n, failed, self.value, self.exists, expires_at, self.shown))
   if failed[1] and base.known then
@@ -240,9 +252,9 @@ function Cell:rebase(base, force)
   local old = self.base
   if self.sent > 0 then
     if not self.arrived or base.revision >= self.arrived.revision then self.arrived = base end
-    return false, {}
+    return false, NONE
   end
-  if old.known and base.revision < old.revision and not force then return false, {} end
+  if old.known and base.revision < old.revision and not force then return false, NONE end
   if old.known and old.exists and base.known and not (base.exists and same(old.value, base.value)) then
     self.before = old.value
   end
@@ -329,7 +341,7 @@ local function catch_up(self)
   local arrived = self.arrived
   self.arrived = nil
   if arrived then return self:rebase(arrived) end
-  return false, {}
+  return false, NONE
 end
 
 --- They are on disk, as this revision; nil: nothing had to be written.

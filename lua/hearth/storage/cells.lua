@@ -216,9 +216,8 @@ function cells.set(cell, value, voice)
   return issue(cell, op)
 end
 
-local function absent_is_nil(value)
-  return value
-end
+-- Whose operation it is where nobody says.
+local nobody = {view = function(_, value) return value end}
 
 --- Updates: fn gets a copy of what is there and returns what is to be there; nil removes. It may run more than once.
 ---@param cell hearth.Cell
@@ -236,7 +235,7 @@ function cells.update(cell, fn, voice)
     return result
   end
   return issue(cell, {
-    kind = "update", fn = guarded, view = voice and voice.view or absent_is_nil, owner = voice, ticket = ticket.new(),
+    kind = "update", fn = guarded, owner = voice or nobody, ticket = ticket.new(),
     expires_at = expires_at(voice), equals = voice and voice.equals,
   })
 end

@@ -319,7 +319,7 @@ function Pool:before_write(ns, keys)
   local function look(cell)
     if not cell then return end
     local barrier = queue_first(self, cell)
-    cell.base.stale = true
+    if cell.base.known then cell.base.stale = true end
     if barrier then
       waiting = waiting or {}
       waiting[#waiting + 1] = barrier

@@ -75,17 +75,14 @@ function Pool:cell(ns, key)
   end
   local cell = keys[key]
   if not cell then
-    cell = cell_of()
-    cell.pool, cell.ns, cell.key = self, ns, key
-    cell.subscribers, cell.watched = {}, 0
-    cell.load_tries, cell.write_tries = 0, 0
+    cell = cell_of(self, ns, key)
     keys[key] = cell
     self:load(cell)
   end
   return cell
 end
 
---- Subscribes a voice: `changed()` when anything of the cell may look different; `on_error`, `on_load_error` and the options of its writes.
+--- Subscribes a voice: `voice:changed()` when anything of the cell may look different; `on_error`, `on_load_error` and the options of its writes.
 ---@param cell hearth.Cell
 ---@param voice table
 function Pool:subscribe(cell, voice)
@@ -133,18 +130,22 @@ function Pool.publish(_, cell)
     group.unpublished[cell] = true
     return
   end
-  for voice in pairs(cell.subscribers) do voice.changed() end
+  for voice in next, cell.subscribers do voice:changed() end
 end
 
 --- After the base or the fold has changed: tells, reports updaters that are gone, arms the expiry, writes what waits.
 ---@param cell hearth.Cell
 ---@param failed table?
 function Pool:after(cell, failed)
-  for _, f in ipairs(failed or {}) do self:dropped(cell, f.op, f.error) end
-  self:watch_expiry(cell)
+  if failed and failed[1] then
+    for _, f in ipairs(failed) do self:dropped(cell, f.op, f.error) end
+  end
+  if cell.expires_at ~= cell.expiry_at then self:watch_expiry(cell) end
   if cell.n > cell.sent then self:mark(cell) end
-  for _, barrier in ipairs(cell.barriers or {}) do
-    if cell:count_until(barrier.seq) == 0 then barrier:open() end   -- what it waited for has landed, or is gone
+  if cell.barriers then
+    for _, barrier in ipairs(cell.barriers) do
+      if cell:count_until(barrier.seq) == 0 then barrier:open() end   -- what it waited for has landed, or is gone
+    end
   end
   self:publish(cell)
 end
