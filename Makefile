@@ -31,7 +31,7 @@ LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/modules.o
 HOST_OBJ := $(HOST_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/host_modules.o
 TESTS    := $(TEST_SRC:spec/c/%.c=$(BUILD)/test/%)
 
-.PHONY: all help deps deps-build deps-test deps-lint run test check lint asan tsan fmt install clean bench
+.PHONY: all help deps deps-build deps-test deps-lint run test check lint asan tsan fmt install clean bench crash
 .DELETE_ON_ERROR:
 
 all: deps-build ## build/hearth, libhearth.so, libhearth.a, hearth.so and hearth.pc

@@ -37,7 +37,8 @@ static const char schema[] =
     " version INTEGER NOT NULL, kind INTEGER NOT NULL, checksum INTEGER NOT NULL, time INTEGER NOT NULL, value);\n"
     "INSERT INTO change(revision, log) VALUES(0, x'');\n";
 
-typedef enum found { FINE, FRESH, DAMAGED, FOREIGN, NEWER, FAILED } found;
+/* TORN: too little is left to tell whose it was; refused like a damaged one, and never moved. */
+typedef enum found { FINE, FRESH, DAMAGED, TORN, FOREIGN, NEWER, FAILED } found;
 
 int64_t hearth__sqlite_ms(void) {
   struct timespec t;
@@ -96,9 +97,7 @@ static char *uri_of(const char *path) {
 }
 
 int hearth__sqlite_connect(hearth__sqlite *s, hearth__sql *c, bool writer, hearth__fault *f) {
-  bool write = writer && !s->read_only;
-  int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READWRITE), rc;
-  if (s->read_only) flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_READONLY;
+  int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | (s->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE), rc;
   if (s->immutable) {
     char *uri = uri_of(s->path);
     if (!uri) return hearth__fail(f, "EIO", "out of memory");
@@ -112,10 +111,8 @@ int hearth__sqlite_connect(hearth__sqlite *s, hearth__sql *c, bool writer, heart
   sqlite3_db_config(c->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, (int *)NULL);
   sqlite3_busy_timeout(c->db, 5000);
   sqlite3_wal_autocheckpoint(c->db, 0);
-  if (set(s, c->db, "PRAGMA cell_size_check = ON", f) != 0) return -1;
-  if (set(s, c->db, writer ? "PRAGMA cache_size = -2000" : "PRAGMA cache_size = -500", f) != 0) return -1;
-  if (!writer && set(s, c->db, "PRAGMA query_only = ON", f) != 0) return -1;
-  return 0;
+  /* The file itself is first read by the next line; the writer's is looked at before. */
+  return writer ? 0 : set(s, c->db, "PRAGMA cell_size_check = ON; PRAGMA cache_size = -500; PRAGMA query_only = ON", f);
 }
 
 static int64_t pragma(sqlite3 *db, const char *sql, int64_t *out) {
@@ -135,13 +132,15 @@ static found look_at_bytes(sqlite3 *db) {
   sqlite3_file *file = NULL;
   static const char magic[] = "SQLite format 3";
   unsigned char page[4096] = {0};
-  if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || !file || !file->pMethods) return FOREIGN;
-  int rc = file->pMethods->xRead(file, page, sizeof page, 0);
+  sqlite3_int64 size = 0;
+  if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || !file || !file->pMethods) return FAILED;
+  int rc = file->pMethods->xFileSize(file, &size);
+  if (rc == SQLITE_OK) rc = file->pMethods->xRead(file, page, sizeof page, 0);
   if (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ) return FAILED;
   uint32_t id = (uint32_t)page[68] << 24 | (uint32_t)page[69] << 16 | (uint32_t)page[70] << 8 | page[71];
   if (id == APPLICATION_ID || memmem(page, sizeof page, MARK, sizeof MARK - 1)) return DAMAGED;
-  (void)magic;
-  return FOREIGN;
+  size_t known = sizeof magic < (size_t)size ? sizeof magic : (size_t)size;
+  return size < (sqlite3_int64)sizeof page && memcmp(page, magic, known) == 0 ? TORN : FOREIGN;
 }
 
 static bool is_damage(int rc) {
@@ -163,12 +162,20 @@ static found examine(hearth__sqlite *s, hearth__fault *f) {
     hearth__sqlite_fail(s, db, sqlite3_extended_errcode(db), f);
     return FAILED;
   }
-  if (tables == 0 && id == 0) return FRESH;
+  if (tables == 0 && id == 0) {
+    if (size_of(s->path, "") == 0) return FRESH;
+    hearth__fail(f, "ECORRUPT", "%s: most of it is missing", s->path);
+    return look_at_bytes(db);
+  }
   if (id != APPLICATION_ID) {
     hearth__fail(f, "ECORRUPT", "%s: its header is damaged", s->path);
     return look_at_bytes(db);
   }
   if (version > FORMAT) return NEWER;
+  if (!s->read_only && sqlite3_db_readonly(db, "main") == 1 && access(s->path, W_OK) == 0) {
+    hearth__fail(f, "ECORRUPT", "%s: its header is damaged", s->path);
+    return DAMAGED;
+  }
   rc = (int)pragma(db, "SELECT count(*) FROM sqlite_schema WHERE name IN ('record', 'record_name', 'record_expiry', 'change', 'quarantine')", &ours);
   int64_t newest = -1;
   if (rc == SQLITE_OK) rc = (int)pragma(db, "SELECT max(revision) FROM change", &newest);
@@ -263,7 +270,7 @@ static int refuse(hearth__sqlite *s, found what, hearth__fault *f) {
   switch (what) {
     case FOREIGN: return hearth__fail(f, "EINVAL", "%s: this is not a Hearth store; nothing was changed in it", s->path);
     case NEWER: return hearth__fail(f, "ENEWER", "%s: it was written by a newer Hearth; update, nothing was changed in it", s->path);
-    case DAMAGED:
+    case DAMAGED: case TORN:
       snprintf(why, sizeof why, "%.250s", f->code ? f->message : "");
       size_t skip = strlen(s->path);
       const char *text = strncmp(why, s->path, skip) == 0 && why[skip] == ':' ? why + skip + 2 : why;
@@ -295,7 +302,7 @@ static int open_writer(hearth__sqlite *s, const hearth__engine_options *o, heart
   if (what != FINE && what != FRESH) return refuse(s, what, f);
   if (o->read_only) return 0;
   if (what == FRESH && create_schema(s, f) != 0) return -1;
-  if (write_ahead(s, f) != 0) return -1;
+  if (write_ahead(s, f) != 0 || set(s, s->writer.db, "PRAGMA cell_size_check = ON; PRAGMA cache_size = -2000", f) != 0) return -1;
   hearth__sqlite_writer_hooks(s);
   return 0;
 }

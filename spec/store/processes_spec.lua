@@ -1,0 +1,136 @@
+-- Several processes on one SQLite store: each sees the others' commits, conditions hold between them, watchers hear of each change once.
+local store = require "hearth.core.store"
+local timer = require "hearth.core.timer"
+
+local function host()
+  local p = assert(io.popen("readlink /proc/$PPID/exe"))
+  local path = p:read("l")
+  p:close()
+  return path
+end
+
+describe("several processes on one store", function()
+  local folder, url, db
+
+  before_each(function()
+    folder = os.tmpname()
+    os.remove(folder)
+    url = "file:" .. folder .. "/store.sqlite3"
+    db = store.open(url, {})
+  end)
+
+  after_each(function()
+    db:close()
+    os.execute("rm -rf '" .. folder .. "'")
+  end)
+
+  -- Another process runs `chunk` with the store as `db`; blocking, or in the background.
+  local function elsewhere(chunk, background)
+    local script = folder .. "/script" .. math.random(1 << 30) .. ".lua"
+    local f = assert(io.open(script, "w"))
+    f:write(('local store = require "hearth.core.store"\nlocal db = store.open(%q, {})\n'):format(url), chunk, "\ndb:close()\n")
+    f:close()
+    local command = ("%s %s"):format(host(), script)
+    if background then return assert(io.popen(command .. " 2>&1")) end
+    assert(os.execute(command))
+  end
+
+  local function wait_until(what)
+    for _ = 1, 500 do
+      if what() then return true end
+      timer.sleep(0.01, "r")
+    end
+    return what()
+  end
+
+  it("reads what another process wrote, also a key that it had in its cache", function()
+    db:write("ns", "k", "1", "text")
+    assert.equal("1", (db:get("ns", "k")))
+    elsewhere [[assert(db:get("ns", "k") == "1") db:write("ns", "k", "2", "text") db:write("ns", "new", "3", "text")]]
+    assert.equal("2", (db:get("ns", "k")))
+    assert.equal("3", (db:get("ns", "new")))
+    elsewhere [[db:apply{ {ns="ns", clear=true} }]]
+    assert.is_nil((db:get("ns", "k")))
+    assert.same({}, db:scan("ns"))
+  end)
+
+  it("holds a condition between processes", function()
+    local revision = db:write("ns", "k", "1", "text")
+    elsewhere [[db:write("ns", "k", "2", "text")]]
+    local ok, err = pcall(db.write, db, "ns", "k", "3", "text", nil, revision)
+    assert.is_false(ok)
+    assert.equal("ECONFLICT", err.code)
+    assert.equal("2", (db:get("ns", "k")))
+  end)
+
+  it("sums exactly what several count up", function()
+    local chunk = [[
+      for _ = 1, 100 do
+        while true do
+          local value, revision = db:get("ns", "n")
+          if pcall(db.write, db, "ns", "n", tostring((tonumber(value) or 0) + 1), "text", nil, revision) then break end
+        end
+      end
+    ]]
+    local a, b, c = elsewhere(chunk, true), elsewhere(chunk, true), elsewhere(chunk, true)
+    for _, p in ipairs { a, b, c } do assert.equal("", p:read("a")) p:close() end
+    assert.equal("300", (db:get("ns", "n")))
+  end)
+
+  it("tells of each change of another process once, with the newest value and without the old, and never of its own", function()
+    local seen = {}
+    local stop = db:subscribe(function(events)
+      for _, e in ipairs(events) do
+        if e.source == "remote" then seen[#seen + 1] = ("%s=%s %s"):format(e.key, e.value, tostring(e.old)) end
+      end
+    end)
+    db:write("ns", "own", "1", "text")
+    elsewhere [[
+      db:write("ns", "a", "1", "text")
+      db:write("ns", "b", "1", "text")
+      db:write("ns", "b", nil)
+      db:write("ns", "own", "2", "text")
+    ]]
+    assert.is_true(wait_until(function() return #seen >= 3 and seen[#seen]:find("own") end))
+    timer.sleep(0.05, "r")
+    stop()
+    local last = {}
+    for _, e in ipairs(seen) do last[#last + 1] = e end
+    local text = table.concat(last, ",")
+    assert.is_truthy(text:find("a=1 nil", 1, true))
+    assert.is_truthy(text:find("b=nil nil", 1, true))
+    assert.is_truthy(text:find("own=2 nil", 1, true))
+    local _, times = text:gsub("a=1", "")
+    assert.equal(1, times)
+  end)
+
+  it("tells of a clear as one event for each key that is known here", function()
+    db:write("ns", "a", "1", "text")
+    db:write("ns", "b", "1", "text")
+    local seen = {}
+    local stop = db:subscribe(function(events)
+      for _, e in ipairs(events) do if e.source == "remote" then seen[#seen + 1] = e.key .. tostring(e.value) end end
+    end)
+    elsewhere [[db:apply{ {ns="ns", clear=true} }]]
+    assert.is_true(wait_until(function() return #seen == 2 end))
+    stop()
+    table.sort(seen)
+    assert.same({ "anil", "bnil" }, seen)
+  end)
+
+  it("goes on when a process that was writing is killed", function()
+    local chunk = [[for i = 1, 1e9 do db:write("ns", "other", tostring(i), "text") if i == 2 then io.write("up\n") io.stdout:flush() end end]]
+    local script = folder .. "/loop.lua"
+    local f = assert(io.open(script, "w"))
+    f:write(('local store = require "hearth.core.store"\nlocal db = store.open(%q, {})\n'):format(url), chunk)
+    f:close()
+    local p = assert(io.popen(("%s %s & echo $!; wait"):format(host(), script)))
+    local pid = p:read("l")
+    p:read("l")
+    os.execute("kill -KILL " .. pid)
+    p:close()
+    db:write("ns", "k", "1", "text")
+    assert.equal("1", (db:get("ns", "k")))
+    assert.is_truthy((db:get("ns", "other")))
+  end)
+end)
