@@ -1,0 +1,143 @@
+-- The pulse of all animations: 60 frames a second from the loop, only while something moves. A motion is {start=, ends=, at=fn(motion, ms) ->
+-- value, done; value=, done=fn(finished, time)}; each frame moves every value once.
+--
+-- Times are whole microseconds from a motion's start, and timers are set a little early, so that a clock that is moved in parts (0.1 + 0.2)
+-- meets every end exactly.
+
+local task = require "hearth.core.task"
+local timer = require "hearth.core.timer"
+
+local frames = {}
+
+local RATE <const> = 60
+local EARLY <const> = 3e-7
+
+local floor, huge = math.floor, math.huge
+local now = timer.now
+
+local motions, count = {}, 0
+local pulse, due -- the timer that is set, and for when
+local epoch -- when the first of those that move now began
+
+---Milliseconds of a motion at a time, to the microsecond.
+local function elapsed(motion, time)
+  local ms = floor((time - motion.start) * 1e6 + 0.5) / 1e3
+  return ms > 0 and ms or 0
+end
+
+local beat
+
+local function arm(time)
+  if count == 0 then return end
+  local next_frame = epoch + (floor((time - epoch) * RATE + 1e-3) + 1) / RATE
+  local soonest = next_frame
+  for i = 1, count do
+    local ends = motions[i].ends
+    if ends < soonest then soonest = ends end
+  end
+  if pulse then
+    if due <= soonest and due > time then return end
+    pulse:stop()
+  end
+  due = soonest
+  local left = soonest - EARLY - time
+  pulse = timer.after(left > 0 and left or 0, beat)
+end
+
+-- One frame. `at_place` says whose turn it is, should its easing raise.
+local at_place = 1
+local ended, n_ended = {}, 0
+
+local function advance(time)
+  while at_place <= count do
+    local motion = motions[at_place]
+    local value, done = motion:at(elapsed(motion, time))
+    motion.value:_move(value)
+    if done then
+      frames.remove(motion)
+      n_ended = n_ended + 1
+      ended[n_ended] = motion
+    else
+      at_place = at_place + 1
+    end
+  end
+end
+
+local function finish(motion, finished, time)
+  local ok, err = pcall(motion.finish, motion, finished, time)
+  if not ok then task.report(err, "Animated") end
+end
+
+function beat()
+  pulse = nil
+  local time = now()
+  at_place, n_ended = 1, 0
+  while true do
+    local ok, err = pcall(advance, time)
+    if ok then break end
+    local motion = motions[at_place]
+    if not motion then
+      task.report(err, "Animated")
+      break
+    end
+    frames.remove(motion)
+    task.report(err, "the easing of an animation")
+    finish(motion, false, time)
+  end
+  local n = n_ended
+  if n > 0 then
+    local list = ended
+    ended = {}
+    -- In the order in which they began, for what their ends begin.
+    if n > 1 then table.sort(list, function(a, b) return a.order < b.order end) end
+    for k = 1, n do finish(list[k], true, list[k].ends < huge and list[k].ends or time) end
+  end
+  arm(time)
+end
+
+local order = 0
+
+---Starts a motion.
+---@param motion table
+function frames.add(motion)
+  order = order + 1
+  motion.order = order
+  count = count + 1
+  motions[count] = motion
+  motion.place = count
+  local time = now()
+  if count == 1 then epoch = motion.start end
+  arm(time)
+end
+
+---Takes a motion off; it is not told.
+---@param motion table
+function frames.remove(motion)
+  local place = motion.place
+  if not place then return end
+  motion.place = nil
+  local last = motions[count]
+  motions[count] = nil
+  count = count - 1
+  if last ~= motion then
+    motions[place] = last
+    last.place = place
+  end
+  if count == 0 and pulse then
+    pulse:stop()
+    pulse = nil
+  end
+end
+
+---Where a motion is at this very moment.
+function frames.sample(motion)
+  return (motion:at(elapsed(motion, now())))
+end
+
+frames.now = now
+
+---Does anything move?
+---@return boolean
+function frames.active() return count > 0 end
+
+return frames

@@ -1,0 +1,231 @@
+-- Animated numbers: a Value that is set or moved, and nodes that follow others (arithmetic, interpolation). `value` reads; a prop that is bound
+-- to a node changes without a render.
+
+local binding = require "hearth.ui.binding"
+local errors = require "hearth.errors"
+local frames = require "hearth.animated.frames"
+local hooks = require "hearth.ui.hooks"
+local task = require "hearth.core.task"
+
+local node = {}
+
+local Node = {} -- methods of all
+
+---@class hearth.AnimatedNode
+---@field value number|string what it is at this very moment
+
+local function refuse(message, key)
+  errors.raise("EINVAL", message, { op = "Animated", key = key })
+end
+node.refuse = refuse
+
+local meta = { __name = "hearth.Animated" }
+
+function node.is(x)
+  return type(x) == "table" and getmetatable(x) == meta
+end
+
+---Raises EINVAL for what is no finite number.
+function node.check_number(x, name)
+  if type(x) ~= "number" or x ~= x or x == math.huge or x == -math.huge then
+    refuse(("%s: expects a finite number, got %s"):format(name, type(x) == "number" and tostring(x) or "a " .. type(x)), name)
+  end
+  return x
+end
+
+function meta.__index(self, key)
+  if key == "value" then return self:_now() end
+  return Node[key]
+end
+
+function meta.__newindex(self, key, value)
+  if key == "value" then refuse("an animated value is set with value:set_value(x), or moved with Animated.timing", "value") end
+  rawset(self, key, value)
+end
+
+function meta.__tostring(self) return ("Animated(%s)"):format(tostring(self:_now())) end
+
+-- Those that follow, told when it changes. A follower that nobody holds any more goes by itself.
+local weak = { __mode = "k" }
+
+local function touch(self)
+  local followers = self.followers
+  if followers then
+    for follower in next, followers do touch(follower) end
+  end
+  if self.links then binding.notify(self) end
+  local listeners = self.listeners
+  if listeners then
+    local value = self:get()
+    for i = 1, #listeners do task.spawn(listeners[i].fn, value) end
+  end
+end
+node.touch = touch
+
+function node.follow(follower, source)
+  local followers = rawget(source, "followers")
+  if not followers then
+    followers = setmetatable({}, weak)
+    source.followers = followers
+  end
+  followers[follower] = true
+end
+
+---fn(value) runs as a task after each change: each frame while it moves.
+---@param fn fun(value: number|string)
+---@return fun() remove
+function Node:add_listener(fn)
+  if type(fn) ~= "function" then refuse(("add_listener takes a function, got a %s"):format(type(fn))) end
+  local entry = { fn = fn }
+  -- A new list each time: one that is being told stays as it is.
+  self.listeners = table.move(self.listeners or {}, 1, #(self.listeners or {}), 1, {})
+  self.listeners[#self.listeners + 1] = entry
+  return function()
+    local rest = {}
+    for _, other in ipairs(self.listeners) do
+      if other ~= entry then rest[#rest + 1] = other end
+    end
+    self.listeners = rest[1] and rest or nil
+  end
+end
+
+-- ---- a value
+
+---@class hearth.AnimatedValue: hearth.AnimatedNode
+
+---@param x? number 0
+---@return hearth.AnimatedValue
+function node.new(x)
+  return setmetatable({ current = node.check_number(x == nil and 0 or x, "Animated.Value") }, meta)
+end
+
+-- At the last frame: what is on screen.
+function Node:get()
+  local inputs = self.inputs
+  if not inputs then return self.current end
+  return self.compute(inputs, Node.get)
+end
+
+-- At this very moment.
+function Node:_now()
+  local inputs = self.inputs
+  if inputs then return self.compute(inputs, Node._now) end
+  local motion = self.motion
+  if motion and motion.place then return frames.sample(motion) end
+  return self.current
+end
+
+function Node:_move(x)
+  if x == self.current then return end
+  self.current = x
+  if self.followers or self.links or self.listeners then touch(self) end
+end
+
+local function check_value(self, verb)
+  if not node.is(self) or self.inputs then refuse(verb .. ": only an Animated.Value can be set or moved; this follows another one") end
+end
+node.check_value = check_value
+
+---Stops what moves it and sets it.
+---@param x number
+function Node:set_value(x)
+  check_value(self, "set_value")
+  hooks.check_set "set_value"
+  node.check_number(x, "set_value")
+  self:stop_animation()
+  self:_move(x)
+end
+
+---Stops what moves it, where it is.
+---@return number value
+function Node:stop_animation()
+  check_value(self, "stop_animation")
+  local motion = self.motion
+  if motion then
+    self:_move(self:_now())
+    self:_halt(motion)
+  end
+  return self.current
+end
+
+-- Another motion takes its place; the one before ends unfinished.
+function Node:_start(motion)
+  local before = self.motion
+  if before then
+    self:_move(self:_now())
+    self:_halt(before)
+  end
+  motion.value = self
+  self.motion = motion
+  frames.add(motion)
+end
+
+function Node:_halt(motion)
+  if self.motion ~= motion then return end
+  self.motion = nil
+  frames.remove(motion)
+  motion:finish(false, frames.now())
+end
+
+-- ---- nodes that follow
+
+---A node whose value is compute(inputs, read); `inputs` may hold plain numbers and strings among nodes.
+---@param inputs any[]
+---@param compute fun(inputs: any[], read: fun(n: table): any): any
+---@return hearth.AnimatedNode
+function node.derive(inputs, compute)
+  local self = setmetatable({ inputs = inputs, compute = compute }, meta)
+  for _, input in ipairs(inputs) do
+    if node.is(input) then node.follow(self, input) end
+  end
+  return self
+end
+
+local function operand(x, name)
+  if node.is(x) then return x end
+  return node.check_number(x, name)
+end
+
+local function binary(name, fn)
+  local function make(a, b)
+    return node.derive({ operand(a, name), operand(b, name) }, function(inputs, read)
+      local x, y = inputs[1], inputs[2]
+      if type(x) == "table" then x = read(x) end
+      if type(y) == "table" then y = read(y) end
+      return fn(x, y)
+    end)
+  end
+  node[name] = make
+  return make
+end
+
+meta.__add = binary("add", function(a, b) return a + b end)
+meta.__sub = binary("subtract", function(a, b) return a - b end)
+meta.__mul = binary("multiply", function(a, b) return a * b end)
+meta.__div = binary("divide", function(a, b) return b == 0 and 0 or a / b end) -- a moving divisor may pass 0
+meta.__mod = binary("modulo", function(a, b) return b == 0 and 0 or a % b end)
+function meta.__unm(a) return node.multiply(a, -1) end
+
+---Follows the changes of a node, kept between low and high: a bar that hides when a list scrolls.
+---@param a hearth.AnimatedNode
+---@param low number
+---@param high number
+---@return hearth.AnimatedNode
+function node.diff_clamp(a, low, high)
+  node.check_number(low, "diff_clamp")
+  node.check_number(high, "diff_clamp")
+  if low > high then refuse "diff_clamp: the lower bound is above the upper one" end
+  local last = operand(a, "diff_clamp")
+  local seen = node.is(last) and last:_now() or last
+  local kept = math.min(math.max(seen, low), high)
+  return node.derive({ a }, function(inputs, read)
+    local x = type(inputs[1]) == "table" and read(inputs[1]) or inputs[1]
+    kept = math.min(math.max(kept + x - seen, low), high)
+    seen = x
+    return kept
+  end)
+end
+
+node.Node = Node
+
+return node
