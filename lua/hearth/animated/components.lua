@@ -1,5 +1,5 @@
--- Animated.View, Text and Image: host elements whose props and style may hold animated values. These are bound: a frame changes the node, and no
--- component renders.
+-- Animated.View, Text and Image: host elements whose props and style may hold animated values. These are bound: a frame changes the
+-- node, and no component renders.
 
 local binding = require "hearth.ui.binding"
 local node = require "hearth.animated.node"

@@ -1,5 +1,5 @@
--- Animations made of animations: one after another, together, together with a lag, again and again. One that is stopped from outside stops the
--- whole.
+-- Animations made of animations: one after another, together, together with a lag, again and again. One that is stopped from outside
+-- stops the whole.
 
 local errors = require "hearth.errors"
 local frames = require "hearth.animated.frames"
@@ -31,7 +31,6 @@ local function forget(self)
   end
 end
 
--- begin(self, time, done), with what the part was up to before forgotten by whoever started it.
 ---One after another.
 ---@param list hearth.Animation[]
 ---@return hearth.Animation

@@ -1,5 +1,5 @@
--- Easings: functions from how much of the time has passed to how much of the way is done, both 0 to 1 (some leave that range on the way). By
--- name, as {x1, y1, x2, y2} of a cubic Bézier curve as in CSS, or any function.
+-- Easings: functions from how much of the time has passed to how much of the way is done, both 0 to 1 (some leave that range on the way).
+-- By name, as {x1, y1, x2, y2} of a cubic Bézier curve as in CSS, or any function.
 
 local errors = require "hearth.errors"
 local suggest = require "hearth.ui.suggest"

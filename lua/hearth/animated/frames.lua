@@ -1,5 +1,5 @@
--- The pulse of all animations: 60 frames a second from the loop, only while something moves. A motion is {start=, ends=, at=fn(motion, ms) ->
--- value, done; value=, done=fn(finished, time)}; each frame moves every value once.
+-- The pulse of all animations: 60 frames a second from the loop, only while something moves. A motion is {start=, ends=, value=,
+-- at=fn(motion, ms) -> value, done; finish=fn(motion, finished, time)}; each frame moves every value once.
 --
 -- Times are whole microseconds from a motion's start, and timers are set a little early, so that a clock that is moved in parts (0.1 + 0.2)
 -- meets every end exactly.
@@ -135,6 +135,18 @@ function frames.sample(motion)
 end
 
 frames.now = now
+
+---Forgets all that moves, without telling: the end of a test.
+function frames.reset()
+  for i = 1, count do
+    local motion = motions[i]
+    motion.place, motion.value.motion = nil, nil
+    motions[i] = nil
+  end
+  count = 0
+  if pulse then pulse:stop() end
+  pulse = nil
+end
 
 ---Does anything move?
 ---@return boolean

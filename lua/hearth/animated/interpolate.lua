@@ -80,7 +80,8 @@ local function read_output(output)
   end
   if colour(output[1]) then
     for i, x in ipairs(output) do
-      lists[i] = colour(x) or refuse(("interpolate: '%s' is no colour; write #rgb, #rrggbb, #rrggbbaa or rgba(r, g, b, a)"):format(tostring(x)))
+      lists[i] = colour(x)
+      if not lists[i] then refuse(("interpolate: '%s' is no colour; write #rgb, #rrggbb, #rrggbbaa or rgba(r, g, b, a)"):format(tostring(x))) end
     end
     return lists, shown
   end
@@ -124,7 +125,7 @@ local KNOWN = {
 
 ---A node that maps this one: numbers, colours or texts with numbers. Beyond the ends it goes on as between the last two ("extend"), stays
 ---("clamp", or clamp=true), or gives the input ("identity").
----@param config {input: number[], output: any[], clamp?: boolean, extrapolate?: string, extrapolate_left?: string, extrapolate_right?: string, easing?: any}
+---@param config {input: number[], output: any[], clamp?: boolean, extrapolate?: string, easing?: any} also extrapolate_left and _right
 ---@return hearth.AnimatedNode
 local function interpolate(self, config)
   if type(config) ~= "table" then refuse "interpolate: expects {input={…}, output={…}}" end

@@ -1,4 +1,5 @@
--- Animations of one value: timing, spring and decay, each in closed form, so that the value at a time depends on nothing but the time; and delay.
+-- Animations of one value: timing, spring and decay, each in closed form, so that the value at a time depends on nothing but the time;
+-- and delay.
 
 local easing = require "hearth.animated.easing"
 local errors = require "hearth.errors"
@@ -11,6 +12,9 @@ local motions = {}
 
 local exp, sqrt, sin, cos, abs, log = math.exp, math.sqrt, math.sin, math.cos, math.abs, math.log
 local huge = math.huge
+
+-- Lengths are whole microseconds, as the times of frames are.
+local function whole(ms) return math.floor(ms * 1e3 + 0.5) / 1e3 end
 
 local function refuse(verb, message, ...)
   errors.raise("EINVAL", verb .. ": " .. message:format(...), { op = "Animated." .. verb })
@@ -96,7 +100,7 @@ end
 function motions.timing(value, options)
   check("timing", value, options, { to = "number", duration = "positive", easing = "any", delay = "positive" })
   local to = options.to or refuse("timing", "to, the number to move to, is missing")
-  local duration = options.duration or 300
+  local duration = whole(options.duration or 300)
   local ease = easing.of(options.easing)
   return of_value(value, options.delay, function(from)
     local way = to - from
@@ -136,10 +140,10 @@ local function spring_curve(stiffness, damping, mass, x0, v0)
   end
 end
 
----Moves `value` to `to` as a damped spring does; it ends when it is slower than `rest_speed` (0.001 per second) and nearer than `rest_distance`
----(0.001).
+---Moves `value` to `to` as a damped spring does: `stiffness` 100, `damping` 10, `mass` 1, a first `velocity` per second. It ends when it is
+---slower than `rest_speed` (0.001 per second) and nearer than `rest_distance` (0.001). `overshoot=false` ends it when it gets there.
 ---@param value hearth.AnimatedValue
----@param options {to: number, stiffness?: number, damping?: number, mass?: number, velocity?: number, rest_speed?: number, rest_distance?: number, overshoot?: boolean, delay?: number}
+---@param options {to: number, stiffness?: number, damping?: number, mass?: number, velocity?: number, delay?: number}
 ---@return hearth.Animation
 function motions.spring(value, options)
   check("spring", value, options, {
@@ -173,7 +177,7 @@ function motions.decay(value, options)
   local k = 1 - deceleration
   return of_value(value, options.delay, function(from)
     local way = velocity / k
-    local duration = abs(way) > rest and log(abs(way) / rest) / k or 0
+    local duration = abs(way) > rest and whole(log(abs(way) / rest) / k) or 0
     return function(_, ms)
       if ms >= duration then return from + way, true end
       return from + way * (1 - exp(-k * ms)), false

@@ -1,5 +1,5 @@
--- Animated numbers: a Value that is set or moved, and nodes that follow others (arithmetic, interpolation). `value` reads; a prop that is bound
--- to a node changes without a render.
+-- Animated numbers: a Value that is set or moved, and nodes that follow others (arithmetic, interpolation). `value` reads; a prop that is
+-- bound to a node changes without a render.
 
 local binding = require "hearth.ui.binding"
 local errors = require "hearth.errors"

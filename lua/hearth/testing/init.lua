@@ -118,4 +118,7 @@ function testing._end_test()
   return problems
 end
 
+-- Animations that a test leaves behind stop with it.
+testing._join { finish = function() require("hearth.animated.frames").reset() end }
+
 return testing

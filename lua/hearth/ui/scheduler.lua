@@ -15,7 +15,7 @@ local flush -- set by the reconciler
 
 local function at_end()
   planned = false
-  if high >= 0 then flush() end
+  flush()
 end
 
 --- Asks for a flush at the end of this turn.
