@@ -30,7 +30,9 @@ int hearth__no_memory(lua_State *L) {
 /* ---- handles */
 
 void hearth__stores_unref(hearth__stores *ss) {
-  if (--ss->refs == 0) free(ss);
+  if (--ss->refs > 0) return;
+  free(ss->tags);
+  free(ss);
 }
 
 void hearth__handle_ref(hearth__handle *hd) {
