@@ -61,6 +61,7 @@ struct hearth__store {
   bool armed;
   void (*on_events)(hearth__store *s, const hearth__events *events);
   hearth__landed *landed, **landed_tail;
+  atomic_int waking; /* threads between deciding to wake it and having done so */
   bool woken, listening, read_only, given_up;
   int64_t quota;
   size_t batches, jobs; /* in flight */

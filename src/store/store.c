@@ -1,6 +1,7 @@
 /* A handle's side of the store: batches in, reads answered from the cache or by a job, and what landed handed out on the loop. */
 #include "store/store.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -601,6 +602,7 @@ void hearth__store_close(hearth__store *s, int ms, void (*unsaved)(void *arg, co
           unsaved(arg, &name);
         }
   s->given_up = true;
+  while (atomic_load(&s->waking) > 0) sched_yield(); /* a moment; no new one begins under the lock */
   s->wake = NULL;
   hearth__landed *l = s->landed;
   s->landed = NULL;

@@ -14,14 +14,37 @@ void hearth__land(hearth__store *s, hearth__landed *l) {
   s->landed_tail = &l->next;
 }
 
-void hearth__db_wake(hearth__db *db) {
-  uv_mutex_lock(&db->lock);
-  for (hearth__store *s = db->stores; s; s = s->next)
+/* Handles are woken without the lock, which the loop wants at once; hearth__store_close waits for `waking` to be over. */
+typedef struct woken {
+  hearth__store *list[8];
+  size_t n;
+} woken;
+
+static void pick_woken(hearth__db *db, woken *w) {
+  w->n = 0;
+  for (hearth__store *s = db->stores; s && w->n < sizeof w->list / sizeof *w->list; s = s->next)
     if (s->landed && !s->woken && s->wake && !s->given_up) {
       s->woken = true;
-      s->wake(s->wake_arg);
+      atomic_fetch_add(&s->waking, 1);
+      w->list[w->n++] = s;
     }
-  uv_mutex_unlock(&db->lock);
+}
+
+static void wake_all(woken *w) {
+  for (size_t i = 0; i < w->n; i++) {
+    w->list[i]->wake(w->list[i]->wake_arg);
+    atomic_fetch_sub(&w->list[i]->waking, 1);
+  }
+}
+
+void hearth__db_wake(hearth__db *db) {
+  woken w;
+  do {
+    uv_mutex_lock(&db->lock);
+    pick_woken(db, &w);
+    uv_mutex_unlock(&db->lock);
+    wake_all(&w);
+  } while (w.n > 0);
 }
 
 /* Under the lock: the batch is no longer in the queue. */
@@ -48,13 +71,12 @@ static void answer(hearth__db *db, hearth__batch *first) {
   db->batches += n;
   if (n > db->groups_max) db->groups_max = n;
   hearth__cache_trim(&db->cache);
-  for (hearth__store *s = db->stores; s; s = s->next)
-    if (s->landed && !s->woken && s->wake && !s->given_up) {
-      s->woken = true;
-      s->wake(s->wake_arg);
-    }
+  woken w;
+  pick_woken(db, &w);
   uv_cond_broadcast(&db->idle);
   uv_mutex_unlock(&db->lock);
+  wake_all(&w);
+  if (w.n == sizeof w.list / sizeof *w.list) hearth__db_wake(db);
 }
 
 /* Under the lock. */
