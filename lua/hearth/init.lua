@@ -25,7 +25,7 @@ local whole = {
   runtime = "runtime", errors = "errors", json = "json",
   Text = "widgets.text", Button = "widgets.button", TextInput = "widgets.text_input", app = "app",
   -- data
-  fetch = "fetch", Animated = "animated", use_animated_value = "hooks.use_animated_value",
+  fetch = "fetch", Alert = "alert", Animated = "animated", use_animated_value = "hooks.use_animated_value",
   -- storage
   storage = "storage.store", AsyncStorage = "storage.async_storage", AppStorage = "storage.app_storage",
   -- components

@@ -32,9 +32,14 @@ local function plain(value)
   return out
 end
 
+-- Whole numbers of a text are written without a fraction.
+local function whole(value)
+  return math.type(value) == "float" and math.tointeger(value) or value
+end
+
 -- A style with nodes in it, as one node.
-local function bound(value)
-  if node.is(value) then return binding.new(value) end
+local function bound(value, selector)
+  if node.is(value) then return binding.new(value, selector) end
   return binding.new(node.derive(collect(value, {}), function() return plain(value) end))
 end
 
@@ -63,10 +68,10 @@ components.Image = wrap("hearth.widgets.display", "Image")
 ---A text that may be an animated value; Animated.Text("…", props) or Animated.Text{…}.
 function components.Text(text, props)
   local Text = require "hearth.widgets.text"
-  if node.is(text) then text = bound(text) end
+  if node.is(text) then text = bound(text, whole) end
   if type(text) == "table" and not getmetatable(text) and props == nil then
     local own = bind_props(text)
-    if node.is(own[1]) then own[1] = bound(own[1]) end
+    if node.is(own[1]) then own[1] = bound(own[1], whole) end
     return Text(own)
   end
   return Text(text, type(props) == "table" and bind_props(props) or props)

@@ -81,7 +81,9 @@ local function read_output(output)
   if colour(output[1]) then
     for i, x in ipairs(output) do
       lists[i] = colour(x)
-      if not lists[i] then refuse(("interpolate: '%s' is no colour; write #rgb, #rrggbb, #rrggbbaa or rgba(r, g, b, a)"):format(tostring(x))) end
+      if not lists[i] then
+        refuse(("interpolate: '%s' is no colour; write #rgb, #rrggbb, #rrggbbaa or rgba(r, g, b, a)"):format(tostring(x)))
+      end
     end
     return lists, shown
   end

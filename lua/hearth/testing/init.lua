@@ -1,6 +1,7 @@
 -- hearth.testing: screens without a display, a clock that the test moves, a store of the test's own, faults. What a test changed is undone after
 -- it: `_begin_test` and `_end_test` are called around each one by the runner (hearth.testing.busted).
 
+local alerts = require "hearth.alerts"
 local diagnostics = require "hearth.ui.diagnostics"
 local errors = require "hearth.errors"
 local screens = require "hearth.testing.screen"
@@ -120,5 +121,10 @@ end
 
 -- Animations that a test leaves behind stop with it.
 testing._join { finish = function() require("hearth.animated.frames").reset() end }
+
+--- Alerts: `respond(i [, text])` answers the open one, or the next (-1 dismisses); `log` has those that were shown.
+testing.alerts = { respond = alerts.script, log = alerts.log }
+alerts.attach(function() end)
+testing._join { begin = alerts.reset, restart = alerts.reset }
 
 return testing

@@ -1,9 +1,11 @@
 -- The line UI: prints the visible text of each commit, and does what the lines of standard input say. Made for pipes, scripts and screen readers;
 -- everything that an app can do in a terminal can be done here.
 
+local alerts = require "hearth.alerts"
 local commands = require "hearth.render.line.commands"
 local events = require "hearth.ui.events"
 local headless = require "hearth.render.headless"
+local line_alerts = require "hearth.render.line.alerts"
 local look = require "hearth.render.line.look"
 local root = require "hearth.ui.root"
 local stdio = require "hearth.core.stdio"
@@ -40,7 +42,7 @@ function line.mount(element)
   -- A commit that changes nothing visible prints nothing.
   local function show(top)
     if closing then return end
-    local text = table.concat(look.lines(top.children), "\n")
+    local text = table.concat(line_alerts.append(look.lines(top.children)), "\n")
     if text == before or text == "" and not before then return end
     before = text
     write("--\n" .. text .. (text ~= "" and "\n" or ""))
@@ -48,6 +50,7 @@ function line.mount(element)
 
   session.root = root.mount(element, headless.new(show))
   local top = session.root.node
+  local detach = alerts.attach(function() show(top) end)
 
   -- Errors are part of the transcript, and are on standard error for who looks there.
   local function complain(text)
@@ -77,7 +80,7 @@ function line.mount(element)
       if not text or self.gone then break end
       screen.nodes = top.children
       local err
-      err, quit = commands.run(screen, text)
+      if not line_alerts.run(text, screen.changed) then err, quit = commands.run(screen, text) end
       if err then complain(err) end
       if not quit then rest() end
     end
@@ -86,6 +89,7 @@ function line.mount(element)
 
   function session:close()
     closing = true
+    detach()
     self.root:unmount()
   end
 
