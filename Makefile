@@ -112,12 +112,12 @@ test: deps-test all ## the C tests and the specs; closes with N passed, N failed
 	@$(MAKE) --no-print-directory check
 
 check: $(TESTS) build $(BUILD)/posts-server
-	@BUILD=$(BUILD) sh tools/test.sh $(TESTS)
+	@BUILD=$(BUILD) TEST_TIMEOUT=$(TEST_TIMEOUT) sh tools/test.sh $(TESTS)
 
 asan: deps-test ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
-	@$(MAKE) --no-print-directory check BUILD=build-asan SANITIZE=address,undefined OPT="-O1 -g"
+	@$(MAKE) --no-print-directory check BUILD=build-asan SANITIZE=address,undefined OPT="-O1 -g" TEST_TIMEOUT=120
 tsan: deps-test ## the same under ThreadSanitizer
-	@$(MAKE) --no-print-directory check BUILD=build-tsan SANITIZE=thread OPT="-O1 -g"
+	@$(MAKE) --no-print-directory check BUILD=build-tsan SANITIZE=thread OPT="-O1 -g" TEST_TIMEOUT=120
 
 lint: deps-lint ## compiler warnings of gcc and clang as errors, luacheck, clang-format, shellcheck
 	@sh tools/lint.sh

@@ -1,7 +1,9 @@
 /* The JSON file engine: one readable file, for development. The records are held in memory; each commit writes the whole file anew (temporary
 ** file, sync, rename, sync of the folder), so that it is what it was or what it became, never something between. Before each
 ** transaction, and when a reader asks, a file that somebody else has replaced is taken over: another process, or a person with an
-** editor. One that cannot be read is refused where it stands, and what was read before stays readable. */
+** editor. One that cannot be read is refused where it stands, and what was read before stays readable.
+**
+** A transaction works on a draft, a copy that shares the values: readers never wait for a file that is being written. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,6 +29,8 @@ typedef struct stamp {
 
 typedef struct json_engine {
   hearth__memory memory; /* first: the engine */
+  hearth__memory draft;  /* the writer's, between begin and its end */
+  bool drafting;
   char *path;
   hearth__gate *gate; /* NULL: read only */
   atomic_bool *abort;
@@ -91,21 +95,11 @@ static int take_over(json_engine *j, hearth__fault *f) {
   }
   free(text);
   if (status == 0) {
-    hearth__memory *m = &j->memory;
-    hearth__memory old = *m;
+    const hearth__memory *m = &j->memory;
     /* A file that went back in time (a copy put in its place, or none) is news all the same. */
     if (fresh.commit <= m->commit && j->exists) fresh.commit = m->commit + 1;
-    m->head = fresh.head;
-    m->keys = fresh.keys;
-    m->commit = fresh.commit;
-    m->next_id = fresh.next_id > m->next_id ? fresh.next_id : m->next_id;
-    m->kept = fresh.kept;
-    m->n_kept = fresh.n_kept;
-    m->undo = fresh.undo;
-    fresh.head = old.head;
-    fresh.kept = old.kept;
-    fresh.n_kept = old.n_kept;
-    fresh.undo = old.undo;
+    if (fresh.next_id < m->next_id) fresh.next_id = m->next_id;
+    hearth__memory_swap(&j->memory, &fresh);
     remember(j, exists, &before);
   }
   hearth__memory_free(&fresh);
@@ -186,47 +180,102 @@ static int open_json(const char *location, const hearth__engine_options *options
 
 /* ---- the writer */
 
+static void end_draft(json_engine *j) {
+  if (!j->drafting) return;
+  j->drafting = false;
+  hearth__memory_free(&j->draft);
+  hearth__gate_leave(j->gate);
+}
+
 static int begin(hearth__engine *e, int64_t *commit, hearth__fault *f) {
   json_engine *j = of(e);
   if (!j->gate) return hearth__fail(f, "EROFS", "%s: was opened read only", j->path);
   if (hearth__gate_enter(j->gate, j->abort, GATE_MS) != 0) /* there is no other lock than this one: no entry, no commit */
     return hearth__fail(f, "ETIMEOUT", "%s: another process holds the lock of the file and does not let go", j->path);
-  hearth__memory_begin(e, commit, f);
-  if (!unchanged(j) && take_over(j, f) != 0) {
-    hearth__memory_rollback(e);
+  uv_mutex_lock(&j->memory.lock);
+  int status = unchanged(j) ? 0 : take_over(j, f);
+  if (status == 0 && hearth__memory_clone(&j->memory, &j->draft) != 0) status = hearth__fail(f, "EIO", "out of memory");
+  uv_mutex_unlock(&j->memory.lock);
+  if (status != 0) {
     hearth__gate_leave(j->gate);
     return -1;
   }
-  *commit = j->memory.commit;
+  j->drafting = true;
+  *commit = j->draft.commit;
   return 0;
+}
+
+static int apply(hearth__engine *e, hearth__change *list, size_t n, hearth__fault *f) {
+  return hearth__memory_apply(&of(e)->draft.engine, list, n, f);
+}
+
+static int clear(hearth__engine *e, const char *ns, size_t ns_size, hearth__fault *f) {
+  return hearth__memory_clear(&of(e)->draft.engine, ns, ns_size, f);
+}
+
+static int keep(hearth__engine *e, const hearth__name *name, const hearth__record *r, int64_t now, hearth__fault *f) {
+  return hearth__memory_keep_damaged(&of(e)->draft.engine, name, r, now, f);
+}
+
+static int drop(hearth__engine *e, int64_t kept_id, bool *found, hearth__fault *f) {
+  return hearth__memory_drop_kept(&of(e)->draft.engine, kept_id, found, f);
 }
 
 static int commit(hearth__engine *e, int64_t revision, const void *log, size_t log_size, hearth__fault *f) {
   json_engine *j = of(e);
   size_t size;
   stamp s;
-  int64_t before = j->memory.commit;
-  j->memory.commit = revision;
-  char *text = hearth__jsontext_write(&j->memory, &size);
+  (void)log;
+  (void)log_size;
+  j->draft.commit = revision;
+  char *text = hearth__jsontext_write(&j->draft, &size);
   int status = text ? hearth__replace_file(j->path, text, size, false, f) : hearth__fail(f, "EIO", "out of memory");
   free(text);
-  if (status != 0) {
-    j->memory.commit = before;
-    return -1;
-  }
+  if (status != 0) return -1;
+  uv_mutex_lock(&j->memory.lock);
   remember(j, look(j->path, &s), &s);
+  hearth__memory_swap(&j->memory, &j->draft);
+  uv_mutex_unlock(&j->memory.lock);
   hearth__gate_publish(j->gate, revision);
-  hearth__memory_commit(e, revision, log, log_size, f);
-  hearth__gate_leave(j->gate);
+  end_draft(j);
   return 0;
 }
 
 static void rollback(hearth__engine *e) {
-  hearth__memory_rollback(e);
-  if (of(e)->gate) hearth__gate_leave(of(e)->gate);
+  end_draft(of(e));
 }
 
 /* ---- readers */
+
+/* What a reader sees: the file's content; the writer, who has no connection: its draft. */
+static hearth__engine *seen_by(hearth__engine *e, const hearth__conn *c) {
+  return c ? e : &of(e)->draft.engine;
+}
+
+static int load(hearth__engine *e, hearth__conn *c, hearth__item *items, size_t n, hearth__fault *f) {
+  return hearth__memory_load(seen_by(e, c), c, items, n, f);
+}
+
+static int scan(hearth__engine *e, hearth__conn *c, const hearth__scan *s, hearth__key_fn *fn, void *arg, hearth__fault *f) {
+  return hearth__memory_scan(seen_by(e, c), c, s, fn, arg, f);
+}
+
+static int each(hearth__engine *e, hearth__conn *c, const char *ns, size_t ns_size, bool values, hearth__record_fn *fn, void *arg,
+                hearth__fault *f) {
+  return hearth__memory_each(seen_by(e, c), c, ns, ns_size, values, fn, arg, f);
+}
+
+static int expiring(hearth__engine *e, hearth__conn *c, int64_t until, int64_t limit, hearth__record_fn *fn, void *arg, hearth__fault *f) {
+  return hearth__memory_expiring(seen_by(e, c), c, until, limit, fn, arg, f);
+}
+
+static int namespaces(hearth__engine *e, hearth__conn *c, hearth__key_fn *fn, void *arg, hearth__fault *f) {
+  return hearth__memory_namespaces(seen_by(e, c), c, fn, arg, f);
+}
+
+static int kept(hearth__engine *e, hearth__conn *c, hearth__kept_fn *fn, void *arg, hearth__fault *f) {
+  return hearth__memory_kept_each(seen_by(e, c), c, fn, arg, f);
+}
 
 /* Takes over what others wrote. Which keys changed is not known, only that some did: the front compares revisions. */
 static int changes(hearth__engine *e, hearth__conn *c, int64_t since, int64_t *commit_out, bool *complete, hearth__log_fn *fn, void *arg,
@@ -235,7 +284,12 @@ static int changes(hearth__engine *e, hearth__conn *c, int64_t since, int64_t *c
   int status = 0;
   (void)fn;
   (void)arg;
-  if (c) uv_mutex_lock(&j->memory.lock);
+  if (!c) { /* the writer has looked when it began */
+    *commit_out = j->draft.commit;
+    *complete = since >= j->draft.commit;
+    return 0;
+  }
+  uv_mutex_lock(&j->memory.lock);
   if (!unchanged(j)) {
     hearth__fault own = {0};
     /* A file that is being edited and does not parse yet: what was read before stays, until a write asks for more. */
@@ -246,7 +300,7 @@ static int changes(hearth__engine *e, hearth__conn *c, int64_t since, int64_t *c
   }
   *commit_out = j->memory.commit;
   *complete = since >= j->memory.commit;
-  if (c) uv_mutex_unlock(&j->memory.lock);
+  uv_mutex_unlock(&j->memory.lock);
   return status;
 }
 
@@ -258,7 +312,7 @@ static bool current(hearth__engine *e, int64_t known) {
 
 static int usage(hearth__engine *e, hearth__conn *c, const char *ns, size_t ns_size, hearth__usage *u, hearth__fault *f) {
   struct stat st;
-  int status = hearth__memory_usage(e, c, ns, ns_size, u, f);
+  int status = hearth__memory_usage(seen_by(e, c), c, ns, ns_size, u, f);
   if (status == 0 && stat(of(e)->path, &st) == 0) u->file_bytes = st.st_size;
   return status;
 }
@@ -267,9 +321,10 @@ static int backup(hearth__engine *e, hearth__conn *c, const char *path, atomic_b
   json_engine *j = of(e);
   size_t size;
   (void)stop;
-  if (c) uv_mutex_lock(&j->memory.lock);
+  (void)c; /* always a reader's */
+  uv_mutex_lock(&j->memory.lock);
   char *text = hearth__jsontext_write(&j->memory, &size);
-  if (c) uv_mutex_unlock(&j->memory.lock);
+  uv_mutex_unlock(&j->memory.lock);
   int status = text ? hearth__replace_file(path, text, size, true, f) : hearth__fail(f, "EIO", "out of memory");
   free(text);
   return status;
@@ -284,21 +339,21 @@ const hearth__engine_class hearth__json_engine = {
     .open = open_json,
     .close = close_json,
     .begin = begin,
-    .apply = hearth__memory_apply,
-    .clear = hearth__memory_clear,
-    .keep = hearth__memory_keep_damaged,
-    .drop = hearth__memory_drop_kept,
+    .apply = apply,
+    .clear = clear,
+    .keep = keep,
+    .drop = drop,
     .commit = commit,
     .rollback = rollback,
     .connect = hearth__memory_connect,
     .disconnect = hearth__memory_disconnect,
-    .load = hearth__memory_load,
-    .scan = hearth__memory_scan,
-    .each = hearth__memory_each,
-    .expiring = hearth__memory_expiring,
+    .load = load,
+    .scan = scan,
+    .each = each,
+    .expiring = expiring,
     .usage = usage,
-    .namespaces = hearth__memory_namespaces,
-    .kept = hearth__memory_kept_each,
+    .namespaces = namespaces,
+    .kept = kept,
     .changes = changes,
     .backup = backup,
     .current = current,

@@ -175,6 +175,40 @@ static int kept_copy(const hearth__kept *from, size_t n, size_t room, hearth__ke
   return 0;
 }
 
+int hearth__memory_clone(const hearth__memory *from, hearth__memory *to) {
+  if (hearth__memory_init(to, from->engine.class_) != 0) return -1;
+  for (const hearth__node *n = from->head->next[0]; n; n = n->next[0]) {
+    hearth__name name = name_of(n);
+    if (hearth__memory_put(to, &name, &n->record) != 0) goto failed;
+  }
+  if (kept_copy(from->kept, from->n_kept, 0, &to->kept) != 0) goto failed;
+  to->n_kept = from->n_kept;
+  to->commit = from->commit;
+  if (to->next_id < from->next_id) to->next_id = from->next_id;
+  return 0;
+failed:
+  hearth__memory_free(to);
+  return -1;
+}
+
+void hearth__memory_swap(hearth__memory *a, hearth__memory *b) {
+  hearth__memory old = *a;
+  a->head = b->head;
+  a->commit = b->commit;
+  a->next_id = b->next_id;
+  a->keys = b->keys;
+  a->kept = b->kept;
+  a->n_kept = b->n_kept;
+  a->undo = b->undo;
+  b->head = old.head;
+  b->commit = old.commit;
+  b->next_id = old.next_id;
+  b->keys = old.keys;
+  b->kept = old.kept;
+  b->n_kept = old.n_kept;
+  b->undo = old.undo;
+}
+
 /* Replaces the quarantine by a copy, the old one going to the undo list. */
 static int kept_edit(hearth__memory *m, size_t room) {
   hearth__kept *copy;

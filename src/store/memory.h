@@ -24,6 +24,10 @@ typedef struct hearth__memory {
 
 int hearth__memory_init(hearth__memory *m, const hearth__engine_class *class_);
 void hearth__memory_free(hearth__memory *m);
+/* A new memory with the content of another, whose lock the caller holds; values are shared. -1 when memory is short. */
+int hearth__memory_clone(const hearth__memory *from, hearth__memory *to);
+/* Swaps the contents. The caller holds the locks of those that others can see. */
+void hearth__memory_swap(hearth__memory *a, hearth__memory *b);
 /* In place, under the lock, for a loader. -1 when memory is short. */
 int hearth__memory_put(hearth__memory *m, const hearth__name *name, const hearth__record *r);
 int hearth__memory_keep(hearth__memory *m, const hearth__name *name, const hearth__record *r, int64_t now);
