@@ -123,7 +123,12 @@ local mount = {}
 function mount.headless(element)
   local root = require("hearth.ui.root").mount(element, require("hearth.render.headless").new())
   root:release()
-  return { root = root, loop = function() end, failed = false }
+  local session = { root = root, loop = function() end, failed = false }
+  function session:remount(other)
+    self.root:unmount()
+    self.root = require("hearth.ui.root").mount(other, require("hearth.render.headless").new())
+  end
+  return session
 end
 
 function mount.line(element)
@@ -158,9 +163,16 @@ function run.main(args)
   stdio.ignore_pipe()
   report_closed_store()
 
+  local watch = options.watch and require "hearth.host.watch"
+  if watch then watch.install() end
   local element
   element, err = run.load(path)
   if element == nil then return complain(err) end
+  local app = require("hearth.app").current()
+  if app and app.preload then
+    -- What cannot be read is shown as loading, and its hook hears of the error.
+    pcall(require("hearth").preload, app.preload)
+  end
   local ok, session = xpcall(mount[ui], described, element)
   if not ok then return complain(("%s: the first render failed: %s"):format(path, session)) end
 
@@ -169,7 +181,9 @@ function run.main(args)
     if stdio.output_closed() then os.exit(session.failed and 1 or 0) end
   end)
   watcher:name "the watch over standard output"
+  local watching = watch and watch.start(path, session, run.load)
   session:loop()
+  if watching then watching:stop() end
   watcher:cancel()
   if session.gone then os.exit(session.failed and 1 or 0) end
   return session.failed and 1 or 0

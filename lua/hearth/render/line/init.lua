@@ -49,8 +49,7 @@ function line.mount(element)
   end
 
   session.root = root.mount(element, headless.new(show))
-  local top = session.root.node
-  local detach = alerts.attach(function() show(top) end)
+  local detach = alerts.attach(function() show(session.root.node) end)
 
   -- Errors are part of the transcript, and are on standard error for who looks there.
   local function complain(text)
@@ -69,7 +68,7 @@ function line.mount(element)
   function session:loop()
     local screen = {
       fire = events.fire, print = print_lines,
-      changed = function() show(top) end,
+      changed = function() show(self.root.node) end,
     }
     local prompt = stdio.is_terminal(0) and stdio.is_terminal(1)
     local quit = false
@@ -78,13 +77,21 @@ function line.mount(element)
       if prompt then write "> " end
       local text = stdio.read_line()
       if not text or self.gone then break end
-      screen.nodes = top.children
+      screen.nodes = self.root.node.children
       local err
       if not line_alerts.run(text, screen.changed) then err, quit = commands.run(screen, text) end
       if err then complain(err) end
       if not quit then rest() end
     end
     self:close()
+  end
+
+  --- Shows another element in place of the one that is shown, keeping nothing of it.
+  function session:remount(other)
+    closing = true
+    self.root:unmount()
+    closing = false
+    self.root = root.mount(other, headless.new(show))
   end
 
   function session:close()

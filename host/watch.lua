@@ -1,0 +1,130 @@
+-- hearth run --watch: looks at the app's file, and at the modules beside it, and loads the app again when one was saved. A file that does not
+-- load is reported, and the app that is running goes on.
+
+local watch = {}
+
+-- An editor writes in several steps: the file is read when nothing happened for this long, in seconds.
+local CALM <const> = 0.05
+
+local before -- modules that were loaded before the app
+
+--- Before the app is loaded for the first time.
+function watch.install()
+  local hearth = require "hearth"
+  local reload = require "hearth.ui.reload"
+  reload.install(hearth)
+  before = {}
+  for name in pairs(package.loaded) do before[name] = true end
+  reload.attempt(function() end)
+end
+
+local function say(text) io.stderr:write("hearth: ", text, "\n") end
+
+-- The app's own modules: loaded by it, from Lua files of its folder. name -> file
+local function own_modules(folder)
+  local files = {}
+  for name in pairs(package.loaded) do
+    if not before[name] and not name:match "^hearth%f[%z.]" then
+      local file = package.searchpath(name, folder .. "/?.lua;" .. folder .. "/?/init.lua")
+      if file then files[name] = file end
+    end
+  end
+  return files
+end
+
+local function content(file)
+  local f = io.open(file, "rb")
+  if not f then return nil end
+  local text = f:read "a"
+  f:close()
+  return text
+end
+
+--- Watches until it is stopped.
+---@param path string the app's file
+---@param session { root: hearth.Root, remount: fun(self: table, element: any) }
+---@param load fun(path: string): any, string?
+---@return { stop: fun(self: table) }
+function watch.start(path, session, load)
+  local fs_event = require "hearth.core.fs_event"
+  local reload = require "hearth.ui.reload"
+  local task = require "hearth.core.task"
+  local timer = require "hearth.core.timer"
+  reload.begin()
+
+  local folder = path:match "^(.*)/[^/]*$" or "."
+  local watchers, seen = {}, {}
+  local timer_running, loading
+
+  -- All texts as they are now, by file; nil while the app's file is away, as it is for a moment in the middle of saving.
+  local function texts()
+    local all = { [path] = content(path) }
+    if not all[path] then return nil end
+    for _, file in pairs(own_modules(folder)) do all[file] = content(file) end
+    return all
+  end
+
+  local function again()
+    local now = texts()
+    if not now then return end
+    local changed = false
+    for file, text in pairs(now) do
+      if seen[file] ~= text then changed = true end
+    end
+    if not changed then return end
+    for file, text in pairs(now) do seen[file] = text end
+    local modules = {}
+    for name in pairs(own_modules(folder)) do
+      modules[name] = package.loaded[name]
+      package.loaded[name] = nil
+    end
+    local element, err = reload.attempt(function() return load(path) end)
+    if element ~= nil then
+      local ok
+      ok, err = reload.take(session.root, element, function() session:remount(element) end)
+      if ok then
+        watch.follow()
+        say("loaded " .. path .. " again")
+        return
+      end
+      err = tostring(err)
+    else
+      reload.drop()
+    end
+    for name, module in pairs(modules) do package.loaded[name] = module end
+    say(err .. "\nhearth: the app goes on as it was")
+  end
+
+  local function on_change()
+    if timer_running then timer_running:stop() end
+    timer_running = timer.after(CALM, function()
+      timer_running = nil
+      if loading and not loading:done() then return on_change() end
+      loading = task.spawn(again)
+      loading:name "loading the app again"
+    end, "ur")
+  end
+
+  -- Watches every folder that holds a file of the app.
+  function watch.follow()
+    local folders = { [folder] = true }
+    for _, file in pairs(own_modules(folder)) do folders[file:match "^(.*)/[^/]*$" or "."] = true end
+    for name in pairs(folders) do
+      if not watchers[name] then
+        local ok, watcher = pcall(fs_event.watch, name, on_change)
+        if ok then watchers[name] = watcher else say(tostring(watcher)) end
+      end
+    end
+    for file, text in pairs(texts() or {}) do seen[file] = text end
+  end
+  watch.follow()
+
+  return {
+    stop = function()
+      for _, watcher in pairs(watchers) do watcher:stop() end
+      if timer_running then timer_running:stop() end
+    end,
+  }
+end
+
+return watch
