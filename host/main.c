@@ -1,8 +1,10 @@
 /* The `hearth` program: a subcommand (host/NAME.lua), or a Lua interpreter that behaves as lua5.4 (script.c). Thin: everything an embedder
 ** would miss is in libhearth. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <lauxlib.h>
 #include <lualib.h>
@@ -46,7 +48,14 @@ static int subcommand(const char *name, int argc, char **argv) {
   return host_finish(h, "hearth", status);
 }
 
+/* A standard descriptor that was closed would become one of the loop's own. */
+static void open_standard(void) {
+  for (int fd = 0; fd <= 2; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) return;
+}
+
 int main(int argc, char **argv) {
+  open_standard();
   static const char *const commands[] = {"run", "serve", "test", "store", "help", NULL};
   if (argc > 1) {
     if (strcmp(argv[1], "--version") == 0) return show_version();

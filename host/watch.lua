@@ -3,7 +3,7 @@
 
 local watch = {}
 
--- An editor writes in several steps: the file is read when nothing happened for this long, in seconds.
+-- An editor writes in several steps: what is read is loaded when it is the same after this long, in seconds.
 local CALM <const> = 0.05
 
 local before -- modules that were loaded before the app
@@ -55,6 +55,7 @@ function watch.start(path, session, load)
   local folder = path:match "^(.*)/[^/]*$" or "."
   local watchers, seen = {}, {}
   local timer_running, loading
+  local look -- reads the files soon
 
   -- All texts as they are now, by file; nil while the app's file is away, as it is for a moment in the middle of saving.
   local function texts()
@@ -64,14 +65,21 @@ function watch.start(path, session, load)
     return all
   end
 
+  local function differ(a, b)
+    for file, text in pairs(a) do
+      if b[file] ~= text then return true end
+    end
+    return false
+  end
+
+  local last = {} -- what was read the last time
   local function again()
     local now = texts()
-    if not now then return end
-    local changed = false
-    for file, text in pairs(now) do
-      if seen[file] ~= text then changed = true end
+    if not now or not differ(now, seen) then return end
+    if differ(now, last) then
+      last = now
+      return look()
     end
-    if not changed then return end
     for file, text in pairs(now) do seen[file] = text end
     local modules = {}
     for name in pairs(own_modules(folder)) do
@@ -95,11 +103,12 @@ function watch.start(path, session, load)
     say(err .. "\nhearth: the app goes on as it was")
   end
 
-  local function on_change()
-    if timer_running then timer_running:stop() end
+  -- Not put off by events that go on and on: other programs may write into the folder too.
+  function look()
+    if timer_running then return end
     timer_running = timer.after(CALM, function()
       timer_running = nil
-      if loading and not loading:done() then return on_change() end
+      if loading and not loading:done() then return look() end
       loading = task.spawn(again)
       loading:name "loading the app again"
     end, "ur")
@@ -111,7 +120,7 @@ function watch.start(path, session, load)
     for _, file in pairs(own_modules(folder)) do folders[file:match "^(.*)/[^/]*$" or "."] = true end
     for name in pairs(folders) do
       if not watchers[name] then
-        local ok, watcher = pcall(fs_event.watch, name, on_change)
+        local ok, watcher = pcall(fs_event.watch, name, look)
         if ok then watchers[name] = watcher else say(tostring(watcher)) end
       end
     end
