@@ -1,5 +1,5 @@
--- A counter that never loses a click. Its setters take functions (updaters), which are folded over the newest stored value: clicks made before the
--- load has landed count, and so do those made in another window at the same time.
+-- A counter that never loses a click. Its setters take functions (updaters), which are folded over the newest stored value: clicks made
+-- before the load has landed count, and so do those made in another window at the same time.
 
 local hearth = require "hearth"
 local Column, Row, Text, Button = hearth.Column, hearth.Row, hearth.Text, hearth.Button

@@ -26,8 +26,7 @@ local Form = hearth.component("Form", function(props)
   local result, set_result = hearth.use_state(nil)
   local sending, set_sending = hearth.use_state(false)
 
-  local faults, any = hearth.use_memo(function() return { faults_of(values) } end, { values }), nil
-  faults, any = faults[1], faults[2]
+  local faults, any = faults_of(values)
 
   local function put(field)
     return function(value)
@@ -59,7 +58,8 @@ local Form = hearth.component("Form", function(props)
     local name, label = field[1], field[2]
     rows[#rows + 1] = Column {
       key = name,
-      TextInput { label = label, value = values[name], secure = name == "password", on_change = put(name), on_submit = send, disabled = sending },
+      TextInput { label = label, value = values[name], secure = name == "password", on_change = put(name), on_submit = send,
+        disabled = sending },
       touched[name] and faults[name] and Text(faults[name], { style = { color = "red" } }),
     }
   end

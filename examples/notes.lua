@@ -1,8 +1,9 @@
--- Notes of several users. What is being typed is state too: each user's draft persists under `draft.{user}`, so that neither a crash nor a
--- change of user in the middle of a sentence loses it.
+-- Notes of several users. What is being typed is state too: each user's draft persists under `draft.{user}`, so that neither a crash
+-- nor a change of user in the middle of a sentence loses it.
 
 local hearth = require "hearth"
-local Column, Row, Text, Button, TextInput, Picker = hearth.Column, hearth.Row, hearth.Text, hearth.Button, hearth.TextInput, hearth.Picker
+local Column, Row, Text, Button, TextInput, Picker = hearth.Column, hearth.Row, hearth.Text, hearth.Button, hearth.TextInput,
+  hearth.Picker
 
 local USERS = { "ada", "grace" }
 

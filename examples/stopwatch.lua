@@ -1,5 +1,5 @@
--- A stopwatch. While it runs an async effect wakes ten times a second; stopping cancels it. Only the time of the start is kept, so the display can
--- be late but never wrong.
+-- A stopwatch. While it runs an async effect wakes ten times a second; stopping cancels it. Only the time of the start is kept, so the
+-- display can be late but never wrong.
 
 local hearth = require "hearth"
 local Column, Row, Text, Button = hearth.Column, hearth.Row, hearth.Text, hearth.Button

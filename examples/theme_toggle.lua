@@ -1,5 +1,5 @@
--- A theme that survives everything: it is read from disk before the first click can reach it, shown at once when it changes, and on disk when
--- the program dies, even by kill -9.
+-- A theme that survives everything: it is read from disk before the first click can reach it, shown at once when it changes, and on
+-- disk when the program dies, even by kill -9.
 
 local hearth = require "hearth"
 local Column, Row, Text, Button, Spacer = hearth.Column, hearth.Row, hearth.Text, hearth.Button, hearth.Spacer

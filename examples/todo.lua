@@ -1,8 +1,9 @@
--- A to-do list: a reducer in memory, and the list as it is after each action on disk. Rows are keyed by the id of their item, so a row keeps its
--- own state (here: whether it is being edited) wherever it moves.
+-- A to-do list: a reducer in memory, and the list as it is after each action on disk. Rows are keyed by the id of their item, so a row
+-- keeps its own state (here: whether it is being edited) wherever it moves.
 
 local hearth = require "hearth"
-local Column, Row, Text, Button, TextInput, Checkbox = hearth.Column, hearth.Row, hearth.Text, hearth.Button, hearth.TextInput, hearth.Checkbox
+local Column, Row, Text, Button, TextInput, Checkbox = hearth.Column, hearth.Row, hearth.Text, hearth.Button, hearth.TextInput,
+  hearth.Checkbox
 
 local EMPTY = { next_id = 1, items = {} }
 

@@ -1,8 +1,9 @@
--- Two panes: 10,000 rows on the left, the chosen one on the right. The list mounts only the rows around what is looked at, and a row renders again
--- only when it is chosen or no longer chosen.
+-- Two panes: 10,000 rows on the left, the chosen one on the right. The list mounts only the rows around what is looked at, and a row
+-- renders again only when it is chosen or no longer chosen.
 
 local hearth = require "hearth"
-local Column, Row, Text, Button, FlatList, TextInput = hearth.Column, hearth.Row, hearth.Text, hearth.Button, hearth.FlatList, hearth.TextInput
+local Column, Row, Text, Button, FlatList, TextInput = hearth.Column, hearth.Row, hearth.Text, hearth.Button, hearth.FlatList,
+  hearth.TextInput
 
 local ROWS <const> = 10000
 

@@ -104,7 +104,8 @@ function run.load(path)
   if element.is_type(shown) then return shown {} end
   if element.is(shown) then return shown end
   if type(shown) == "function" then return element.component(shown) {} end
-  return nil, ("%s: %s %s, not a component; end the file with: return hearth.component(function() … end), or call hearth.app{ root=Component }")
+  return nil,
+    ("%s: %s %s, not a component; end the file with: return hearth.component(function() … end), or call hearth.app{ root=Component }")
     :format(path, where, shown == nil and "nothing" or "a " .. type(shown))
 end
 

@@ -1,5 +1,5 @@
--- hearth run --watch: looks at the app's file, and at the modules beside it, and loads the app again when one was saved. A file that does not
--- load is reported, and the app that is running goes on.
+-- hearth run --watch: looks at the app's file, and at the modules beside it, and loads the app again when one was saved. A file that
+-- does not load is reported, and the app that is running goes on.
 
 local watch = {}
 

@@ -1,5 +1,5 @@
--- hearth.app{name=, root=, …}: what an app file says about itself. The name makes the default place of its store, so it is said before storage is
--- used; `root` is what `hearth run` and `hearth serve` mount.
+-- hearth.app{name=, root=, …}: what an app file says about itself. The name makes the default place of its store, so it is said before
+-- storage is used; `root` is what `hearth run` and `hearth serve` mount.
 
 local errors = require "hearth.errors"
 local suggest = require "hearth.ui.suggest"

@@ -75,7 +75,8 @@ describe("hearth run", function()
       local given = { ... }
       local hearth = require "hearth"
       local name = arg[0]:match "[^/]*$"
-      return hearth.component(function() return hearth.Text(given[1] .. arg[2] .. (#name > 0 and "!" or "")) end)]], {}, "--", "a", "--ui=b")
+      return hearth.component(function() return hearth.Text(given[1] .. arg[2] .. (#name > 0 and "!" or "")) end)]], {}, "--", "a",
+        "--ui=b")
     assert.equal(0, status)
     assert.matches("a--ui=b!", out, 1, true)
   end)
@@ -83,7 +84,8 @@ describe("hearth run", function()
   it("takes an element, a function, or hearth.app", function()
     assert.matches("plain", (run 'return require("hearth").Text "plain"'), 1, true)
     assert.matches("fn", (run 'local h = require "hearth" return function() return h.Text "fn" end'), 1, true)
-    assert.matches("declared", (run 'local h = require "hearth" h.app { name = "x", root = h.component(function() return h.Text "declared" end) }'), 1, true)
+    assert.matches("declared",
+      (run 'local h = require "hearth" h.app { name = "x", root = h.component(function() return h.Text "declared" end) }'), 1, true)
   end)
 
   it("finds modules beside the app", function()
@@ -106,8 +108,10 @@ describe("hearth run", function()
       { "local x = = 1", ":1: unexpected symbol near '='" },
       { "local t\n\nreturn t.x", ":3: attempt to index a nil value" },
       { "error { code = 7 }", "table: " },
-      { "local h = require 'hearth'\nreturn h.component('Broken', function()\nlocal t\nreturn t.x end)", ":4: attempt to index a nil value" },
-      { "local h = require 'hearth'\nreturn h.component('Typo', function() return h.Button('x', {on_clik = print}) end)", 'did you mean "on_click"?' },
+      { "local h = require 'hearth'\nreturn h.component('Broken', function()\nlocal t\nreturn t.x end)",
+        ":4: attempt to index a nil value" },
+      { "local h = require 'hearth'\nreturn h.component('Typo', function() return h.Button('x', {on_clik = print}) end)",
+        'did you mean "on_click"?' },
       { "require('hearth').app { nme = 'x' }", 'unknown field "nme"; did you mean "name"?' },
     }
     for _, case in ipairs(cases) do
@@ -152,7 +156,8 @@ describe("hearth run", function()
     local binary = pipe:read "l"
     pipe:close()
     os.execute(("mkfifo %s.in"):format(path))
-    pipe = io.popen(("{ timeout 20 %s run %s --ui=line --store memory: < %s.in; echo $? > %s.status; } | head -n 1"):format(binary, path, path, path))
+    pipe = io.popen(("{ timeout 20 %s run %s --ui=line --store memory: < %s.in; echo $? > %s.status; } | head -n 1"):format(binary,
+      path, path, path))
     local input = io.open(path .. ".in", "w") -- stays open: only the closed output can end the program
     local first = pipe:read "l"
     table.move({ path .. ".status", path .. ".in" }, 1, 2, #files + 1, files)

@@ -1,6 +1,5 @@
 -- `hearth run --watch`: the app is loaded again when its file is saved.
 local hearth = require "hearth"
-local program = dofile "spec/examples/program.lua"
 
 local APP = [[
 local h = require "hearth"
@@ -53,7 +52,8 @@ describe("hearth run --watch", function()
     local pipe = assert(io.popen(("readlink /proc/$PPID/exe")))
     local binary = pipe:read "l"
     pipe:close()
-    pipe = assert(io.popen(("timeout 20 %s run %s --ui=line --watch --store memory: < %s/in > %s 2>&1 & echo $!"):format(binary, path, name, output)))
+    pipe = assert(io.popen(("timeout 20 %s run %s --ui=line --watch --store memory: < %s/in > %s 2>&1 & echo $!"):format(binary,
+      path, name, output)))
     pid = pipe:read "n"
     input = assert(io.open(name .. "/in", "w"))
     pipe:close()

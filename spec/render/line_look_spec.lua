@@ -28,7 +28,8 @@ describe("line UI: what is printed", function()
       node("Modal", { title = "Sure?" }, { node("Button", { label = "OK" }) }),
     })
     assert.same({
-      "  Hello", "    [Go]", "    (No)", "  two", "  lines", "  Name: _Ada_", "  _(search)_", "  Password: _•••_", "  [x] Agree", "  Wi-Fi: off",
+      "  Hello", "    [Go]", "    (No)", "  two", "  lines", "  Name: _Ada_", "  _(search)_", "  Password: _•••_", "  [x] Agree",
+        "  Wi-Fi: off",
       "  Size: <large>", "  Volume: 3 (0 to 10)", "  Copying: 26 %", "  Loading...", "  [image: a cat]", "  == Sure? ==", "    [OK]",
     }, look.lines { tree })
   end)
@@ -51,13 +52,15 @@ describe("line UI: commands", function()
   local fired
   local function screen(...)
     fired = {}
-    return { nodes = { node("Column", {}, { ... }) }, fire = function(fn, ...) fired[#fired + 1] = { fn, ... } end, changed = function() end }
+    return { nodes = { node("Column", {}, { ... }) }, fire = function(fn, ...) fired[#fired + 1] = { fn, ... } end,
+      changed = function() end }
   end
   local function f() end
   local function g() end
 
   it("clicks the first that shows the label and can be clicked", function()
-    local s = screen(node("Text", { text = "Save" }), node("Button", { label = "Save", on_click = f }), node("Button", { label = "Save", on_click = g }))
+    local s = screen(node("Text", { text = "Save" }), node("Button", { label = "Save", on_click = f }), node("Button",
+      { label = "Save", on_click = g }))
     assert.is_nil(commands.run(s, "click Save"))
     assert.same({ { f } }, fired)
   end)
@@ -69,7 +72,8 @@ describe("line UI: commands", function()
   end)
 
   it("clicks around a text, by id and by inner text", function()
-    commands.run(screen(node("Pressable", { on_click = f }, { node("Text", { text = "card" }), node("Text", { text = "two" }) })), "click two")
+    commands.run(screen(node("Pressable", { on_click = f }, { node("Text", { text = "card" }), node("Text", { text = "two" }) })),
+      "click two")
     assert.same({ { f } }, fired)
     commands.run(screen(node("View", { id = "box", on_click = f })), "click box")
     assert.same({ { f } }, fired)
@@ -78,7 +82,8 @@ describe("line UI: commands", function()
   end)
 
   it("prefers what lies on top", function()
-    local s = screen(node("Button", { label = "OK", on_click = f }), node("Modal", {}, { node("Button", { label = "OK", on_click = g }) }))
+    local s = screen(node("Button", { label = "OK", on_click = f }), node("Modal", {}, { node("Button", { label = "OK",
+      on_click = g }) }))
     commands.run(s, "click OK")
     assert.same({ { g } }, fired)
   end)
@@ -99,7 +104,8 @@ describe("line UI: commands", function()
   end)
 
   it("does not take half a word for a label", function()
-    assert.matches('no input is labelled like "Named x"', (commands.run(screen(node("TextInput", { label = "Name", on_change = f })), "type Named x")), 1, true)
+    assert.matches('no input is labelled like "Named x"', (commands.run(screen(node("TextInput", { label = "Name", on_change = f })),
+      "type Named x")), 1, true)
   end)
 
   it("finds an input without a label by placeholder or id", function()
@@ -123,7 +129,8 @@ describe("line UI: commands", function()
   it("cuts at max_length, refuses read-only and what a Slider or a Picker cannot take", function()
     commands.run(screen(node("TextInput", { label = "Pin", max_length = 3, on_change = f })), "type Pin äöüß")
     assert.same({ { f, "äöü" } }, fired)
-    assert.matches("is read-only", (commands.run(screen(node("TextInput", { label = "Pin", read_only = true, on_change = f })), "type Pin 1")), 1, true)
+    assert.matches("is read-only", (commands.run(screen(node("TextInput", { label = "Pin", read_only = true, on_change = f })),
+      "type Pin 1")), 1, true)
     local slider = screen(node("Slider", { label = "Volume", max = 10, on_change = f }))
     assert.matches("takes a number from 0 to 10", (commands.run(slider, "type Volume 11")), 1, true)
     commands.run(slider, "type Volume 7")
@@ -135,7 +142,8 @@ describe("line UI: commands", function()
   end)
 
   it("scrolls a list", function()
-    local s = screen(node("FlatList", { total = 10, first = 1, last = 2, on_scroll = f }), node("FlatList", { id = "b", total = 10, on_scroll = g }))
+    local s = screen(node("FlatList", { total = 10, first = 1, last = 2, on_scroll = f }), node("FlatList", { id = "b", total = 10,
+      on_scroll = g }))
     commands.run(s, "scroll 7")
     commands.run(s, "scroll b 8")
     assert.same({ { f, 7 }, { g, 8 } }, fired)
@@ -155,7 +163,8 @@ describe("line UI: commands", function()
       { "submit Name", 'submit: "Name" has no on_submit' },
       { "wait x", 'wait: "x" is not a number of milliseconds' },
       { "wait -1", 'wait: "-1" is not a number of milliseconds' },
-      { "dance", '"dance" is not a command; there is click LABEL, type LABEL TEXT, submit LABEL, scroll [LABEL] ROW, wait MS, tree, quit' },
+      { "dance",
+        '"dance" is not a command; there is click LABEL, type LABEL TEXT, submit LABEL, scroll [LABEL] ROW, wait MS, tree, quit' },
       { "run x", '"run" is not a command; there is click LABEL, type LABEL TEXT, submit LABEL, scroll [LABEL] ROW, wait MS, tree, quit' },
     }
     for _, case in ipairs(cases) do assert.equal(case[2], (commands.run(s, case[1]))) end

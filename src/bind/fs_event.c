@@ -29,7 +29,9 @@ static int watch_push(lua_State *L, hearth__op *op) {
   return 0;
 }
 
-static void on_closed(uv_handle_t *handle) { free(handle->data); }
+static void on_closed(uv_handle_t *handle) {
+  free(handle->data);
+}
 
 /* Called after each push; frees only what was stopped. */
 static void watch_release(hearth__op *op) {
@@ -93,13 +95,15 @@ static int l_watch(lua_State *L) {
   if (err) {
     free(w);
     hearth__unref(L, self);
-    return hearth__raise(L, hearth__code_of_errno(err), &(hearth__error_fields){.path = path}, "fs_event.watch: %s cannot be watched", path);
+    return hearth__raise(L, hearth__code_of_errno(err), &(hearth__error_fields){.path = path}, "fs_event.watch: %s cannot be watched",
+                         path);
   }
   err = uv_fs_event_start(&w->event, on_event, path, 0);
   if (err) {
     uv_close((uv_handle_t *)&w->event, on_closed);
     hearth__unref(L, self);
-    return hearth__raise(L, hearth__code_of_errno(err), &(hearth__error_fields){.path = path}, "fs_event.watch: %s cannot be watched", path);
+    return hearth__raise(L, hearth__code_of_errno(err), &(hearth__error_fields){.path = path}, "fs_event.watch: %s cannot be watched",
+                         path);
   }
   uv_unref((uv_handle_t *)&w->event);
   w->self = self;

@@ -67,9 +67,12 @@ static void fill(reader *r) {
   ssize_t n;
   do n = read(STDIN_FILENO, r->bytes + r->end, r->room - r->end);
   while (n < 0 && errno == EINTR);
-  if (n > 0) r->end += (size_t)n;
-  else if (n == 0) r->ended = true;
-  else if (errno != EAGAIN && errno != EWOULDBLOCK) r->error = errno;
+  if (n > 0)
+    r->end += (size_t)n;
+  else if (n == 0)
+    r->ended = true;
+  else if (errno != EAGAIN && errno != EWOULDBLOCK)
+    r->error = errno;
 }
 
 static void stop_waiting(reader *r) {
@@ -83,8 +86,10 @@ static void stop_waiting(reader *r) {
 static void on_readable(uv_poll_t *poll, int status, int events) {
   (void)events;
   reader *r = poll->data;
-  if (status < 0 && status != UV_EBADF) r->error = -status;
-  else fill(r);
+  if (status < 0 && status != UV_EBADF)
+    r->error = -status;
+  else
+    fill(r);
   if (r->waiting && has_line(r)) {
     line_op *op = r->waiting;
     stop_waiting(r);
@@ -161,8 +166,7 @@ static reader *make_reader(lua_State *L, hearth__state *s) {
   struct stat st;
   if (flags < 0) {
     r->error = errno;
-  } else if (fstat(STDIN_FILENO, &st) == 0 && !S_ISREG(st.st_mode) &&
-             uv_poll_init(hearth_loop(r->h), &r->poll, STDIN_FILENO) == 0) {
+  } else if (fstat(STDIN_FILENO, &st) == 0 && !S_ISREG(st.st_mode) && uv_poll_init(hearth_loop(r->h), &r->poll, STDIN_FILENO) == 0) {
     fcntl(STDIN_FILENO, F_SETFL, flags); /* uv_poll_init makes it non-blocking, for everybody who shares it */
     r->poll.data = r;
     r->polled = true;
@@ -242,9 +246,13 @@ static int gone_push(lua_State *L, hearth__op *op) {
   return 1;
 }
 
-static void on_gone_closed(uv_handle_t *handle) { free(handle->data); }
+static void on_gone_closed(uv_handle_t *handle) {
+  free(handle->data);
+}
 
-static void gone_release(hearth__op *op) { uv_close((uv_handle_t *)&((gone_op *)op)->poll, on_gone_closed); }
+static void gone_release(hearth__op *op) {
+  uv_close((uv_handle_t *)&((gone_op *)op)->poll, on_gone_closed);
+}
 
 static const hearth__op_class gone_class = {"stdio.output_closed", gone_push, gone_release};
 
@@ -295,14 +303,18 @@ static int l_is_terminal(lua_State *L) {
 /* same(fd, fd): do two descriptors lead to the same place? */
 static int l_same(lua_State *L) {
   struct stat a, b;
-  lua_pushboolean(L, fstat((int)luaL_checkinteger(L, 1), &a) == 0 && fstat((int)luaL_checkinteger(L, 2), &b) == 0 &&
-                         a.st_dev == b.st_dev && a.st_ino == b.st_ino);
+  lua_pushboolean(L, fstat((int)luaL_checkinteger(L, 1), &a) == 0 && fstat((int)luaL_checkinteger(L, 2), &b) == 0 && a.st_dev == b.st_dev &&
+                         a.st_ino == b.st_ino);
   return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"read_line", l_read_line}, {"write", l_write}, {"output_closed", l_output_closed}, {"ignore_pipe", l_ignore_pipe},
-    {"is_terminal", l_is_terminal}, {"same", l_same}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"read_line", l_read_line},
+                                     {"write", l_write},
+                                     {"output_closed", l_output_closed},
+                                     {"ignore_pipe", l_ignore_pipe},
+                                     {"is_terminal", l_is_terminal},
+                                     {"same", l_same},
+                                     {NULL, NULL}};
 
 int hearth__open_stdio(lua_State *L) {
   hearth__state *s = lua_touserdata(L, 1);

@@ -179,6 +179,7 @@ function Screen:submit(wanted)
   if disabled(node) then return events.fire(nothing) end
   local typed = self.typed[node]
   local text = node.props.value
+  if text == nil and not typed then text = node.props.default_value end
   -- What was typed counts until the component shows another value.
   if typed and typed.over == text then text = typed.text end
   return events.fire(node.props.on_submit or nothing, text == nil and "" or text)

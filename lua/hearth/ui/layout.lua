@@ -432,8 +432,10 @@ local function container(box, s, whole_w, limit_w, w, h, x, y, low_w, high_w, lo
   return out_w, out_h
 end
 
--- The border box of a box. whole_*: what its percentages are of (nil: not known). limit_w: it should not be wider (nil: no limit). fixed_*: its
--- parent has decided. x, y: place it there; without them the answer is only measured and remembered. content_height: as if `height` were auto.
+-- The border box of a box. whole_*: what its percentages are of (nil: not known). limit_w: it should not be wider (nil: no limit).
+-- fixed_*: its
+-- parent has decided. x, y: place it there; without them the answer is only measured and remembered. content_height: as if `height`
+-- were auto.
 function size(box, whole_w, whole_h, limit_w, fixed_w, fixed_h, x, y, content_height)
   local remembered
   if not x then
@@ -444,7 +446,8 @@ function size(box, whole_w, whole_h, limit_w, fixed_w, fixed_h, x, y, content_he
     end
     for at = 1, #remembered, 8 do
       if remembered[at + 3] == (fixed_w or -1) and remembered[at + 4] == (fixed_h or -1) and remembered[at + 2] == (limit_w or -1)
-        and remembered[at] == (whole_w or -1) and remembered[at + 1] == (whole_h or -1) and remembered[at + 5] == (content_height or false) then
+        and remembered[at] == (whole_w or -1) and remembered[at + 1] == (whole_h or -1)
+        and remembered[at + 5] == (content_height or false) then
         return remembered[at + 6], remembered[at + 7]
       end
     end

@@ -14,7 +14,8 @@ props.kinds = { HANDLER = HANDLER, STYLE = STYLE, TEXT = TEXT, FLAG = FLAG, NUMB
 -- What every host element takes.
 local COMMON = {
   id = TEXT, key = ANY, label = TEXT, style = STYLE, disabled = FLAG, hidden = FLAG, role = TEXT, tooltip = TEXT, class = TEXT, ref = ANY,
-  autofocus = FLAG, focusable = FLAG, on_focus = HANDLER, on_blur = HANDLER, on_key = HANDLER, on_layout = HANDLER, n = ANY, children = ANY,
+  autofocus = FLAG, focusable = FLAG, on_focus = HANDLER, on_blur = HANDLER, on_key = HANDLER, on_layout = HANDLER, n = ANY,
+    children = ANY,
 }
 -- Any style key may be written as a prop too; the prop of an element comes first where a name is both.
 for key in pairs(style.keys) do COMMON[key] = "style_key" end
@@ -50,7 +51,8 @@ local function refuse(element, schema, name, value, given)
   local kind = schema[name]
   if kind then
     local hint = kind == HANDLER and "; write function() … end, without calling it" or ""
-    errors.raise("EINVAL", ("%s: %s must be %s, got a %s%s"):format(element, name, WANTED[kind], type(value), hint), { op = element, key = name })
+    errors.raise("EINVAL", ("%s: %s must be %s, got a %s%s"):format(element, name, WANTED[kind], type(value), hint),
+      { op = element, key = name })
   elseif type(name) ~= "string" then
     errors.raise("EINVAL", ("%s: a prop's name must be a string, got a %s"):format(element, type(name)), { op = element })
   end
@@ -77,7 +79,9 @@ function props.check(element, schema, given)
       style_keys_check(name, value, element)
     else
       local fits = FITS[kind]
-      if fits and not fits(value) and (type(value) ~= "table" or getmetatable(value) == nil) then refuse(element, schema, name, value, given) end
+      if fits and not fits(value) and (type(value) ~= "table" or getmetatable(value) == nil) then
+        refuse(element, schema, name, value, given)
+      end
     end
   end
 end

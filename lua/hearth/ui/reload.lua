@@ -1,5 +1,7 @@
--- Loading an app again while it runs. Components, memos and contexts that are defined again, under the same name (or, without one, in the same
--- order in the same file), stay the same type and only get their new function, so what is mounted keeps its state. Effects, memos and callbacks
+-- Loading an app again while it runs. Components, memos and contexts that are defined again, under the same name (or, without one, in
+-- the same
+-- order in the same file), stay the same type and only get their new function, so what is mounted keeps its state. Effects, memos and
+-- callbacks
 -- run again, because they belong to the old code. Nothing changes before the whole file has loaded.
 
 local async = require "hearth.async"
@@ -22,7 +24,8 @@ local counts, pending -- of the load that is going on
 local tasks = setmetatable({}, { __mode = "k" }) -- tasks that the app's code started -> number of the load
 local generation = 0
 
-local CODE = { use_effect = true, use_layout_effect = true, use_async_effect = true, use_memo = true, use_callback = true, use_resource = true }
+local CODE = { use_effect = true, use_layout_effect = true, use_async_effect = true, use_memo = true, use_callback = true,
+  use_resource = true }
 
 -- Where the app's code called the definition: its file.
 local function file_of(level)
@@ -144,7 +147,8 @@ function reload.begin()
   counts, pending = nil, nil
 end
 
---- The load worked: the mounted tree becomes what the new code says. Returns true, or false and the error: then the old code is back. A component
+--- The load worked: the mounted tree becomes what the new code says. Returns true, or false and the error: then the old code is back.
+--- A component
 --- whose hooks changed cannot keep its state: `remount` is called in that case.
 ---@param root hearth.Root
 ---@param shown any the new element

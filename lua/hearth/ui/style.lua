@@ -1,5 +1,6 @@
 -- Styles: the names a script may write, and what they come to. `style={a, b}` is merged left to right (false and nil parts are left out,
--- lists may be nested, named fields come last); shorthands (padding, gap, flex, border) are spread over the fields that hearth.ui.layout reads,
+-- lists may be nested, named fields come last); shorthands (padding, gap, flex, border) are spread over the fields that
+-- hearth.ui.layout reads,
 -- where the more specific name wins whatever the order. A table that was found good is not looked through again.
 
 local errors = require "hearth.errors"
@@ -26,24 +27,29 @@ style.keys = {
   width = AUTO_LENGTH, height = AUTO_LENGTH, min_width = LENGTH, max_width = LENGTH, min_height = LENGTH, max_height = LENGTH,
   position = set_of("relative", "absolute"), top = LENGTH, right = LENGTH, bottom = LENGTH, left = LENGTH, z_index = NUMBER,
   -- as an item
-  flex = NUMBER, grow = NUMBER, shrink = NUMBER, basis = AUTO_LENGTH, align_self = set_of("auto", "start", "end", "center", "stretch", "baseline"),
+  flex = NUMBER, grow = NUMBER, shrink = NUMBER, basis = AUTO_LENGTH, align_self = set_of("auto", "start", "end", "center",
+    "stretch", "baseline"),
   -- as a container
   direction = DIRECTIONS, wrap = set_of("wrap", "nowrap", "wrap_reverse"), align = POSITIONS, justify = SPREADS, align_content = SPREADS,
   gap = LENGTH, spacing = LENGTH, row_gap = LENGTH, column_gap = LENGTH,
   -- around
-  padding = LENGTH, padding_x = LENGTH, padding_y = LENGTH, padding_left = LENGTH, padding_right = LENGTH, padding_top = LENGTH, padding_bottom = LENGTH,
+  padding = LENGTH, padding_x = LENGTH, padding_y = LENGTH, padding_left = LENGTH, padding_right = LENGTH, padding_top = LENGTH,
+    padding_bottom = LENGTH,
   margin = AUTO_LENGTH, margin_x = AUTO_LENGTH, margin_y = AUTO_LENGTH,
   margin_left = AUTO_LENGTH, margin_right = AUTO_LENGTH, margin_top = AUTO_LENGTH, margin_bottom = AUTO_LENGTH,
   border = set_of("none", "single", "double", "rounded", "bold"), border_color = COLORS, border_width = NUMBER, border_radius = NUMBER,
   -- looks
-  color = COLORS, background = COLORS, opacity = NUMBER, bold = FLAG, dim = FLAG, italic = FLAG, underline = FLAG, strikethrough = FLAG, inverse = FLAG,
-  text_align = set_of("start", "end", "center", "left", "right"), text_wrap = set_of("wrap", "truncate", "clip"), font_size = NUMBER, font_family = "string",
+  color = COLORS, background = COLORS, opacity = NUMBER, bold = FLAG, dim = FLAG, italic = FLAG, underline = FLAG,
+    strikethrough = FLAG, inverse = FLAG,
+  text_align = set_of("start", "end", "center", "left", "right"), text_wrap = set_of("wrap", "truncate", "clip"), font_size = NUMBER,
+    font_family = "string",
   overflow = set_of("visible", "hidden", "scroll"), display = set_of("flex", "none"),
 }
 
 -- Names of CSS and React Native for the same thing.
 local ALIASES = {
-  flex_grow = "grow", flex_shrink = "shrink", flex_basis = "basis", flex_direction = "direction", flex_wrap = "wrap", align_items = "align",
+  flex_grow = "grow", flex_shrink = "shrink", flex_basis = "basis", flex_direction = "direction", flex_wrap = "wrap",
+    align_items = "align",
   justify_content = "justify", background_color = "background", padding_horizontal = "padding_x", padding_vertical = "padding_y",
   margin_horizontal = "margin_x", margin_vertical = "margin_y", border_style = "border",
 }
@@ -163,7 +169,8 @@ local function spread(out, flat, name)
   out[name], out[name .. "_x"], out[name .. "_y"] = nil, nil, nil
 end
 
---- The style of a host element as hearth.ui.layout and the renderers read it: defaults of the type, then the style keys among its props, then
+--- The style of a host element as hearth.ui.layout and the renderers read it: defaults of the type, then the style keys among its
+--- props, then
 --- `style`; shorthands spread, names and values in their one form. A new table, which the caller may keep.
 ---@param type_ string
 ---@param props table

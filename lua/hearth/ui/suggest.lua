@@ -1,11 +1,13 @@
--- "did you mean": the known name nearest to one that is not known. Names of other systems (onPress, backgroundColor) are read as ours first.
+-- "did you mean": the known name nearest to one that is not known. Names of other systems (onPress, backgroundColor) are read as ours
+-- first.
 
 local suggest = {}
 
 local SYNONYMS = {
   colour = "color", fg = "color", foreground = "color", text_color = "color", bg = "background", background_colour = "background",
   bgcolor = "background", on_press = "on_click", on_tap = "on_click", onclick = "on_click", on_text_change = "on_change",
-  on_change_text = "on_change", on_input = "on_change", on_value_change = "on_change", on_enter = "on_submit", on_submit_editing = "on_submit",
+  on_change_text = "on_change", on_input = "on_change", on_value_change = "on_change", on_enter = "on_submit",
+    on_submit_editing = "on_submit",
   checked = "value", selected = "value", title = "label", text = "label", content = "label", items = "options", choices = "options",
   render = "render_item", password = "secure", secure_text_entry = "secure", hint = "placeholder", enabled = "disabled",
   class = "style", src = "source", url = "source", uri = "source", minimum_value = "min", maximum_value = "max",

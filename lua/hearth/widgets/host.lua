@@ -1,4 +1,5 @@
--- How a host element's constructor is made: it checks the names of the props it is given and keeps the very table, whose array part is the
+-- How a host element's constructor is made: it checks the names of the props it is given and keeps the very table, whose array part is
+-- the
 -- children. `{type=, props=, key=}` is all that an element is.
 
 local props = require "hearth.ui.props"
@@ -19,7 +20,8 @@ function host.element(name, own)
     if given == nil then
       given = {}
     elseif type(given) ~= "table" then
-      errors.raise("EINVAL", ("%s takes one table, %s{ prop=value, child, child }, got a %s"):format(name, name, type(given)), { op = name })
+      errors.raise("EINVAL", ("%s takes one table, %s{ prop=value, child, child }, got a %s"):format(name, name, type(given)),
+        { op = name })
     else
       check(name, schema, given)
     end
@@ -27,7 +29,8 @@ function host.element(name, own)
   end, schema
 end
 
---- A constructor whose first argument is a text that becomes the prop `field`: Text("hi"), Button("Save", {on_click=f}). It also takes one table
+--- A constructor whose first argument is a text that becomes the prop `field`: Text("hi"), Button("Save", {on_click=f}). It also takes
+--- one table
 --- with that prop, or with the text as its first item. The named props are copied, because a style table may be shared by several.
 ---@param name string
 ---@param field string
@@ -63,7 +66,8 @@ function host.labelled(name, field, own)
     elseif kind == "nil" then
       return "", given
     elseif kind == "function" then
-      errors.raise("EINVAL", ("%s: the text must be a string or a number, got a function; call it, or bind a Store"):format(name), { op = name })
+      errors.raise("EINVAL", ("%s: the text must be a string or a number, got a function; call it, or bind a Store"):format(name),
+        { op = name })
     elseif kind ~= "table" and kind ~= "userdata" then
       errors.raise("EINVAL", ("%s: the text must be a string or a number, got a %s"):format(name, kind), { op = name })
     end
@@ -74,7 +78,8 @@ function host.labelled(name, field, own)
     if type(text) ~= "string" then text, given = other(text, given) end
     if given == nil then return { type = name, props = { [field] = text } } end
     if type(given) ~= "table" then
-      errors.raise("EINVAL", ('%s: props must be a table, got a %s; write %s("…", { on_click=… })'):format(name, type(given), name), { op = name })
+      errors.raise("EINVAL", ('%s: props must be a table, got a %s; write %s("…", { on_click=… })'):format(name, type(given), name),
+        { op = name })
     end
     check(name, schema, given)
     local copy = { [field] = text }

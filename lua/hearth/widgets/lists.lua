@@ -1,5 +1,7 @@
--- FlatList and SectionList: long lists of which only a window of rows is mounted. The host node (of the same name) says which rows those are, in
--- `first`, `last` and `total`, and has `on_scroll(row)`, by which a renderer asks for the window around a row. A list that is no longer than
+-- FlatList and SectionList: long lists of which only a window of rows is mounted. The host node (of the same name) says which rows
+-- those are, in
+-- `first`, `last` and `total`, and has `on_scroll(row)`, by which a renderer asks for the window around a row. A list that is no
+-- longer than
 -- the window is mounted whole.
 
 local element = require "hearth.ui.element"
@@ -14,7 +16,8 @@ local lists = {}
 local WINDOW <const> = 100
 
 local COMMON = {
-  render_item = "handler", key_extractor = "handler", window_size = "number", header = "any", footer = "any", empty = "any", separator = "handler",
+  render_item = "handler", key_extractor = "handler", window_size = "number", header = "any", footer = "any", empty = "any",
+    separator = "handler",
   horizontal = "flag", on_scroll = "handler", on_end_reached = "handler", first = "number", last = "number", total = "number",
 }
 
@@ -27,7 +30,8 @@ local flat_schema = props_of.define("FlatList", with { data = "list" })
 local section_schema = props_of.define("SectionList", with { sections = "list", render_section_header = "handler" })
 
 -- Props of the list that its host node has too.
-local PASSED = { id = true, label = true, style = true, hidden = true, disabled = true, role = true, ref = true, horizontal = true, tooltip = true, class = true }
+local PASSED = { id = true, label = true, style = true, hidden = true, disabled = true, role = true, ref = true, horizontal = true,
+  tooltip = true, class = true }
 
 local function default_key(item, index)
   if type(item) == "table" then
@@ -125,12 +129,14 @@ local function constructor(name, field, schema, component)
     local given = first
     if second ~= nil then
       if type(second) ~= "table" then
-        errors.raise("EINVAL", ("%s: props must be a table, got a %s; write %s(%s, { render_item=… })"):format(name, type(second), name, field), { op = name })
+        errors.raise("EINVAL", ("%s: props must be a table, got a %s; write %s(%s, { render_item=… })"):format(name, type(second),
+          name, field), { op = name })
       end
       given = { [field] = first }
       for key, value in next, second do given[key] = value end
     elseif type(first) ~= "table" then
-      errors.raise("EINVAL", ("%s takes one table, %s{ %s=…, render_item=… }, got a %s"):format(name, name, field, type(first)), { op = name })
+      errors.raise("EINVAL", ("%s takes one table, %s{ %s=…, render_item=… }, got a %s"):format(name, name, field, type(first)),
+        { op = name })
     end
     props_of.check(name, schema, given)
     if given.render_item == nil then

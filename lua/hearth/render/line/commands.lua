@@ -1,5 +1,5 @@
--- The commands of the line UI: `click LABEL`, `type LABEL TEXT`, `submit LABEL`, `scroll [LABEL] ROW`, `wait MS`, `tree`, `quit`. Each returns nil when it was done,
--- or what to tell the user; handlers run as tasks, through `fire`.
+-- The commands of the line UI: `click LABEL`, `type LABEL TEXT`, `submit LABEL`, `scroll [LABEL] ROW`, `wait MS`, `tree`, `quit`. Each
+-- returns nil when it was done, or what to tell the user; handlers run as tasks, through `fire`.
 
 local look = require "hearth.render.line.look"
 local timer = require "hearth.core.timer"
@@ -99,7 +99,7 @@ end
 ---@return string?
 function commands.wait(_, ms)
   local number = tonumber(ms)
-  if not number or number < 0 or number ~= number or number == math.huge then return ('wait: "%s" is not a number of milliseconds'):format(ms) end
+  if not number or not (number >= 0 and number < math.huge) then return ('wait: "%s" is not a number of milliseconds'):format(ms) end
   timer.sleep(number / 1000)
 end
 
@@ -130,7 +130,8 @@ function commands.run(screen, line)
   if not name or name:sub(1, 1) == "#" then return nil end
   if name == "quit" then return nil, true end
   if name == "run" or not commands[name] then
-    return ('"%s" is not a command; there is click LABEL, type LABEL TEXT, submit LABEL, scroll [LABEL] ROW, wait MS, tree, quit'):format(name)
+    return
+      ('"%s" is not a command; there is click LABEL, type LABEL TEXT, submit LABEL, scroll [LABEL] ROW, wait MS, tree, quit'):format(name)
   end
   if name ~= "type" then rest = rest:match "^%s*(.-)%s*$" end
   return commands[name](screen, rest)

@@ -1,5 +1,5 @@
--- The line UI: prints the visible text of each commit, and does what the lines of standard input say. Made for pipes, scripts and screen readers;
--- everything that an app can do in a terminal can be done here.
+-- The line UI: prints the visible text of each commit, and does what the lines of standard input say. Made for pipes, scripts and
+-- screen readers; everything that an app can do in a terminal can be done here.
 
 local alerts = require "hearth.alerts"
 local commands = require "hearth.render.line.commands"

@@ -187,7 +187,8 @@ function look.clickable(nodes, label)
   end
   if around then return around, true end
   for _, node in ipairs(shown) do
-    if can_click(node) and (node.props.id == label or look.text(node) == label or node.type == "Image" and node.props.alt == label) then return node, true end
+    local named = node.props.id == label or look.text(node) == label or node.type == "Image" and node.props.alt == label
+    if named and can_click(node) then return node, true end
   end
   return nil, seen
 end
