@@ -1,0 +1,135 @@
+---@meta
+-- Editor annotations of the elements; docs/elements.md says what they mean.
+
+---@alias hearth.Length number|string a number of cells, or "50%"
+
+---@class hearth.Style
+---@field width? hearth.Length|"auto"
+---@field height? hearth.Length|"auto"
+---@field min_width? hearth.Length
+---@field max_width? hearth.Length
+---@field min_height? hearth.Length
+---@field max_height? hearth.Length
+---@field direction? "row"|"column"|"row_reverse"|"column_reverse"
+---@field grow? number
+---@field shrink? number
+---@field basis? hearth.Length|"auto"
+---@field flex? number
+---@field wrap? "nowrap"|"wrap"|"wrap_reverse"|boolean
+---@field gap? hearth.Length
+---@field spacing? hearth.Length
+---@field row_gap? hearth.Length
+---@field column_gap? hearth.Length
+---@field justify? "start"|"end"|"center"|"space_between"|"space_around"|"space_evenly"
+---@field align? "start"|"end"|"center"|"stretch"|"baseline"
+---@field align_self? "auto"|"start"|"end"|"center"|"stretch"|"baseline"
+---@field align_content? "start"|"end"|"center"|"stretch"|"space_between"|"space_around"|"space_evenly"
+---@field padding? hearth.Length
+---@field padding_x? hearth.Length
+---@field padding_y? hearth.Length
+---@field margin? hearth.Length|"auto"
+---@field margin_x? hearth.Length|"auto"
+---@field margin_y? hearth.Length|"auto"
+---@field border? "none"|"single"|"double"|"rounded"|"bold"|boolean
+---@field border_color? string
+---@field position? "relative"|"absolute"
+---@field overflow? "visible"|"hidden"|"scroll"
+---@field display? "flex"|"none"
+---@field color? string
+---@field background? string
+---@field bold? boolean
+---@field dim? boolean
+---@field italic? boolean
+---@field underline? boolean
+---@field strikethrough? boolean
+---@field inverse? boolean
+---@field text_align? "start"|"center"|"end"|"left"|"right"
+---@field text_wrap? "wrap"|"truncate"|"clip"
+
+---@class hearth.Element
+---@field type string|table
+---@field props table
+---@field key? any
+
+---@class hearth.Props : hearth.Style
+---@field key? any
+---@field id? string
+---@field label? string
+---@field style? hearth.Style|hearth.Style[]
+---@field disabled? boolean
+---@field hidden? boolean
+---@field [integer] any children
+
+---@class hearth.ClickProps : hearth.Props
+---@field on_click? fun()
+---@field on_long_click? fun()
+
+---@class hearth.TextInputProps : hearth.Props
+---@field value? string
+---@field default_value? string
+---@field placeholder? string
+---@field secure? boolean
+---@field multiline? boolean
+---@field read_only? boolean
+---@field max_length? integer
+---@field on_change? fun(text: string)
+---@field on_submit? fun(text: string)
+
+---@class hearth.ToggleProps : hearth.Props
+---@field value? boolean
+---@field on_change? fun(value: boolean)
+
+---@class hearth.PickerProps : hearth.Props
+---@field value? any
+---@field options any[]
+---@field on_change? fun(value: any)
+
+---@class hearth.SliderProps : hearth.Props
+---@field value? number
+---@field min? number
+---@field max? number
+---@field step? number
+---@field on_change? fun(value: number)
+---@field on_submit? fun(value: number)
+
+---@class hearth.ModalProps : hearth.Props
+---@field visible? boolean
+---@field title? string
+---@field on_close? fun()
+
+---@class hearth.FlatListProps : hearth.Props
+---@field data? any[]
+---@field render_item fun(item: any, index: integer): any
+---@field key_extractor? fun(item: any, index: integer): any
+---@field window_size? integer
+---@field header? hearth.Element
+---@field footer? hearth.Element
+---@field empty? hearth.Element
+---@field separator? fun(index: integer): any
+---@field on_scroll? fun(row: integer)
+---@field on_end_reached? fun()
+
+---@class hearth.SectionListProps : hearth.FlatListProps
+---@field sections { title: string, data: any[], key: any }[]
+---@field render_section_header? fun(section: table, index: integer): any
+
+---@class hearth.elements
+---@field Text fun(text: any, props?: hearth.ClickProps): hearth.Element
+---@field Button fun(label: any, props?: hearth.ClickProps): hearth.Element
+---@field TextInput fun(props: hearth.TextInputProps): hearth.Element
+---@field Column fun(props?: hearth.ClickProps): hearth.Element
+---@field Row fun(props?: hearth.ClickProps): hearth.Element
+---@field View fun(props?: hearth.ClickProps): hearth.Element
+---@field Pressable fun(props?: hearth.ClickProps): hearth.Element
+---@field ScrollView fun(props?: hearth.Props): hearth.Element
+---@field Spacer fun(size?: number|hearth.Props): hearth.Element
+---@field Modal fun(props?: hearth.ModalProps): hearth.Element
+---@field Checkbox fun(props: hearth.ToggleProps): hearth.Element
+---@field Switch fun(props: hearth.ToggleProps): hearth.Element
+---@field Picker fun(props: hearth.PickerProps): hearth.Element
+---@field Slider fun(props: hearth.SliderProps): hearth.Element
+---@field ProgressBar fun(props?: hearth.Props): hearth.Element
+---@field ActivityIndicator fun(props?: hearth.Props): hearth.Element
+---@field Image fun(props: hearth.Props): hearth.Element
+---@field FlatList fun(props: hearth.FlatListProps|any[], more?: hearth.FlatListProps): hearth.Element
+---@field SectionList fun(props: hearth.SectionListProps): hearth.Element
