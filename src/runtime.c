@@ -8,6 +8,7 @@
 
 #include "error.h"
 #include "inbox.h"
+#include "luv.h"
 #include "module.h"
 #include "ref.h"
 #include "state.h"
@@ -228,6 +229,7 @@ static int install(lua_State *L) {
   s->turn_end = hearth__ref(L);
   hearth__modules_install(L, s);
   hearth__exit_install(L, s);
+  hearth__luv_offer(L, s->h->loop);
   if (lua_isstring(L, 2)) {
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "path");
@@ -301,6 +303,10 @@ hearth_t *hearth__new(const hearth_options *options, unsigned flags, hearth_erro
   hearth_options known = {0};
   if (options) memcpy(&known, options, options->size && options->size < sizeof known ? options->size : sizeof known);
   return make(NULL, &known, flags, error);
+}
+
+hearth_t *hearth__new_in(lua_State *L, const hearth_options *options, hearth_error *error) {
+  return make(L, options, 0, error);
 }
 
 hearth_t *hearth_new(const hearth_options *options, hearth_error *error) {

@@ -94,6 +94,8 @@ bool hearth__flush(hearth_t *h);
 /* hearth_new with what only our own program asks for. */
 enum { HEARTH__NO_ENV = 1 /* as lua5.4 -E */ };
 hearth_t *hearth__new(const hearth_options *options, unsigned flags, hearth_error *error);
+/* A runtime in a state that somebody else owns; L is its main thread. */
+hearth_t *hearth__new_in(lua_State *L, const hearth_options *options, hearth_error *error);
 /* hearth_free; negative when an error went unseen or something could not be saved. */
 int hearth__end(hearth_t *h);
 

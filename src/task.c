@@ -7,6 +7,7 @@
 #include <lauxlib.h>
 
 #include "error.h"
+#include "luv.h"
 #include "module.h"
 #include "outcome.h"
 #include "ref.h"
@@ -285,7 +286,7 @@ void hearth__op_done(hearth__op *op) {
 
 bool hearth__can_await(lua_State *L, hearth__state *s) {
   if (s->guarded == L) return false;
-  if (L == s->L) return !s->h->in_loop;
+  if (L == s->L) return !s->h->in_loop && !hearth__luv_runs(L);
   return s->current && s->current->co == L && lua_isyieldable(L);
 }
 

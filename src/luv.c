@@ -1,0 +1,48 @@
+/* See luv.h. luv keeps what it knows of a state in a userdata in the registry, made at first use; one that is there already is taken as it is, which is
+** how an application gives it a loop (luv.h, luv_set_loop). We know its shape as of luv 1.44 and look at nothing of another size. */
+#include "luv.h"
+
+#include <string.h>
+
+#include <lauxlib.h>
+
+typedef struct context {
+  uv_loop_t *loop;
+  lua_State *L;
+  void *pcall, *thread_pcall, *thread_cpcall;
+  int mode; /* of uv.run(), -1 outside */
+  void *extra;
+} context;
+
+static const char slot[] = "luv_context";
+
+static context *find(lua_State *L) {
+  lua_pushstring(L, slot);
+  lua_rawget(L, LUA_REGISTRYINDEX);
+  context *c = lua_type(L, -1) == LUA_TUSERDATA && lua_rawlen(L, -1) == sizeof(context) ? lua_touserdata(L, -1) : NULL;
+  lua_pop(L, 1);
+  return c;
+}
+
+uv_loop_t *hearth__luv_loop(lua_State *L) {
+  context *c = find(L);
+  return c ? c->loop : NULL;
+}
+
+void hearth__luv_offer(lua_State *L, uv_loop_t *loop) {
+  if (find(L)) return;
+  lua_pushstring(L, slot);
+  context *c = lua_newuserdatauv(L, sizeof *c, 0);
+  memset(c, 0, sizeof *c);
+  c->loop = loop;
+  c->mode = -1;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  c->L = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  lua_rawset(L, LUA_REGISTRYINDEX);
+}
+
+bool hearth__luv_runs(lua_State *L) {
+  const context *c = find(L);
+  return c && c->mode != -1;
+}

@@ -1,0 +1,17 @@
+/* luv, where a script uses it, shares our loop. */
+#ifndef HEARTH__LUV_H
+#define HEARTH__LUV_H
+
+#include <stdbool.h>
+
+#include <lua.h>
+#include <uv.h>
+
+/* The loop that luv uses in this state, or NULL when it is not loaded. */
+uv_loop_t *hearth__luv_loop(lua_State *L);
+/* Makes luv use this loop when it is loaded later. Raises when memory is short. */
+void hearth__luv_offer(lua_State *L, uv_loop_t *loop);
+/* Is uv.run() on the stack, so that whatever runs now is a callback of luv? */
+bool hearth__luv_runs(lua_State *L);
+
+#endif
