@@ -82,7 +82,7 @@ $(BUILD)/libhearth.a: $(LIB_OBJ)
 $(BUILD)/libhearth.so: $(LIB_OBJ)
 	$(CC) $(LDFLAGS) -shared -Wl,-soname,libhearth.so -o $@ $^ $(LIBS)
 $(BUILD)/hearth.so: $(LIB_OBJ)
-	$(CC) $(LDFLAGS) -shared -o $@ $^ $(LIBS_NOLUA)
+	$(CC) $(LDFLAGS) -shared -Wl,-z,nodelete -o $@ $^ $(LIBS_NOLUA)
 $(BUILD)/hearth: $(HOST_OBJ) $(BUILD)/libhearth.a | $(FEATURES:%=$(BUILD)/hearth-%.so)
 	$(CC) $(LDFLAGS) -Wl,-E -o $@ $(HOST_OBJ) $(BUILD)/libhearth.a $(LIBS) $(HOST_LIBS)
 define FEATURE_RULE
@@ -103,6 +103,16 @@ $(BUILD)/test/%: spec/c/%.c $(BUILD)/libhearth.a | deps-build-once
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -Ispec/c $(LDFLAGS) -o $@ $< $(BUILD)/libhearth.a $(LIBS)
 
+# The C examples as a user would build them, and the header as C++ reads it.
+.PHONY: embedded
+embedded: $(BUILD)/examples/embed $(BUILD)/examples/own_loop $(BUILD)/examples/header.o
+$(BUILD)/examples/%: examples/%/main.c $(BUILD)/libhearth.a $(BUILD)/hearth.pc | deps-build-once
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE $(OPT) $(WARN) $(WERROR) $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $$(PKG_CONFIG_PATH=$(BUILD) pkg-config --cflags hearth) -o $@ $< $(BUILD)/libhearth.a $(LIBS)
+$(BUILD)/examples/header.o: src/hearth.h | deps-build-once
+	@mkdir -p $(@D)
+	echo '#include "hearth.h"' | $(CXX) -std=c++17 -Wall -Wextra -Werror -Isrc $$(pkg-config --cflags $(PKGS)) -x c++ -c - -o $@
+
 # ---- use
 
 run: all ## the example: a theme that survives kill -9
@@ -111,7 +121,7 @@ run: all ## the example: a theme that survives kill -9
 test: deps-test all ## the C tests and the specs; closes with N passed, N failed, N skipped
 	@$(MAKE) --no-print-directory check
 
-check: $(TESTS) build $(BUILD)/posts-server
+check: $(TESTS) build $(BUILD)/posts-server embedded
 	@BUILD=$(BUILD) TEST_TIMEOUT=$(TEST_TIMEOUT) sh tools/test.sh $(TESTS)
 
 asan: deps-test ## the same under AddressSanitizer and UndefinedBehaviorSanitizer

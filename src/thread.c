@@ -426,7 +426,7 @@ static void check_function(lua_State *L, int idx) {
   const char *name;
   for (int i = 1; (name = lua_getupvalue(L, idx, i)); i++) {
     lua_pushglobaltable(L);
-    bool globals = lua_rawequal(L, -1, -2);
+    bool globals = lua_rawequal(L, -1, -2) || strcmp(name, "_ENV") == 0; /* an environment of its own gives way to the worker's globals */
     lua_pop(L, 2);
     if (!globals || i > 1)
       hearth__raise(L, "EINVAL", &fields,
