@@ -1,4 +1,4 @@
--- What `require "hearth"` gives to a function that runs on a worker thread (hearth.to_thread): ways back to the runtime, and what needs none.
+-- What `require "hearth"` gives to a function on a worker thread (hearth.to_thread): ways back to the runtime, and what needs none.
 
 local core = require "hearth.core.worker"
 
