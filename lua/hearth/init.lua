@@ -26,6 +26,7 @@ local whole = {
   Text = "widgets.text", Button = "widgets.button", TextInput = "widgets.text_input", app = "app",
   -- data
   fetch = "fetch", Alert = "alert", Animated = "animated", use_animated_value = "hooks.use_animated_value",
+  use_query = "hooks.use_query", use_mutation = "hooks.use_mutation",
   -- storage
   storage = "storage.store", AsyncStorage = "storage.async_storage", AppStorage = "storage.app_storage",
   -- components

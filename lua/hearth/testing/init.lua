@@ -127,4 +127,8 @@ testing.alerts = { respond = alerts.script, log = alerts.log }
 alerts.attach(function() end)
 testing._join { begin = alerts.reset, restart = alerts.reset }
 
+-- What queries keep in memory goes with the test.
+local function forget_queries() require("hearth.hooks.query_cache").reset() end
+testing._join { begin = forget_queries, restart = forget_queries }
+
 return testing
