@@ -433,9 +433,8 @@ local function container(box, s, whole_w, limit_w, w, h, x, y, low_w, high_w, lo
 end
 
 -- The border box of a box. whole_*: what its percentages are of (nil: not known). limit_w: it should not be wider (nil: no limit).
--- fixed_*: its
--- parent has decided. x, y: place it there; without them the answer is only measured and remembered. content_height: as if `height`
--- were auto.
+-- fixed_*: its parent has decided. x, y: place it there; without them the answer is only measured and remembered. content_height: as if
+-- `height` were auto.
 function size(box, whole_w, whole_h, limit_w, fixed_w, fixed_h, x, y, content_height)
   local remembered
   if not x then

@@ -1,8 +1,6 @@
 -- Loading an app again while it runs. Components, memos and contexts that are defined again, under the same name (or, without one, in
--- the same
--- order in the same file), stay the same type and only get their new function, so what is mounted keeps its state. Effects, memos and
--- callbacks
--- run again, because they belong to the old code. Nothing changes before the whole file has loaded.
+-- the same order in the same file), stay the same type and only get their new function, so what is mounted keeps its state. Effects,
+-- memos and callbacks run again, because they belong to the old code. Nothing changes before the whole file has loaded.
 
 local async = require "hearth.async"
 local context = require "hearth.ui.context"
@@ -147,9 +145,8 @@ function reload.begin()
   counts, pending = nil, nil
 end
 
---- The load worked: the mounted tree becomes what the new code says. Returns true, or false and the error: then the old code is back.
---- A component
---- whose hooks changed cannot keep its state: `remount` is called in that case.
+--- The load worked: the mounted tree becomes what the new code says. Returns true, or false and the error: then the old code is back. A
+--- component whose hooks changed cannot keep its state: `remount` is called in that case.
 ---@param root hearth.Root
 ---@param shown any the new element
 ---@param remount fun() mounts the new element in place of the old

@@ -1,7 +1,7 @@
--- Styles: the names a script may write, and what they come to. `style={a, b}` is merged left to right (false and nil parts are left out,
--- lists may be nested, named fields come last); shorthands (padding, gap, flex, border) are spread over the fields that
--- hearth.ui.layout reads,
--- where the more specific name wins whatever the order. A table that was found good is not looked through again.
+-- Styles: the names a script may write, and what they come to. `style={a, b}` is merged left to right (false and nil parts are left
+-- out, lists may be nested, named fields come last); shorthands (padding, gap, flex, border) are spread over the fields that
+-- hearth.ui.layout reads, where the more specific name wins whatever the order. A table that was found good is not looked through
+-- again.
 
 local errors = require "hearth.errors"
 local suggest = require "hearth.ui.suggest"
@@ -170,8 +170,7 @@ local function spread(out, flat, name)
 end
 
 --- The style of a host element as hearth.ui.layout and the renderers read it: defaults of the type, then the style keys among its
---- props, then
---- `style`; shorthands spread, names and values in their one form. A new table, which the caller may keep.
+--- props, then `style`; shorthands spread, names and values in their one form. A new table, which the caller may keep.
 ---@param type_ string
 ---@param props table
 ---@return table

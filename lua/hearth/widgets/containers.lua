@@ -1,6 +1,5 @@
 -- Containers: what arranges its children. Column stacks, Row lines up, View is a plain box, ScrollView shows a part of a long content,
--- Spacer
--- takes the free space, Modal lies over everything else, Pressable makes all that is in it clickable.
+-- Spacer takes the free space, Modal lies over everything else, Pressable makes all that is in it clickable.
 
 local host = require "hearth.widgets.host"
 local errors = require "hearth.errors"

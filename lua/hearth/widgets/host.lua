@@ -1,6 +1,5 @@
 -- How a host element's constructor is made: it checks the names of the props it is given and keeps the very table, whose array part is
--- the
--- children. `{type=, props=, key=}` is all that an element is.
+-- the children. `{type=, props=, key=}` is all that an element is.
 
 local props = require "hearth.ui.props"
 local errors = require "hearth.errors"
@@ -30,8 +29,8 @@ function host.element(name, own)
 end
 
 --- A constructor whose first argument is a text that becomes the prop `field`: Text("hi"), Button("Save", {on_click=f}). It also takes
---- one table
---- with that prop, or with the text as its first item. The named props are copied, because a style table may be shared by several.
+--- one table with that prop, or with the text as its first item. The named props are copied, because a style table may be shared by
+--- several.
 ---@param name string
 ---@param field string
 ---@param own table<string, string>

@@ -1,8 +1,6 @@
 -- FlatList and SectionList: long lists of which only a window of rows is mounted. The host node (of the same name) says which rows
--- those are, in
--- `first`, `last` and `total`, and has `on_scroll(row)`, by which a renderer asks for the window around a row. A list that is no
--- longer than
--- the window is mounted whole.
+-- those are, in `first`, `last` and `total`, and has `on_scroll(row)`, by which a renderer asks for the window around a row. A list
+-- that is no longer than the window is mounted whole.
 
 local element = require "hearth.ui.element"
 local errors = require "hearth.errors"
