@@ -27,6 +27,8 @@ LUA_SRC  := $(sort $(shell find lua -name '*.lua'))
 HOST_LUA := $(sort $(wildcard host/*.lua))
 TEST_SRC := $(sort $(wildcard spec/c/test_*.c))
 
+BENCHES  := $(patsubst bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard bench/*.c)))
+
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/modules.o
 HOST_OBJ := $(HOST_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/host_modules.o
 TESTS    := $(TEST_SRC:spec/c/%.c=$(BUILD)/test/%)
@@ -149,7 +151,11 @@ fuzz: deps-lint ## libFuzzer under sanitizers on the decoders; FUZZ_SECONDS each
 	  build-fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 \
 	    $$(test -e spec/fuzz/$$f.dict && echo -dict=spec/fuzz/$$f.dict) build-fuzz/corpus/$$f; done
 
-bench: all $(BUILD)/posts-server ## print the benchmarks' ratios
+$(BUILD)/bench/%: bench/%.c $(BUILD)/libhearth.a | deps-build-once
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/libhearth.a $(LIBS)
+
+bench: all $(BENCHES) $(BUILD)/posts-server ## print the benchmarks' ratios
 	@BUILD=$(BUILD) sh tools/bench.sh
 
 install: all ## below $(PREFIX), with DESTDIR

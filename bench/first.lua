@@ -1,4 +1,5 @@
--- The store against raw SQLite in C with the same settings, in the same run: medians and ratios. HEARTH_RAW names the raw side's program (bench/raw_sqlite.c).
+-- The store against raw SQLite in C with the same settings, in the same run: medians and ratios.
+-- The raw side is bench/raw_sqlite.c (make bench builds it).
 local store = require "hearth.core.store"
 local task = require "hearth.core.task"
 
@@ -15,7 +16,7 @@ local now = require("hearth.core.timer").now
 
 local function raw()
   os.execute("rm -f " .. folder .. "/raw.*")
-  local pipe = assert(io.popen(("%s %s/raw.sqlite3 %d %d"):format(os.getenv("HEARTH_RAW") or "build/bench/raw_sqlite", folder, 1000, 5)))
+  local pipe = assert(io.popen(("%s %s/raw.sqlite3 %d %d"):format((os.getenv("BUILD") or "build") .. "/bench/raw_sqlite", folder, 1000, 5)))
   local commit = tonumber(pipe:read("l"):match("commit (%d+)"))
   local transaction = tonumber(pipe:read("l"):match("transaction (%d+)"))
   pipe:close()
