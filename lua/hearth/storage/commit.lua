@@ -92,7 +92,7 @@ function Pool:wait_delay(cell, now)
   cell.delay_timer = timer.after(cell.due - now, function()
     cell.delay_timer = nil
     if not self.dead then self:mark(cell) end
-  end, "s")
+  end, "su")   -- a program that ends before that writes at once
 end
 
 -- One cell's op; nil if nothing has to be written.

@@ -1,0 +1,31 @@
+---@meta
+-- Editor annotations of use_persisted_state; nothing here runs.
+
+---@class hearth.PersistedOptions
+---@field version? integer                     of the values that this program writes; an unversioned record is 0
+---@field migrate? table<integer, fun(value: any): any>|fun(value: any, from: integer): any   migrate[n] turns version n-1 into n; may await
+---@field validate? fun(value: any): boolean, string?   false: the stored value is treated as corrupt
+---@field ttl? number                          seconds after a set until the value is absent
+---@field merge? "shallow"|"deep"|fun(stored: any, initial: any): any   applied when shown, written with the next set
+---@field equals? fun(a: any, b: any): boolean what it calls equal is neither rendered nor written
+---@field scope? "app"|"client"|"session"
+---@field store? hearth.Store                  from hearth.storage.open
+---@field gate? boolean                        suspends the component to its nearest Suspense until the load has ended
+---@field write_delay? number                  seconds after the last set until it is written
+---@field max_delay? number                    seconds after the first set at which it is written anyway; 10 times write_delay by default
+---@field on_error? fun(err: hearth.Error)     hears every error of this hook
+---@field on_load_error? "retain"|"overwrite"|fun(err: hearth.Error): "retain"|"overwrite"
+---@field on_write_error? "retain"|"rollback"  rollback drops what failed instead of holding it
+
+---@class hearth.PersistedInfo
+---@field status "loading"|"ready"|"error"
+---@field exists boolean                       is there a value, as shown?
+---@field save "clean"|"dirty"|"saving"|"held"|"failed"
+---@field error hearth.Error?                  of the load, or of the last write
+---@field revision integer?                    of what is on disk
+---@field expires_at number?                   seconds, wall clock
+---@field remove fun(): hearth.Ticket          removes the key
+---@field reload fun(): hearth.Ticket          reads it again
+---@field flush fun(): hearth.Ticket           writes now, whatever write_delay says
+---@field retry fun(): hearth.Ticket           tries the failed load or write again, now
+---@field previous fun(): any                  the stored value that the newest write replaces

@@ -1,0 +1,64 @@
+-- However a program ends, what was set is on disk, or named on standard error.
+
+local program = require "spec.examples.program"
+local hearth = require "hearth"
+
+local HEAD = [[
+  local hearth = require "hearth"
+  local testing = require "hearth.testing"
+  local set
+  local C = hearth.component("C", function()
+    local v
+    v, set = hearth.use_persisted_state("k", "", {write_delay = 60, max_delay = 60})
+    return hearth.Text(v)
+  end)
+  local screen = testing.render(C {})
+  testing.settle()
+  set "kept"
+  screen:unmount()   -- a mounted user interface would keep the program alive
+]]
+
+describe("persisted state at the end of the program", function()
+  local store
+
+  local function run(tail)
+    store = program.temporary ".sqlite3"
+    local script = program.file(HEAD .. tail)
+    local out, status, err = program.run {"-e", ("require('hearth.storage.default').use(%q)"):format(store), script}
+    os.remove(script)
+    return status, err, out
+  end
+
+  local function stored()
+    local mine <close> = hearth.storage.open {url = store}
+    return mine:get_json "k"
+  end
+
+  after_each(function() program.clean(store) end)
+
+  for what, tail in pairs {
+    ["the end of the script"] = "",
+    ["os.exit"] = "os.exit(0)",
+    ["os.exit in a task"] = "hearth.run_async(function() os.exit(0) end) hearth.sleep(5)",
+    ["an error in the main chunk"] = "error 'no'",
+    SIGTERM = "os.execute('kill -TERM $PPID') hearth.sleep(5)",
+    SIGINT = "os.execute('(sleep 0.1; kill -INT $PPID) &') hearth.sleep(5)",
+  } do
+    it("is on disk after " .. what, function()
+      local from = hearth.now()
+      run(tail)
+      assert.is_true(hearth.now() - from < 4)
+      assert.are.equal("kept", stored())
+    end)
+  end
+
+  it("is named when it cannot be saved, and the status says so", function()
+    local status, err = run [[
+      require("hearth.core.store").set_faults {fail = {op = "write", nth = 1, times = 100000, code = "ENOSPC"}}
+      os.exit(0)
+    ]]
+    assert.are_not.equal(0, status)
+    assert.matches('"k"', err)
+    assert.is_nil(stored())
+  end)
+end)
