@@ -587,6 +587,17 @@ describe("use_persisted_state", function()
       assert.is_nil(AsyncStorage.get "k")
     end)
 
+    it("store: closing it writes what waits; opening it again reads that", function()
+      local store = hearth.storage.open {url = "memory:again"}
+      local other <close> = hearth.storage.open {url = "memory:again"}
+      ready("k", 0, {store = store, write_delay = 60}).set(5)
+      store:close()
+      assert.are.equal(5, other:get_json "k")
+      local third = hearth.storage.open {url = "memory:again"}
+      assert.are.equal(5, ready("k", 0, {store = third}).value)
+      third:close()
+    end)
+
     it("scope: a session has a namespace of its own, and a new one after a restart", function()
       local at = ready("k", 0, {scope = "session"})
       at.set(5):await()

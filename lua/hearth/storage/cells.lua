@@ -33,6 +33,7 @@ local exit_registered
 
 local function register(pool, raw)
   local id = raw:id()
+  pool.handles = {[raw] = true}
   by_id[id] = by_id[id] or {}
   table.insert(by_id[id], pool)
 end
@@ -53,7 +54,10 @@ end
 ---@return hearth.CellPool
 function cells.pool(raw)
   for _, pool in ipairs(by_id[raw:id()] or {}) do
-    if not pool.dead then return pool end
+    if not pool.dead then
+      pool.handles[raw] = true
+      return pool
+    end
   end
   return new_pool(raw)
 end
@@ -294,18 +298,24 @@ function cells.forget()
   scopes.reset()
 end
 
---- Waits until everything of a store is on disk or held, and lets go of its cells. For those who close a store.
+--- A handle is about to be closed: what waits is written first. Its cells go on with another handle of the same store, or are let go.
 ---@param raw any
-function cells.close(raw)
+function cells.closing(raw)
   for _, pool in ipairs(by_id[raw:id()] or {}) do
-    if pool.raw == raw and not pool.dead then
+    if not pool.dead and pool.handles[raw] then
       pool:save()
       pool:settled()
-      pool:forget(pool_module.lost())
+      pool.handles[raw] = nil
+      if pool.raw == raw then
+        local other = next(pool.handles)
+        pool.unsubscribe()
+        if other then pool:attach(other) else pool:forget(pool_module.lost()) end
+      end
     end
   end
 end
 
+require("hearth.storage.hooks").closing = cells.closing
 require("hearth.storage.hooks").before_write = cells.before_write
 
 return cells

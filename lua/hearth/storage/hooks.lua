@@ -3,6 +3,7 @@
 
 ---@class hearth.storage.hooks
 ---@field before_write? fun(raw: userdata, namespace: string, keys: string[]|nil) keys nil: the whole namespace
+---@field closing? fun(raw: userdata) a handle is about to be closed; may await
 
 ---@type hearth.storage.hooks
 return {}

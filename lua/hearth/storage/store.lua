@@ -2,6 +2,7 @@
 
 local check = require "hearth.storage.check"
 local core = require "hearth.core.store"
+local hooks = require "hearth.storage.hooks"
 local task = require "hearth.core.task"
 local url = require "hearth.storage.url"
 local verbs = require "hearth.storage.verbs"
@@ -52,6 +53,7 @@ function Store:close()
   if not view.closing then
     view.closing = true
     verbs.before_writes(view.raw, view.namespace, nil)
+    if hooks.closing then hooks.closing(view.raw) end
     view.closed, view.getter = true, nil
     watch.reset(view.raw)
   end
