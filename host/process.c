@@ -15,8 +15,8 @@
 
 extern const hearth__module hearth__host_modules[];
 
-static hearth_t *running;              /* the runtime whose owner thread takes the signals */
-static volatile sig_atomic_t stop;     /* the signal that asked for the end, or 0 */
+static hearth_t *running;          /* the runtime whose owner thread takes the signals */
+static volatile sig_atomic_t stop; /* the signal that asked for the end, or 0 */
 static volatile sig_atomic_t interrupted;
 static host_int on_int = HOST_INT_DEFAULT;
 

@@ -145,7 +145,8 @@ static int settle(lua_State *L, bool ok) {
   if (!ok) lua_settop(L, 2);
   hearth__parcel_pack(L, 2, &p, ok ? "resolve_future" : "reject_future", "value");
   if (!hearth__remote_settle(r, &p, ok))
-    return hearth__raise(L, "ECLOSED", &(hearth__error_fields){.op = "resolve_future"}, "resolve_future: the runtime of this future has ended");
+    return hearth__raise(L, "ECLOSED", &(hearth__error_fields){.op = "resolve_future"},
+                         "resolve_future: the runtime of this future has ended");
   return 0;
 }
 

@@ -6,7 +6,8 @@
 #include "task.h"
 #include "timer.h"
 
-enum { HEARTH__POOL = 1024, HEARTH__ANSWERS_PER_TURN = 256 };
+/* Coroutines are kept for a burst of tasks; while the loop is idle the pool shrinks to what an application at rest needs. */
+enum { HEARTH__POOL = 16384, HEARTH__POOL_AT_REST = 512, HEARTH__ANSWERS_PER_TURN = 256 };
 
 /* The Lua half: one state, its tasks, what is ready to go on. */
 struct hearth__state {
@@ -83,6 +84,7 @@ void hearth__report_failed(lua_State *L, hearth__state *s);
 int hearth__report_stuck(lua_State *L, hearth__state *s); /* returns how many */
 bool hearth__task_cancel(hearth__task *t);
 void hearth__cancel_all(hearth__state *s);
+void hearth__trim_pool(hearth__state *s);  /* the loop is about to wait */
 void hearth__state_drop(hearth__state *s); /* before lua_close: lets go of every op */
 
 void hearth__capture(hearth_t *h, bool on);

@@ -151,6 +151,10 @@ static void give_coroutine(lua_State *L, hearth__state *s, hearth__task *t) {
   t->co_ref = LUA_NOREF;
 }
 
+void hearth__trim_pool(hearth__state *s) {
+  for (int i = 0; i < 32 && s->pooled > HEARTH__POOL_AT_REST; i++) hearth__unref(s->L, s->pool_ref[--s->pooled]);
+}
+
 /* The function below the top n values becomes a task that nothing has started; pops them and pushes it. */
 static hearth__task *new_task(lua_State *L, hearth__state *s, int n) {
   luaL_checkstack(L, 4, NULL);

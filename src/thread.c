@@ -17,7 +17,7 @@
 
 enum { HOOK_EVERY = 1000, END_SECONDS = 2, THREADS_MAX = 16 };
 
-#define VERB "to_thread"
+#define VERB                         "to_thread"
 #define container(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 typedef struct crew crew;
@@ -26,7 +26,7 @@ typedef struct job {
   hearth__op op;
   hearth__message message; /* to the owner: it is over */
   struct job *next;        /* in the crew's queue */
-  atomic_int refs; /* who waits, and the thread or its message */
+  atomic_int refs;         /* who waits, and the thread or its message */
   hearth__inbox *inbox;
   char *code; /* the dumped function */
   size_t code_size;
@@ -419,8 +419,7 @@ static int keep_code(lua_State *L, const void *bytes, size_t n, void *ud) {
 /* Only globals' table may be an upvalue. */
 static void check_function(lua_State *L, int idx) {
   hearth__error_fields fields = {.op = VERB};
-  if (lua_type(L, idx) != LUA_TFUNCTION)
-    hearth__raise(L, "EINVAL", &fields, VERB ": expects a function, got a %s", luaL_typename(L, idx));
+  if (lua_type(L, idx) != LUA_TFUNCTION) hearth__raise(L, "EINVAL", &fields, VERB ": expects a function, got a %s", luaL_typename(L, idx));
   if (lua_iscfunction(L, idx))
     hearth__raise(L, "EINVAL", &fields, VERB ": a function written in C cannot be copied; wrap it: function(...) return f(...) end");
   const char *name;

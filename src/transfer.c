@@ -70,8 +70,8 @@ static int refuse(lua_State *L, packing *k, const char *type) {
   luaL_pushresult(&b);
   const char *path = lua_tostring(L, -1);
   return hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = k->op, .path = path},
-                       "%s: %s %d cannot be copied to another state, at %s: %s; give it tables, strings, numbers, booleans or futures", k->op,
-                       k->what, k->value - k->first + 1, path, type);
+                       "%s: %s %d cannot be copied to another state, at %s: %s; give it tables, strings, numbers, booleans or futures",
+                       k->op, k->what, k->value - k->first + 1, path, type);
 }
 
 static void pack_value(lua_State *L, packing *k, int idx);
@@ -267,9 +267,9 @@ int hearth__parcel_push(lua_State *L, const hearth__parcel *p) {
 
 /* Futures in it are counted: walks over what is there without building it. */
 static void drop_futures(const hearth__parcel *p) {
-  static const size_t plain[] = {[T_INTEGER] = sizeof(lua_Integer), [T_FLOAT] = sizeof(lua_Number), [T_POINTER] = sizeof(void *),
-                                 [T_TABLE] = 2 * sizeof(int),       [T_ARRAY] = 2 * sizeof(int),    [T_SAME] = sizeof(lua_Integer),
-                                 [T_FUTURE] = sizeof(void *)};
+  static const size_t plain[] = {
+      [T_INTEGER] = sizeof(lua_Integer), [T_FLOAT] = sizeof(lua_Number), [T_POINTER] = sizeof(void *), [T_TABLE] = 2 * sizeof(int),
+      [T_ARRAY] = 2 * sizeof(int),       [T_SAME] = sizeof(lua_Integer), [T_FUTURE] = sizeof(void *)};
   reading r = {.at = p->bytes};
   while (r.at < p->bytes + p->size) {
     int tag = *r.at++;

@@ -177,7 +177,8 @@ void hearth__deliver(hearth_t *h) {
   h->in_loop = true;
   if (h->flushing) {
     if (has_callback(s)) deliver_once(h, s->L);
-  } else if (pending(s) && !s->turn_list) { /* a turn inside a turn (a callback of another library that runs the loop) waits for the outer one */
+  } else if (pending(s) &&
+             !s->turn_list) { /* a turn inside a turn (a callback of another library that runs the loop) waits for the outer one */
     s->turn_list = s->ready_head;
     s->ready_head = s->ready_tail = NULL;
     s->answers = 0;
@@ -192,6 +193,7 @@ void hearth__turn(hearth_t *h, bool wait) {
   bool driving = h->driving, in_loop = h->in_loop;
   h->driving = h->in_loop = true;
   bool busy = h->flushing ? has_callback(h->state) : pending(h->state);
+  if (wait && !busy) hearth__trim_pool(h->state);
   uv_run(h->loop, wait && !busy ? UV_RUN_ONCE : UV_RUN_NOWAIT);
   h->in_loop = in_loop;
   hearth__deliver(h);

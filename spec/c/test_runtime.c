@@ -75,7 +75,8 @@ static void errors_that_nobody_saw_go_to_on_error_once(void) {
   CHECK(hearth_run(h) < 0);
   CHECK(count == 1);
   CHECK(strstr(heard, "lost") != NULL && strstr(heard, "stack traceback") != NULL);
-  CHECK(hearth_do_string(h, "local h = require 'hearth' h.run_async(function() h.await(h.runtime.create_future()) end)", "=chunk", NULL) == 0);
+  CHECK(hearth_do_string(h, "local h = require 'hearth' h.run_async(function() h.await(h.runtime.create_future()) end)", "=chunk", NULL) ==
+        0);
   CHECK(hearth_run(h) < 0); /* waits for ever */
   CHECK(count == 2);
   hearth_free(h);
