@@ -17,7 +17,8 @@ void hearth__ready(hearth__op *op) {
   else
     s->ready_head = op;
   s->ready_tail = op;
-  if (!s->h->driving && !uv_is_active((uv_handle_t *)&s->h->spin)) hearth__spin(s->h);
+  /* The loop fires timers before it waits: what they make ready must not wait with it. */
+  if (!uv_is_active((uv_handle_t *)&s->h->spin)) hearth__spin(s->h);
 }
 
 static bool pending(const hearth__state *s) {
@@ -195,9 +196,11 @@ void hearth__turn(hearth_t *h, bool wait) {
   bool busy = h->flushing ? has_callback(h->state) : pending(h->state);
   if (wait && !busy) hearth__trim_pool(h->state);
   uv_run(h->loop, wait && !busy ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+  uv_idle_stop(&h->spin);
   h->in_loop = in_loop;
   hearth__deliver(h);
   h->driving = driving;
+  if (!driving && pending(h->state)) hearth__spin(h); /* whoever runs the loop next */
 }
 
 /* ---- when somebody else runs the loop */

@@ -27,7 +27,7 @@ support.engines = {
     return ("memory:spec %d %.9f"):format(count, hearth.now()) -- each file of specs loads this module anew
   end },
   { name = "sqlite", url = function() return "file:" .. support.folder() .. "/a.sqlite3" end },
-  -- { name = "json", url = function() return "json:" .. support.folder() .. "/a.json" end },
+  { name = "json", url = function() return "json:" .. support.folder() .. "/a.json" end },
 }
 
 ---The error object that fn(...) raises.
