@@ -135,6 +135,7 @@ describe("hearth store", function()
     assert.equal(14, count)
 
     local copy = folder .. "/copy.sqlite3"
+    local _
     _, err, status = run({ "--store", copy, "load" }, dump)
     assert.equal(0, status, err)
     assert.equal(dump, (run { "--store", copy, "dump" }))
