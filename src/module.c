@@ -53,7 +53,7 @@ static int load_module(lua_State *L) {
   const char *folder = getenv("HEARTH_LUA");
   int status;
   if (push_loaded(L)) return 1;
-  if (folder && *folder) {
+  if (folder && *folder && strncmp(m->path, "hearth/", 7) == 0) { /* the program's own modules stay its own */
     lua_pushfstring(L, "%s/%s", folder, m->path);
     status = luaL_loadfile(L, lua_tostring(L, -1));
   } else {

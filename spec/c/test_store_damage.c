@@ -182,7 +182,7 @@ static void foreign_files_are_refused_whatever_is_asked(void) {
   snprintf(path, sizeof path, "%s/text", folder);
   write_file(path, "dear diary\n", 11);
   CHECK(!open_at(path, true, &f));
-  CHECK_STR(f.code, "EINVAL");
+  CHECK_STR(f.code, "ECORRUPT");
   unchanged(path, "dear diary\n", 11);
   snprintf(path, sizeof path, "%s/other.sqlite3", folder);
   sqlite3 *db;
@@ -192,7 +192,7 @@ static void foreign_files_are_refused_whatever_is_asked(void) {
   size_t size;
   char *before = read_file(path, &size);
   CHECK(!open_at(path, true, &f));
-  CHECK_STR(f.code, "EINVAL");
+  CHECK_STR(f.code, "ECORRUPT");
   unchanged(path, before, size);
   free(before);
 }

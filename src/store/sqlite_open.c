@@ -268,7 +268,7 @@ static int write_ahead(hearth__sqlite *s, hearth__fault *f) {
 static int refuse(hearth__sqlite *s, found what, hearth__fault *f) {
   char why[256];
   switch (what) {
-    case FOREIGN: return hearth__fail(f, "EINVAL", "%s: this is not a Hearth store; nothing was changed in it", s->path);
+    case FOREIGN: return hearth__fail(f, "ECORRUPT", "%s: this is not a Hearth store; nothing was changed in it", s->path);
     case NEWER: return hearth__fail(f, "ENEWER", "%s: it was written by a newer Hearth; update, nothing was changed in it", s->path);
     case DAMAGED: case TORN:
       snprintf(why, sizeof why, "%.250s", f->code ? f->message : "");
