@@ -33,7 +33,7 @@ LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/modules.o
 HOST_OBJ := $(HOST_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/host_modules.o
 TESTS    := $(TEST_SRC:spec/c/%.c=$(BUILD)/test/%)
 
-.PHONY: all help deps deps-build deps-test deps-lint run test check lint asan tsan fmt install clean bench crash
+.PHONY: test-gc all help deps deps-build deps-test deps-lint run test check lint asan tsan fmt install clean bench crash
 .DELETE_ON_ERROR:
 
 all: deps-build ## build/hearth, libhearth.so, libhearth.a, hearth.so and hearth.pc
@@ -125,6 +125,9 @@ test: deps-test all ## the C tests and the specs; closes with N passed, N failed
 
 check: $(TESTS) build $(BUILD)/posts-server embedded
 	@BUILD=$(BUILD) TEST_TIMEOUT=$(TEST_TIMEOUT) sh tools/test.sh $(TESTS)
+
+test-gc: deps-test all ## the specs in incremental and in the most aggressive collection
+	@for mode in incremental aggressive; do echo "== $$mode"; HEARTH_GC=$$mode BUILD=$(BUILD) $(BUILD)/hearth test spec || exit 1; done
 
 asan: deps-test ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory check BUILD=build-asan SANITIZE=address,undefined OPT="-O1 -g" TEST_TIMEOUT=120

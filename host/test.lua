@@ -30,7 +30,17 @@ end
 -- busted ends by os.exit: here it ends by unwinding, so that what was accepted is flushed and the report is kept.
 local finished = {}
 
+-- HEARTH_GC runs the specs in another mode of the collector than the generational one of the program.
+local function collector(mode)
+  if mode == "incremental" then
+    collectgarbage "incremental"
+  elseif mode == "aggressive" then
+    collectgarbage("incremental", 10, 1000, 4)
+  end
+end
+
 local function run(args)
+  collector(os.getenv "HEARTH_GC")
   local compatibility = require "busted.compatibility"
   local old_exit, old_arg = compatibility.exit, arg
   compatibility.exit = function(code)

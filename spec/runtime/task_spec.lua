@@ -41,7 +41,7 @@ describe("cancelling", function()
   it("raises at the await point, runs <close> variables, which may wait", function()
     local log = {}
     local task = hearth.run_async(function()
-      local guard <close> = setmetatable({}, { __close = function()
+      local _ <close> = setmetatable({}, { __close = function()
         hearth.sleep(0)
         log[#log + 1] = "closed"
       end })
