@@ -74,10 +74,13 @@ local function header(lines, name, value)
   lines[#lines + 1] = name .. ": " .. value
 end
 
+local NONE = {}
+
 local function headers_of(options)
+  if not options.headers then return {}, NONE end
   local lines, has = {}, {}
   local names = {}
-  for name in pairs(options.headers or {}) do names[#names + 1] = name end
+  for name in pairs(options.headers) do names[#names + 1] = name end
   table.sort(names, function(a, b) return tostring(a) < tostring(b) end)
   for _, name in ipairs(names) do
     header(lines, name, options.headers[name])
@@ -125,12 +128,10 @@ local function parts_of(multipart)
 end
 
 local function set_body(request, options, has)
-  local given = {}
-  for _, name in ipairs { "body", "body_file", "multipart" } do
-    if options[name] ~= nil then given[#given + 1] = name end
-  end
-  if #given > 1 then refuse("%s and %s cannot be sent together", given[1], given[2]) end
   local body = options.body
+  local given = body ~= nil and "body" or options.body_file and "body_file" or options.multipart and "multipart"
+  local second = given and (given ~= "multipart" and options.multipart and "multipart" or given == "body" and options.body_file and "body_file")
+  if second then refuse("%s and %s cannot be sent together", given, second) end
   if type(body) == "table" or body == json.null then
     body = json.encode(body)
     if not has["content-type"] then request.headers[#request.headers + 1] = "Content-Type: application/json" end
@@ -140,11 +141,15 @@ local function set_body(request, options, has)
   request.body = body
   request.file = options.body_file
   request.parts = options.multipart and parts_of(options.multipart)
-  request.method = (options.method or (given[1] and "POST") or "GET"):upper()
+  if not options.method then
+    request.method = given and "POST" or "GET"
+    return
+  end
+  request.method = options.method:upper()
   if not request.method:find "^[%u%d!#$%%&'*+%-.^_`|~]+$" or request.method == "CONNECT" or request.method == "TRACE" then
     refuse("'%s' is no method that can be sent", options.method)
   end
-  if request.method == "HEAD" and given[1] then refuse("HEAD has no %s", given[1]) end
+  if request.method == "HEAD" and given then refuse("HEAD has no %s", given) end
 end
 
 local function set_cookies(request, cookies, has)
@@ -208,7 +213,7 @@ local net
 return function(url, options)
   core.check "fetch"
   if options ~= nil and type(options) ~= "table" then refuse("options are a table, not a %s", type(options)) end
-  local request = request_of(url, options or {})
+  local request = request_of(url, options or NONE)
   net = net or require("hearth.core.feature").load "net"
   return Response.new(request, net.request(request))
 end

@@ -36,6 +36,7 @@ function Server:until_stats(check)
 end
 
 function Server:stop()
+  if io.type(self.pipe) == "closed file" then return end
   pcall(hearth.fetch, self:url "/quit", { timeout = 1 })
   self.pipe:close()
 end

@@ -636,7 +636,7 @@ hearth__http *hearth__http_new(uv_loop_t *loop) {
   curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timer);
   curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
   curl_multi_setopt(c->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connection_limit());
-  curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, 32L); /* kept alive when idle */
+  curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, 512L); /* kept alive when idle; above it each answer costs a search and a close */
   if (uv_timer_init(loop, &c->timer) != 0) goto fail;
   c->timer.data = c;
   uv_unref((uv_handle_t *)&c->timer);

@@ -17,6 +17,7 @@ end
 ---@param url string
 ---@return string
 function query.ascii(url)
+  if not url:find "[\128-\255]" then return url end
   local host, rest = url:match "^([%w+.-]+://[^/?#]*)(.*)$"
   if not host then return url end
   return host .. rest:gsub("[\128-\255]", percent)

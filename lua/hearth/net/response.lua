@@ -56,14 +56,28 @@ local meta = {
 ---@param body string|userdata
 ---@return hearth.Response
 function Response.new(request, status, url, head, body)
-  local self = { status = status, ok = status >= 200 and status < 300, url = url, method = request.method }
-  self.headers, self.header_list = parse_head(head)
+  local self = { status = status, ok = status >= 200 and status < 300, url = url, method = request.method, head = head }
   if type(body) == "string" then
     self.content = body
   else
     self.stream = body
   end
   return setmetatable(self, meta)
+end
+
+-- The headers are read when somebody asks for them.
+local function read_head(self)
+  self.headers, self.header_list = parse_head(self.head)
+end
+
+function getters.headers(self)
+  read_head(self)
+  return self.headers
+end
+
+function getters.header_list(self)
+  read_head(self)
+  return self.header_list
 end
 
 -- Only asked for as long as the field is not there: a stream that has not been read to its end.

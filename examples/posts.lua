@@ -1,0 +1,115 @@
+-- A screen with data, a form, persistence and motion. Start the server of this folder, then the app:
+--
+--     build/posts-server 8085 &      build/hearth run examples/posts.lua
+--
+-- The list was fetched and is kept: after a restart the last one shows at once, while a newer one is on its way. What is typed into the
+-- form is kept too. A choice that was overtaken by another one never shows, however late its answer comes.
+
+local hearth = require "hearth"
+local Animated = hearth.Animated
+local Column, Row, Text, Button, TextInput = hearth.Column, hearth.Row, hearth.Text, hearth.Button, hearth.TextInput
+
+local BASE = os.getenv "POSTS_URL" or "http://127.0.0.1:8085"
+
+-- `params(path)` are more parameters for a request: the server of this folder can be asked to be slow, or to fail.
+local function api(props)
+  local base, params = props.base or BASE, props.params or function() end
+  local function call(path, options)
+    options = options or {}
+    options.params, options.timeout = params(path), 10
+    return hearth.fetch(base .. path, options):raise_for_status():json()
+  end
+  return {
+    list = function() return call "/posts" end,
+    one = function(id) return call("/posts/" .. id) end,
+    add = function(post) return call("/posts", { body = post }) end,
+  }
+end
+
+local function message_of(err)
+  if err.code == "EHTTP" then return "The server answered " .. err.status end
+  if err.code == "ETIMEOUT" then return "The server takes too long" end
+  return "The server cannot be reached"
+end
+
+-- One post, loaded when it is chosen.
+local Post = hearth.component("Post", function(props)
+  local post = hearth.use_query(function() return props.api.one(props.id) end, { props.id })
+  local width = hearth.use_animated_value(0)
+  hearth.use_effect(function()
+    if not post.loading then return end
+    local turning = Animated.loop(Animated.timing(width, { to = 10, duration = 1000 }))
+    turning:start()
+    return function()
+      turning:stop()
+      width:set_value(0)
+    end
+  end, { post.loading })
+  if post.error then return Text(message_of(post.error), { id = "post_error" }) end
+  local shown = post.data and post.data.id == props.id and post.data.post
+  return Column {
+    post.loading and Row { spacing = 1, Animated.View { style = { width = width, background = "cyan" } }, Text "loading the post" },
+    shown and Text(shown.title, { id = "post_title", style = { bold = true } }),
+    shown and Text(shown.body, { id = "post_body" }),
+  }
+end)
+
+local Form = hearth.component("Form", function(props)
+  local title, set_title = hearth.use_persisted_state("draft.title", "")
+  local body, set_body = hearth.use_persisted_state("draft.body", "")
+  local sending, send = hearth.use_mutation(function(post)
+    local added = props.api.add(post)
+    set_title ""
+    set_body ""
+    props.on_added(added)
+    return added
+  end)
+  local function submit()
+    if title == "" then
+      hearth.Alert.show("A post has a title", "Write one, then send it again.")
+    elseif body ~= "" or hearth.Alert.confirm("Send it without a text?", nil, "Send") then
+      send { title = title, body = body }
+    end
+  end
+  return Column {
+    TextInput { label = "Title", value = title, on_change = set_title, on_submit = submit },
+    TextInput { label = "Text", value = body, on_change = set_body, on_submit = submit },
+    Button(sending.loading and "Sending…" or "Send", { disabled = sending.loading, on_click = submit }),
+    sending.error and Text("Not sent. " .. message_of(sending.error), { id = "send_error" }),
+  }
+end)
+
+local Posts = hearth.component("Posts", function(props)
+  local calls = hearth.use_memo(function() return api(props) end, { props.base })
+  local posts = hearth.use_query(calls.list, {}, { key = "posts", persist = true })
+  local chosen, choose = hearth.use_state(nil)
+  local rows = {}
+  for i, item in ipairs(posts.data or {}) do
+    rows[i] = Button(item.post.title, { key = item.id, on_click = function() choose(item.id) end })
+  end
+  return Column {
+    spacing = 1, style = { padding = 1 },
+    Row {
+      spacing = 1,
+      Text(posts.loading and "Posts (loading)" or ("Posts (%d)"):format(#rows), { id = "title" }),
+      Button("Reload", { on_click = posts.refetch }),
+    },
+    posts.error and Text(message_of(posts.error), { id = "list_error" }),
+    Column(rows),
+    chosen and Post { id = chosen, api = calls },
+    Form {
+      api = calls,
+      on_added = function(added)
+        posts.set_data(function(list)
+          local longer = table.move(list or {}, 1, #(list or {}), 1, {})
+          longer[#longer + 1] = added
+          return longer
+        end)
+      end,
+    },
+  }
+end)
+
+hearth.app { name = "posts", root = Posts }
+
+return Posts
