@@ -1,0 +1,72 @@
+-- Certificates are checked: a server whose certificate nobody vouches for is not talked to; one that a given file vouches for is.
+
+local hearth = require "hearth"
+
+local function run(command)
+  return (os.execute(command .. " >/dev/null 2>&1"))
+end
+
+local function free_port()
+  local Server = require "support.server"
+  local server = Server.start()
+  local port = server.port
+  server:stop()
+  return port
+end
+
+describe("fetch over TLS", function()
+  local folder, port, server
+
+  setup(function()
+    folder = os.tmpname()
+    os.remove(folder)
+    assert(run("mkdir -m 700 " .. folder), "mkdir")
+    local request = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    assert(run(("%s -keyout %s/key -out %s/cert")
+      :format(request, folder, folder)), "openssl is missing (Debian: apt-get install openssl)")
+    port = free_port()
+    local serve = "cd %s && echo $$ > pid && exec timeout 60 openssl s_server -accept 127.0.0.1:%d -cert cert -key key -www >/dev/null 2>&1"
+    server = assert(io.popen(serve:format(folder, port), "w"))
+    local url = ("https://127.0.0.1:%d/"):format(port)
+    for _ = 1, 200 do
+      local _, err = pcall(hearth.fetch, url)
+      if err.reason ~= "refused" then break end
+      hearth.sleep(0.02)
+    end
+  end)
+
+  teardown(function()
+    run(("kill $(cat %s/pid)"):format(folder))
+    server:close()
+    run("rm -r " .. folder)
+  end)
+
+  local function fetch(host, options)
+    return pcall(hearth.fetch, ("https://%s:%d/"):format(host, port), options)
+  end
+
+  it("refuses a certificate that nobody vouches for", function()
+    local ok, err = fetch "localhost"
+    assert.is_false(ok)
+    assert.equal("ENET", err.code)
+    assert.equal("certificate", err.reason)
+    assert.truthy(err.message:find("certificate is not trusted", 1, true))
+  end)
+
+  it("trusts the certificates of ca_file, for the name that they are for", function()
+    local ok, resp = fetch("localhost", { ca_file = folder .. "/cert" })
+    assert.is_true(ok, tostring(resp))
+    assert.equal(200, resp.status)
+    local err
+    ok, err = fetch("127.0.0.1", { ca_file = folder .. "/cert" })
+    assert.is_false(ok)
+    assert.equal("certificate", err.reason)
+  end)
+
+  it("says when ca_file cannot be read", function()
+    local ok, err = fetch("localhost", { ca_file = folder .. "/none" })
+    assert.is_false(ok)
+    assert.equal("ENET", err.code)
+    assert.equal("certificate", err.reason)
+  end)
+end)
