@@ -130,7 +130,8 @@ end
 local function set_body(request, options, has)
   local body = options.body
   local given = body ~= nil and "body" or options.body_file and "body_file" or options.multipart and "multipart"
-  local second = given and given ~= "multipart" and options.multipart and "multipart" or given == "body" and options.body_file and "body_file"
+  local second = given == "body" and options.body_file and "body_file"
+    or given and given ~= "multipart" and options.multipart and "multipart"
   if second then refuse("%s and %s cannot be sent together", given, second) end
   if type(body) == "table" or body == json.null then
     body = json.encode(body)

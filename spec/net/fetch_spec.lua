@@ -221,7 +221,6 @@ describe("fetch", function()
       end
       server:until_stats(function(stats) return stats.open == 1 end)
     end)
-    end)
 
     it("all of it as content where that is asked for", function()
       local resp = hearth.fetch(server:url "/chunked/100000", { stream = true })
