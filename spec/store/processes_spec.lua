@@ -118,19 +118,43 @@ describe("several processes on one store", function()
     assert.same({ "anil", "bnil" }, seen)
   end)
 
-  it("goes on when a process that was writing is killed", function()
-    local chunk = [[for i = 1, 1e9 do db:write("ns", "other", tostring(i), "text") if i == 2 then io.write("up\n") io.stdout:flush() end end]]
+  -- A process that writes without end, once it has begun.
+  local function writer()
     local script = folder .. "/loop.lua"
     local f = assert(io.open(script, "w"))
-    f:write(('local store = require "hearth.core.store"\nlocal db = store.open(%q, {})\n'):format(url), chunk)
+    f:write(('local store = require "hearth.core.store"\nlocal db = store.open(%q, {})\n'):format(url),
+      [[for i = 1, 1e9 do db:write("ns", "other", tostring(i), "text") if i == 2 then io.write("up\n") io.stdout:flush() end end]])
     f:close()
     local p = assert(io.popen(("%s %s & echo $!; wait"):format(host(), script)))
     local pid = p:read("l")
     p:read("l")
+    return p, pid
+  end
+
+  it("goes on when a process that was writing is killed", function()
+    local p, pid = writer()
     os.execute("kill -KILL " .. pid)
     p:close()
     db:write("ns", "k", "1", "text")
     assert.equal("1", (db:get("ns", "k")))
     assert.is_truthy((db:get("ns", "other")))
+  end)
+
+  it("is not held up by a process that is stopped while it writes, and leaves it stopped", function()
+    local p, pid = writer()
+    for i = 1, 5 do
+      os.execute("kill -STOP " .. pid)
+      local before = timer.now()
+      db:write("ns", "k", tostring(i), "text")
+      assert.is_true(timer.now() - before < 2)
+      local f = assert(io.open("/proc/" .. pid .. "/stat"))
+      assert.equal("T", f:read("a"):match("%) (%a)"))
+      f:close()
+      os.execute("kill -CONT " .. pid)
+      timer.sleep(0.005, "r")
+    end
+    os.execute("kill -KILL " .. pid)
+    p:close()
+    assert.equal("5", (db:get("ns", "k")))
   end)
 end)

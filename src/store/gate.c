@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,14 +12,48 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, GATE_BYTE = 0, PRESENCE_BYTE = 1, NUMBER_AT = 16, TICK_MS = 50 };
+enum { PAGE = 4096, GATE_BYTE = 0, PRESENCE_BYTE = 1, NUMBER_AT = 16, HOLDER_AT = 32, TICK_MS = 50, PATIENCE_MS = 250 };
 
 struct hearth__gate {
   int fd;
   bool entered;
   char *path;
   _Atomic int64_t *number;
+  _Atomic int64_t *holder; /* two: the process in the gate, and when it was started, since ids are used again */
+  int64_t started;
 };
+
+/* State and start time of a process; false: there is none, or one cannot tell. */
+static bool process(int64_t pid, char *state, int64_t *started) {
+  char path[64], text[1024];
+  snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
+  FILE *f = fopen(path, "re");
+  if (!f) return false;
+  size_t n = fread(text, 1, sizeof text - 1, f);
+  fclose(f);
+  text[n] = '\0';
+  char *p = strrchr(text, ')'); /* the name before it may hold anything */
+  long long at;
+  if (!p || sscanf(p + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %lld", state, &at) != 2) return false;
+  *started = at;
+  return true;
+}
+
+static void sign(hearth__gate *g) {
+  atomic_store_explicit(&g->holder[0], (int64_t)getpid(), memory_order_relaxed);
+  atomic_store_explicit(&g->holder[1], g->started, memory_order_relaxed);
+}
+
+int hearth__gate_nudge(const hearth__gate *g) {
+  int64_t pid = atomic_load(&g->holder[0]), started = atomic_load(&g->holder[1]), now;
+  char state;
+  if (pid <= 1 || pid == (int64_t)getpid() || !process(pid, &state, &now) || now != started || state != 'T') return 0;
+  return kill((pid_t)pid, SIGCONT) == 0 ? (int)pid : 0;
+}
+
+void hearth__gate_calm(int pid) {
+  if (pid > 0) kill((pid_t)pid, SIGSTOP);
+}
 
 static void nothing(int signo) {
   (void)signo;
@@ -63,6 +98,9 @@ int hearth__gate_open(const char *path, hearth__gate **out, hearth__fault *f) {
   void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, g->fd, 0);
   if (page == MAP_FAILED) goto failed;
   g->number = (_Atomic int64_t *)(void *)((char *)page + NUMBER_AT);
+  g->holder = (_Atomic int64_t *)(void *)((char *)page + HOLDER_AT);
+  char state;
+  if (!process(getpid(), &state, &g->started)) g->started = -1; /* nobody will take us for stopped */
   if (lock_byte(g, F_RDLCK, PRESENCE_BYTE, false) != 0) { /* somebody is setting the store aside at this moment */
     munmap(page, PAGE);
     goto failed;
@@ -110,9 +148,14 @@ static int wait_in_line(hearth__gate *g, const atomic_bool *abort, int64_t end, 
   sigaddset(&set, signo);
   pthread_sigmask(SIG_UNBLOCK, &set, &old);
   timer_settime(timer, 0, &every, NULL);
-  int status;
-  while ((status = lock_byte(g, F_WRLCK, GATE_BYTE, true)) != 0 && errno == EINTR && !atomic_load(abort) && now_ms() < end) {
-  }
+  int status, nudged = 0;
+  int64_t patience = now_ms() + PATIENCE_MS;
+  while ((status = lock_byte(g, F_WRLCK, GATE_BYTE, true)) != 0 && errno == EINTR && !atomic_load(abort) && now_ms() < end)
+    if (nudged == 0 && now_ms() >= patience) {
+      nudged = hearth__gate_nudge(g);
+      patience = now_ms() + PATIENCE_MS;
+    }
+  hearth__gate_calm(nudged);
   timer_delete(timer);
   pthread_sigmask(SIG_SETMASK, &old, NULL);
   return status;
@@ -128,12 +171,14 @@ int hearth__gate_enter(hearth__gate *g, atomic_bool *abort, int ms) {
       struct timespec nap = {0, 1000000};
       nanosleep(&nap, NULL);
     }
+  if (g->entered) sign(g);
   if (g->entered) return 0;
   return atomic_load(abort) ? -1 : 1;
 }
 
 bool hearth__gate_try(hearth__gate *g) {
   g->entered = lock_byte(g, F_WRLCK, GATE_BYTE, false) == 0;
+  if (g->entered) sign(g);
   return g->entered;
 }
 

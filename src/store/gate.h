@@ -3,7 +3,10 @@
 ** Byte 0 is locked around each write transaction: the kernel hands an OFD lock on in order of arrival, so no writer starves, and takes it
 ** from a process that dies. Byte 1 is locked, shared, while the store is open, so that one can tell whether one is alone. The first page is
 ** mapped: it holds the number of the newest commit, which makes "has anybody else committed?" one load; and writing that number makes
-** the notice that other processes watch for. */
+** the notice that other processes watch for.
+**
+** A process that is stopped (SIGSTOP, Ctrl-Z) in the middle of a transaction would hold everybody up for as long as it is. Who waits too long
+** looks who holds the gate, and if that process is stopped lets it run for the millisecond that ends its transaction, then stops it again. */
 #ifndef HEARTH__GATE_H
 #define HEARTH__GATE_H
 
@@ -18,6 +21,9 @@ const char *hearth__gate_path(const hearth__gate *g);
 /* The writer's thread. 0: entered; 1: not entered, since who holds it did not let go for `ms` (it may be stopped): go on without, with the
 ** engine's own lock; -1: aborted. */
 int hearth__gate_enter(hearth__gate *g, atomic_bool *abort, int ms);
+/* If the process that holds the gate is stopped: lets it run and returns its id, for hearth__gate_calm once the lock is ours; else 0. */
+int hearth__gate_nudge(const hearth__gate *g);
+void hearth__gate_calm(int pid); /* 0: nothing */
 void hearth__gate_leave(hearth__gate *g); /* does nothing when not entered */
 bool hearth__gate_try(hearth__gate *g);
 
