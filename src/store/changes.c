@@ -333,11 +333,11 @@ done:
   return status;
 }
 
-int hearth__db_catch_up(hearth__db *db, hearth__conn *conn, bool locked, hearth__fault *f) {
+int hearth__db_catch_up(hearth__db *db, hearth__conn *conn, hearth__fault *f) {
   if (!db->engine->class_->changes) return 0;
-  if (!locked) uv_mutex_lock(&db->publishing);
+  uv_mutex_lock(&db->publishing);
   int status = catch_up(db, conn, f);
-  if (!locked) uv_mutex_unlock(&db->publishing);
+  uv_mutex_unlock(&db->publishing);
   if (status == 0) hearth__db_wake(db);
   return status;
 }

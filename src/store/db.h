@@ -1,8 +1,7 @@
 /* Inside the store: the shared database, its queue and its locks.
 **
-** Locks, outermost first: `writing` (who runs a transaction), `publishing` (from an engine's commit, or with an exclusive engine from the
-** beginning of the transaction, until the cache knows it; and while the commits of others are taken over), the engine's own, `lock`
-** (everything else; never held across anything that blocks). */
+** Locks, outermost first: `writing` (who runs a transaction), `publishing` (from an engine's commit until the cache knows it, and while the
+** commits of others are taken over), `lock` (everything else; never held across anything that blocks). */
 #ifndef HEARTH__DB_H
 #define HEARTH__DB_H
 
@@ -95,9 +94,8 @@ typedef struct hearth__bytes {
 void hearth__bytes_add(hearth__bytes *b, const void *bytes, size_t size);
 enum { HEARTH__LOG_REMOVED = 1, HEARTH__LOG_SAME = 2, HEARTH__LOG_CLEAR = 4, HEARTH__LOG_QUIET = 8 };
 void hearth__log_add(hearth__bytes *log, int flags, const hearth__name *name, int64_t revision);
-/* Takes over the commits of others: cache, events. conn NULL: inside the writer's transaction. Any thread; `locked`: the caller has
-** `publishing`, else it has no lock. */
-int hearth__db_catch_up(hearth__db *db, hearth__conn *conn, bool locked, hearth__fault *f);
+/* Takes over the commits of others: cache, events. conn NULL: inside the writer's transaction. Any thread, without locks. */
+int hearth__db_catch_up(hearth__db *db, hearth__conn *conn, hearth__fault *f);
 hearth__events *hearth__events_new(size_t n);
 /* Hands events to every handle that listens. Under the lock; then hearth__db_wake. */
 void hearth__db_publish_events(hearth__db *db, hearth__events *ev);

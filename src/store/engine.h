@@ -60,8 +60,7 @@ typedef int hearth__text_fn(void *arg, const char *text);
 
 typedef struct hearth__engine_class {
   const char *name;
-  bool exclusive; /* readers wait while a transaction runs */
-  bool instant;   /* nothing blocks: called on the loop's thread, without a writer thread */
+  bool instant; /* nothing blocks: called on the loop's thread, without a writer thread */
 
   int (*open)(const char *location, const hearth__engine_options *options, hearth__engine **out, hearth__fault *f);
   void (*close)(hearth__engine *e); /* readers have been closed */

@@ -524,13 +524,11 @@ static int transact(group *g, hearth__batch *first, hearth__fault *f) {
   hearth__db *db = g->db;
   hearth__engine *e = db->engine;
   int64_t commit = 0;
-  bool locked = e->class_->exclusive;
-  if (locked) uv_mutex_lock(&db->publishing);
-  if (hearth__db_try(db, f) != 0 || e->class_->begin(e, &commit, f) != 0) goto failed;
+  if (hearth__db_try(db, f) != 0 || e->class_->begin(e, &commit, f) != 0) return -1;
   if (commit != atomic_load(&db->known)) {
     for (hearth__total *t = db->totals; t; t = t->next) t->valid = false;
     if (e->class_->changes) {
-      if (hearth__db_catch_up(db, NULL, locked, f) != 0) goto failed;
+      if (hearth__db_catch_up(db, NULL, f) != 0) goto failed;
     } else
       atomic_store(&db->known, commit);
   }
@@ -553,13 +551,14 @@ static int transact(group *g, hearth__batch *first, hearth__fault *f) {
     short_of_memory(f);
     goto failed;
   }
-  if (!locked) uv_mutex_lock(&db->publishing);
-  locked = true;
+  uv_mutex_lock(&db->publishing);
   if (!g->wrote)
     e->class_->rollback(e);
   else if (hearth__db_try(db, f) != 0 ||
-           e->class_->commit(e, g->revision, g->revision > g->start || g->log.size ? g->log.bytes : NULL, g->log.size, f) != 0)
+           e->class_->commit(e, g->revision, g->revision > g->start || g->log.size ? g->log.bytes : NULL, g->log.size, f) != 0) {
+    uv_mutex_unlock(&db->publishing);
     goto failed;
+  }
   uv_mutex_lock(&db->lock);
   if (g->wrote) {
     publish(g);
@@ -569,8 +568,7 @@ static int transact(group *g, hearth__batch *first, hearth__fault *f) {
   uv_mutex_unlock(&db->publishing);
   return 0;
 failed:
-  e->class_->rollback(e); /* does nothing when it has not begun */
-  if (locked) uv_mutex_unlock(&db->publishing);
+  e->class_->rollback(e);
   for (hearth__total *t = db->totals; t; t = t->next) t->valid = false;
   return -1;
 }

@@ -512,7 +512,6 @@ static void close_memory(hearth__engine *e) {
 
 const hearth__engine_class hearth__memory_engine = {
     .name = "memory",
-    .exclusive = true,
     .instant = true,
     .open = open_memory,
     .close = close_memory,

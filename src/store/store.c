@@ -163,7 +163,7 @@ static void job_work(hearth__job *j) {
   if (hearth__db_try(db, &j->fault) != 0 || hearth__db_conn(db, &j->conn, &j->fault) != 0) return;
   const hearth__engine_class *class_ = db->engine->class_;
   int status = 0;
-  if (class_->current && !class_->current(db->engine, atomic_load(&db->known))) status = hearth__db_catch_up(db, j->conn, false, &j->fault);
+  if (class_->current && !class_->current(db->engine, atomic_load(&db->known))) status = hearth__db_catch_up(db, j->conn, &j->fault);
   if (status == 0 && j->run(j, db->engine) != 0 && !j->fault.code) hearth__fail(&j->fault, "EIO", "out of memory");
   hearth__db_conn_back(db, j->conn);
 }
@@ -438,7 +438,7 @@ const char *hearth__store_notice(hearth__store *s) {
 
 static int poll_run(hearth__job *j, hearth__engine *e) {
   (void)e;
-  return hearth__db_catch_up(j->store->db, j->conn, false, &j->fault);
+  return hearth__db_catch_up(j->store->db, j->conn, &j->fault);
 }
 
 static void free_job(hearth__job *j) {
