@@ -17,9 +17,11 @@ LIBS_NOLUA = -luv -lsqlite3 -llua5.4-cjson -lpthread -ldl -lm
 LIBS       = $(LIBS_NOLUA) -llua5.4
 
 # Feature modules: libraries of their own, loaded at first use (src/api.h). NAME is build/hearth-NAME.so.
-FEATURES := net
+FEATURES := net term
 net_SRC  := src/bind/net.c src/net/http.c src/net/source.c src/net/address.c
 net_LIBS := -lcurl -luv
+term_SRC  := src/bind/term.c src/term/cells.c src/term/tty.c
+term_LIBS := -lncursesw -ltinfo -luv
 
 LIB_SRC  := $(filter-out $(foreach f,$(FEATURES),$($(f)_SRC)),$(sort $(wildcard src/*.c src/store/*.c src/bind/*.c)))
 HOST_SRC := $(sort $(wildcard host/*.c))

@@ -10,7 +10,8 @@ Runs an app: a Lua file that returns a component, or calls hearth.app{ name=…,
   --ui=line       prints the visible text of each change and reads commands from standard input, one a line:
                   click LABEL · type LABEL TEXT · submit LABEL · scroll [LABEL] ROW · wait MS · tree · quit
   --ui=headless   mounts without output and ends when nothing is left to do
-  --ui=terminal   a full-screen terminal; not built yet: the line UI is used in its place
+  --ui=terminal   a full-screen program: Tab and arrows, mouse, Ctrl-Q leaves, F12 shows what was printed; a terminal that
+                  cannot do it (TERM=dumb) gets the line UI
   --ui=web        is hearth serve
   --store URL     where state is kept: a path, file:PATH, memory:, json:PATH (default: $HEARTH_STORE, else a file of the app's own)
   --watch         loads the app again when its file is saved; what it shows keeps its state
@@ -132,6 +133,10 @@ function mount.headless(element)
   return session
 end
 
+function mount.terminal(element)
+  return require("hearth.render.terminal").mount(element)
+end
+
 function mount.line(element)
   return require("hearth.render.line").mount(element)
 end
@@ -152,7 +157,13 @@ function run.main(args)
     if not found then return complain "--ui=web: the web UI is not part of this build; use --ui=line" end
     return serve.main(args)
   end
-  if ui == "terminal" then ui = "line" end
+  if ui == "terminal" then
+    local usable, why = require("hearth.render.terminal").usable()
+    if not usable then
+      complain(("no full-screen UI here, the line UI is used: %s"):format(why))
+      ui = "line"
+    end
+  end
 
   local path = options.app
   local arg = options.args
