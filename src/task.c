@@ -285,7 +285,10 @@ void hearth__op_init(hearth__op *op, const hearth__op_class *class_, hearth__sta
 
 void hearth__op_done(hearth__op *op) {
   op->done = true;
-  if (op->task || op->callback != LUA_NOREF) hearth__ready(op);
+  if (op->task || op->callback != LUA_NOREF)
+    hearth__ready(op);
+  else if (op == op->state->main_op)
+    hearth__spin(op->state->h); /* the loop may be about to poll: the main chunk has its answer */
 }
 
 bool hearth__can_await(lua_State *L, hearth__state *s) {

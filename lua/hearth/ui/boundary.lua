@@ -234,10 +234,10 @@ local waiting = setmetatable({}, { __mode = "k" })
 
 -- What a finished render gives: its output, or its error.
 local function outcome(run)
-  local state, out = run.task:result()
-  if state ~= "ok" then error(out, 0) end
-  hooks.finish_awaiting(run.record)
-  return out
+  local record = run.record
+  if not record.ok then error(record.out, 0) end
+  hooks.finish_awaiting(record)
+  return record.out
 end
 
 --- Renders a component that is under a Suspense: as a task, which may wait. Gives its output, or nil and true when what is shown stays.

@@ -202,6 +202,20 @@ local function apply(work)
   end
 end
 
+-- A portal went with what was unmounted: its nodes were shown by the root.
+local stale = {}
+function commit.list_again(root) stale[#stale + 1] = root end
+
+local function list_again()
+  for _, root in ipairs(stale) do
+    if root.fiber then
+      touch(root)
+      root.place(root.fiber, root.node, placement.nodes(hosts, root.fiber, root.portals))
+    end
+  end
+  stale = {}
+end
+
 -- Bound props whose source changed: the node alone changes.
 local function apply_bindings()
   local link = binding.take()
@@ -265,6 +279,7 @@ function commit.flush()
       apply(work)
       local deleted = work.deleted
       for i = 1, work.n_deleted do unmount(deleted[i]) end
+      if stale[1] then list_again() end
       local n = work.n_ready
       if n > 0 then
         local ready = work.ready

@@ -324,19 +324,16 @@ end
 --- For renders that may wait (hearth.ui.boundary): what such a render knows of itself.
 function hooks.record_for(fiber) return { fiber = fiber, cursor = HOOKS, due = {} } end
 
---- Runs the component's function in the coroutine that calls this, which may await.
+--- Runs the component's function in the coroutine that calls this, which may await: `rec.ok` and `rec.out` tell how it ended.
 ---@param rec table
----@return any
 function hooks.render_awaiting(rec)
   local co = coroutine.running()
   awaiting[co] = rec
   n_awaiting = n_awaiting + 1
   local fiber = rec.fiber
-  local ok, out = pcall(fiber[TYPE].render, fiber[PROPS])
+  rec.ok, rec.out = pcall(fiber[TYPE].render, fiber[PROPS])
   awaiting[co] = nil
   n_awaiting = n_awaiting - 1
-  if not ok then error(out, 0) end
-  return out
 end
 
 --- In the pass in which its output is used: checks the hooks, and lets them take part in the commit.

@@ -1,5 +1,6 @@
 -- Portal{ … }: children that belong here (contexts, errors, life) and are shown at the end of the root, above everything else.
 
+local commit = require "hearth.ui.commit"
 local element = require "hearth.ui.element"
 local reconciler = require "hearth.ui.reconciler"
 
@@ -29,7 +30,11 @@ reconciler.kinds.portal = {
     reconciler.restructure(f)
   end,
   update = function(f) reconciler.update_children(f, f[PROPS], f[DEPTH]) end,
-  unmount = function(f) f[ROOT].portals = without(f[ROOT].portals, f) end,
+  unmount = function(f)
+    local root = f[ROOT]
+    root.portals = without(root.portals, f)
+    commit.list_again(root)
+  end,
 }
 
 return element.special("portal", "Portal")

@@ -1,0 +1,105 @@
+local hearth = require "hearth"
+local testing = require "hearth.testing"
+local component, use_state, use_effect = hearth.component, hearth.use_state, hearth.use_effect
+local Text, Column = hearth.Text, hearth.Column
+
+local function failure(fn, ...)
+  local ok, err = pcall(fn, ...)
+  assert.is_false(ok)
+  return err
+end
+
+describe("misuse of hooks", function()
+  it("in another order names the component, both hooks and the fix", function()
+    local C = component("Form", function(p)
+      if p.flip then use_effect(function() end) else use_state(1) end
+      return Text "x"
+    end)
+    local App = component("App", function(p) return Column { C { flip = p.flip, key = 7 } } end)
+    local screen = testing.render(App {})
+    local err = failure(screen.rerender, screen, App { flip = true })
+    assert.equal("EHOOK", err.code)
+    assert.matches("App > Form[7]: use_effect was called where use_state was called before", err.message, 1, true)
+    assert.matches("same order", err.message)
+  end)
+
+  it("more or fewer of them", function()
+    local C = component("C", function(p)
+      use_state(1)
+      if p.more then use_state(2) end
+      return Text "x"
+    end)
+    local screen = testing.render(C {})
+    assert.matches("more hooks", failure(screen.rerender, screen, C { more = true }).message)
+    screen = testing.render(C { more = true })
+    assert.matches("fewer hooks", failure(screen.rerender, screen, C {}).message)
+  end)
+
+  it("outside a component", function()
+    local err = failure(use_state, 1)
+    assert.equal("EHOOK", err.code)
+    assert.matches("use_state was called outside a component", err.message)
+  end)
+
+  it("by a set in a render", function()
+    local C = component("Eager", function()
+      local _, set = use_state(1)
+      set(2)
+    end)
+    local err = failure(testing.render, C {})
+    assert.equal("EHOOK", err.code)
+    assert.matches("Eager", err.message)
+    assert.matches("use_effect", err.message)
+    local store = hearth.Store(1)
+    assert.equal("EHOOK", failure(testing.render, component("S", function() store:set(2) end) {}).code)
+  end)
+
+  it("by an effect that never settles", function()
+    local C = component("Loop", function()
+      local n, set = use_state(0)
+      use_effect(function() set(n + 1) end)
+      return Text("n" .. n)
+    end)
+    local err = failure(testing.render, C {})
+    assert.equal("EHOOK", err.code)
+    assert.matches("Too many re%-renders", err.message)
+    assert.matches("Loop", err.message)
+    local screen = testing.render(hearth.ErrorBoundary { fallback = function(e) return Text(e.code) end, C {} })
+    assert.equal("EHOOK", screen:text())
+  end)
+
+  it("an effect cannot await", function()
+    local C = component("C", function()
+      use_effect(function() hearth.sleep(0) end, {})
+      return Text "x"
+    end)
+    assert.equal("ENOTASK", failure(testing.render, C {}).code)
+  end)
+
+  it("deps that are no list", function()
+    local C = component("C", function() use_effect(function() end, 1) return nil end)
+    assert.matches("deps of use_effect must be a list", failure(testing.render, C {}).message)
+  end)
+end)
+
+describe("an unknown prop", function()
+  it("names the element, what was meant, and the component", function()
+    local App = component("App", function() return Column { hearth.Button("x", { onclick = print }) } end)
+    local err = failure(testing.render, App {})
+    assert.equal("EINVAL", err.code)
+    assert.matches("onclick", err.message)
+    assert.matches("on_click", err.message)
+    assert.matches("App", err.message)
+  end)
+end)
+
+describe("a component without a name", function()
+  it("is named after the place where it was defined", function()
+    local C = component(function() error "x" end)
+    assert.matches("^diagnostics_spec%.lua:%d+$", C.name)
+  end)
+  it("is made of a function", function()
+    assert.equal("EINVAL", failure(component, 5).code)
+    assert.equal("EINVAL", failure(hearth.memo, function() end).code)
+  end)
+end)
