@@ -49,22 +49,26 @@ static int l_at_turn_end(lua_State *L) {
   return 0;
 }
 
-/* render_guard(name | nil) -> old: while set, an await on the calling coroutine is ENOTASK. */
+/* render_guard(name | nil) -> old: while set, an await on the calling coroutine is ENOTASK. Called twice per flush, so the reference to a name
+** (or an object with __tostring) is kept for the next time. */
 static int l_render_guard(lua_State *L) {
   hearth__state *s = hearth__state_of(L);
   lua_settop(L, 1);
-  if (s->guarded == L)
-    hearth__ref_push(L, s->guard_name);
-  else
+  hearth__ref_push(L, s->guard_name);
+  bool same = lua_rawequal(L, 1, 2);
+  if (s->guarded != L) {
     lua_pushnil(L);
-  hearth__unref(L, s->guard_name);
-  s->guard_name = LUA_NOREF;
+    lua_replace(L, 2);
+  }
   s->guarded = NULL;
-  if (!lua_isnil(L, 1)) {
+  if (lua_isnil(L, 1)) return 1;
+  if (!same) {
+    hearth__unref(L, s->guard_name);
+    s->guard_name = LUA_NOREF;
     lua_pushvalue(L, 1);
     s->guard_name = hearth__ref(L);
-    s->guarded = L;
   }
+  s->guarded = L;
   return 1;
 }
 

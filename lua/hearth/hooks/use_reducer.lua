@@ -22,5 +22,6 @@ return function(reducer, initial)
     end
   end
   slot.reducer = reducer
+  slot[5] = slot[3]
   return slot[3], slot[4]
 end

@@ -20,5 +20,7 @@ return function(initial)
     slot[4] = setter(slot)
     keep(slot)
   end
-  return slot[3], slot[4]
+  local value = slot[3]
+  slot[5] = value
+  return value, slot[4]
 end

@@ -236,20 +236,20 @@ local waiting = setmetatable({}, { __mode = "k" })
 local function outcome(run)
   local record = run.record
   if not record.ok then error(record.out, 0) end
-  hooks.finish_awaiting(record)
-  return record.out
+  return record.out, hooks.finish_awaiting(record)
 end
 
---- Renders a component that is under a Suspense: as a task, which may wait. Gives its output, or nil and true when what is shown stays.
+--- Renders a component that is under a Suspense: as a task, which may wait. Gives what hooks.render gives, and true when what is shown stays.
 ---@param f table
 ---@return any output
+---@return integer due
 ---@return boolean? keep
 function boundary.render(f)
   local run = waiting[f]
   if run then
     if not run.done then
       run.again = true -- with the newest props and state, when this render has ended
-      return nil, true
+      return nil, 0, true
     end
     waiting[f] = nil
     if run.first then count(run.suspense, -1) end
@@ -275,7 +275,7 @@ function boundary.render(f)
     run.done = true
     if f[STATE] >= 0 and waiting[f] == run then scheduler.mark(f, 2) end
   end)
-  return nil, true
+  return nil, 0, true
 end
 
 --- A component is unmounted: its render need not go on.

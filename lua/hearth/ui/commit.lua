@@ -172,16 +172,16 @@ end
 
 -- ---- the renderer
 
-local function apply(work)
-  local patches, structs = work.patches, work.structs
-  for i = 1, work.n_patches, 3 do
+local function apply()
+  local patches, n_patches, structs, n_structs, relinks, n_relinks = reconciler.noted()
+  for i = 1, n_patches, 3 do
     local f, root = patches[i], patches[i + 2]
     touch(root)
     root.renderer.update(f[NODE], f[PROPS], patches[i + 1])
   end
-  if work.n_structs > 0 then
+  if n_structs > 0 then
     local seen = {}
-    for i = 1, work.n_structs, 2 do
+    for i = 1, n_structs, 2 do
       local f, root = structs[i], structs[i + 1]
       if not seen[f] then
         seen[f] = true
@@ -190,8 +190,7 @@ local function apply(work)
       end
     end
   end
-  local relinks = work.relinks
-  for i = 1, work.n_relinks, 2 do
+  for i = 1, n_relinks, 2 do
     local old, new = relinks[i], relinks[i + 1]
     for k, link in next, old or {} do
       if not new or new[k] ~= link then binding.detach(link) end
@@ -253,9 +252,9 @@ local function endless()
       :format(path, LIMIT), { op = "render", component = path }), "the render")
 end
 
-local function later(list, n, work)
-  for i = 1, work.n_ready do list[n + i] = work.ready[i] end
-  return n + work.n_ready
+local function later(list, n, ready, more)
+  for i = 1, more do list[n + i] = ready[i] end
+  return n + more
 end
 
 --- Renders and commits until nothing is dirty.
@@ -275,23 +274,22 @@ function commit.flush()
       end
       boundary.settle_suspenses()
       reconciler.use(nil)
-      local work = reconciler.take()
-      apply(work)
-      local deleted = work.deleted
-      for i = 1, work.n_deleted do unmount(deleted[i]) end
-      if stale[1] then list_again() end
-      local n = work.n_ready
+      apply()
+      local deleted, n_deleted, ready, n = reconciler.finish()
+      if n_deleted > 0 then
+        for i = 1, n_deleted do unmount(deleted[i]) end
+        if stale[1] then list_again() end
+      end
       if n > 0 then
-        local ready = work.ready
         run_cleanups(ready, n)
         run_effects(ready, n, true)
         if effects then
-          n_effects = later(effects, n_effects, work)
+          n_effects = later(effects, n_effects, ready, n)
         else
           effects, n_effects = ready, n
         end
       end
-      apply_bindings()
+      if binding.busy() then apply_bindings() end
     until not scheduler.busy()
     for i = 1, n_touched do
       local root = touched[i]

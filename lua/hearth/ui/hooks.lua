@@ -26,6 +26,9 @@ local strict_mode = strict.on
 local current, cursor = false, HOOKS
 -- Renders that await under a Suspense go on as tasks, between which others render: coroutine -> {fiber=, cursor=}.
 local awaiting, n_awaiting = setmetatable({}, { __mode = "k" }), 0
+-- Must a setter look closer? True while a component renders, while a render waits, and in strict mode.
+local idle = strict_mode
+local watch = idle
 
 local function record()
   if n_awaiting > 0 then return awaiting[coroutine.running()] end
@@ -146,7 +149,7 @@ hooks.path = fibers.path
 -- Kinds of slots that hold a value at 3 and what was rendered at 5.
 local value_kinds = { use_state = true, use_reducer = true, use_store = true }
 
---- Lets slots of this kind take part in "renders only if the value differs": 3 is the value now, 5 the value that was rendered.
+--- Lets slots of this kind take part in "renders only if the value differs": 3 is the value now, 5 what the hook gave to the last render (it sets both).
 function hooks.value_kind(kind) value_kinds[kind] = true end
 
 --- Has any value of this fiber changed since it was rendered?
@@ -165,26 +168,38 @@ local function interrupted(slot)
     :format(fibers.path(slot[2])), slot[2], slot[1])
 end
 
+-- What a setter does but for the plain case: refuse, run an updater, compare with care, freeze.
+local function set_with_care(slot, v, old)
+  hooks.check_set("the setter of " .. slot[1])
+  local fiber = slot[2]
+  if fiber[STATE] < 0 then return end
+  if type(v) == "function" then
+    v = v(old)
+    if not rawequal(slot[3], old) then interrupted(slot) end
+  end
+  -- `==` is an instruction, rawequal a call: only those that have __eq can differ.
+  if v == old and rawequal(v, old) then return end
+  if strict_mode then strict.freeze(v) end
+  slot[3] = v
+  mark(fiber, 1)
+end
+
 --- The setter of a value slot: takes a value or a function from the current value to the next, at once; the render comes at the end of the turn.
 ---@param slot table
 ---@return fun(v: any)
 function hooks.setter(slot)
+  -- Few upvalues: there is one such function for each state.
   return function(v)
-    if current or n_awaiting > 0 then hooks.check_set("the setter of " .. slot[1]) end
     local old = slot[3]
-    if type(v) == "function" then
-      if slot[2][STATE] < 0 then return end
-      v = v(old)
-      if not rawequal(slot[3], old) then interrupted(slot) end
-    end
-    -- `==` first: it is an instruction, rawequal a call; only they can differ that have __eq.
-    if v == old and rawequal(v, old) then return end
+    if watch or v == old or type(v) == "function" then return set_with_care(slot, v, old) end
     local fiber = slot[2]
     local state = fiber[STATE]
-    if state < 0 then return end
-    if strict_mode then strict.freeze(v) end
-    slot[3] = v
-    if state == 0 then mark(fiber, 1) end
+    if state == 0 then
+      slot[3] = v
+      mark(fiber, 1)
+    elseif state > 0 then
+      slot[3] = v
+    end
   end
 end
 
@@ -263,14 +278,15 @@ function hooks.on_unmount(slot, fn)
   slot.on_unmount = fn
 end
 
---- For the reconciler: how many slots are due, and taking those above `base` off in call order.
+--- For the reconciler: how many slots are due, and taking the last `count` off in call order.
 function hooks.due_mark() return n_due end
 
----@param base integer
+---@param count integer
 ---@param out table
 ---@param n integer items in out
 ---@return integer n
-function hooks.take_due(base, out, n)
+function hooks.take_due(count, out, n)
+  local base = n_due - count
   for i = base + 1, n_due do
     n = n + 1
     out[n] = due[i]
@@ -287,38 +303,33 @@ end
 
 -- ---- running a component
 
-local function finish(fiber, last)
-  local n = last - HOOKS
+local function finish(fiber, n)
   local before = fiber[HOOKS]
-  if n ~= before then
-    if before >= 0 then
-      local missing = fiber[last + 1]
-      misuse(("%s: rendered fewer hooks than in the render before: %s was not called (%d of %d). Call every hook in every render: do not return before it")
-        :format(fibers.path(fiber), missing and missing[1] or "a hook", n, before), fiber, missing and missing[1])
-    end
-    fiber[HOOKS] = n
+  if before >= 0 then
+    local missing = fiber[HOOKS + n + 1]
+    misuse(("%s: rendered fewer hooks than in the render before: %s was not called (%d of %d). Call every hook in every render: do not return before it")
+      :format(fibers.path(fiber), missing and missing[1] or "a hook", n, before), fiber, missing and missing[1])
   end
-  for i = HOOKS + 1, last do
-    local slot = fiber[i]
-    if value_kinds[slot[1]] then slot[5] = slot[3] end
-  end
+  fiber[HOOKS] = n
 end
 
---- Runs the component's function and gives what it returned.
+--- Runs the component's function and gives what it returned, and how many slots are due.
 ---@param fiber table
----@return any
+---@return any out
+---@return integer due
 function hooks.render(fiber)
-  local t = fiber[TYPE]
-  current, cursor = fiber, HOOKS
-  local out = t.render(fiber[PROPS])
+  local base = n_due
+  current, cursor, watch = fiber, HOOKS, true
+  local render = fiber[TYPE].render
+  local out = render(fiber[PROPS])
   if strict_mode then
-    finish(fiber, cursor)
+    if cursor - HOOKS ~= fiber[HOOKS] then finish(fiber, cursor - HOOKS) end
     cursor = HOOKS
-    out = t.render(fiber[PROPS])
+    out = render(fiber[PROPS])
   end
-  finish(fiber, cursor)
-  current = false
-  return out
+  if cursor - HOOKS ~= fiber[HOOKS] then finish(fiber, cursor - HOOKS) end
+  current, watch = false, idle
+  return out, n_due - base
 end
 
 --- For renders that may wait (hearth.ui.boundary): what such a render knows of itself.
@@ -330,19 +341,24 @@ function hooks.render_awaiting(rec)
   local co = coroutine.running()
   awaiting[co] = rec
   n_awaiting = n_awaiting + 1
+  idle, watch = true, true
   local fiber = rec.fiber
   rec.ok, rec.out = pcall(fiber[TYPE].render, fiber[PROPS])
   awaiting[co] = nil
   n_awaiting = n_awaiting - 1
+  idle = n_awaiting > 0 or strict_mode
+  watch = current ~= false or idle
 end
 
 --- In the pass in which its output is used: checks the hooks, and lets them take part in the commit.
 function hooks.finish_awaiting(rec)
-  finish(rec.fiber, rec.cursor)
+  local fiber, n = rec.fiber, rec.cursor - HOOKS
+  if n ~= fiber[HOOKS] then finish(fiber, n) end
   for _, slot in ipairs(rec.due) do
     n_due = n_due + 1
     due[n_due] = slot
   end
+  return #rec.due
 end
 
 --- Awaits inside a render that is under a Suspense; elsewhere it raises ENOTASK.
@@ -375,7 +391,7 @@ hooks.phase = nil
 --- For the reconciler: the fiber whose render failed, and forgetting it.
 function hooks.abandon()
   local fiber = current
-  current = false
+  current, watch = false, idle
   return fiber
 end
 

@@ -27,8 +27,10 @@ local type, next, rawequal, getmetatable, math_type, move = type, next, rawequal
 local due_mark, take_due, render_hooks = hooks.due_mark, hooks.take_due, hooks.render
 local EMPTY, List = element.EMPTY, element.List
 
--- Which types are host elements: filled as they are seen, because a look-up costs less than a call of type().
-local hosts = {}
+-- Which types are host elements: filled as they are seen, because a look-up costs less than a call of type(). 2: it never has children.
+local hosts = {
+  Text = 2, Button = 2, TextInput = 2, Checkbox = 2, Switch = 2, Picker = 2, Slider = 2, ProgressBar = 2, ActivityIndicator = 2, Image = 2, Spacer = 2,
+}
 reconciler.hosts = hosts
 
 -- How the special kinds mount and update, by kind: {mount = fn(fiber, depth), update = fn(fiber, old_props, depth), …}.
@@ -224,6 +226,7 @@ end
 
 -- Do the named props of an element (its first n fields are children) differ from those that the node has?
 local function differ(own, props, n)
+  if n == 0 and (own.text ~= props.text or own.label ~= props.label) then return true end
   for k, v in next, props, n > 0 and n or nil do
     local o = own[k]
     if o ~= v and k ~= "n" and not (k == "style" and same_style(o, v)) then return true end
@@ -256,7 +259,7 @@ local function mount_list(items, n, parent, depth)
 end
 
 local function mount_host(t, props, key, parent, depth)
-  local n = count(props)
+  local n = hosts[t] == 2 and 0 or count(props)
   local f
   if n == 0 then
     local own, links = props, nil
@@ -294,18 +297,17 @@ end
 
 local function mount_component(t, props, key, parent, depth)
   local f = { t, props, key, parent, false, 0, depth, root, false, -1, false }
-  local base = due_mark()
-  local out
+  local out, due
   if root.observe or root.suspends then
-    out = root.render(f)
+    out, due = root.render(f)
   else
-    out = render_hooks(f)
+    out, due = render_hooks(f)
   end
   if out then
-    out = as_element(out)
+    if type(out) ~= "table" or out.type == nil then out = as_element(out) end
     if out then f[CHILD] = mount(out, f, depth + 1) end
   end
-  if due_mark() > base then n_ready = take_due(base, ready, n_ready) end
+  if due > 0 then n_ready = take_due(due, ready, n_ready) end
   return f
 end
 
@@ -322,7 +324,7 @@ function mount(item, parent, depth)
       return f
     end
   elseif type(t) == "string" then
-    hosts[t] = true
+    hosts[t] = 1
     return mount_host(t, item.props, item.key or false, parent, depth)
   end
   errors.raise("EINVAL", ("an element's type must be a name or a component, got a %s"):format(type(t)))
@@ -463,8 +465,8 @@ function reconciler.update_children(f, items, depth) update_children(f, items, c
 
 local function update_host(f, props, depth)
   local own = f[PROPS]
-  if rawequal(own, props) then return end
-  local n = count(props)
+  if own == props then return end
+  local n = hosts[f[TYPE]] == 2 and 0 or count(props)
   local links = f[LINKS]
   if links or binding.used then
     local new, new_links = own_props(f, props, n)
@@ -493,7 +495,7 @@ end
 -- What a component shows becomes `out`.
 local function update_child(f, out, depth)
   local child = f[CHILD]
-  if out then out = as_element(out) end
+  if out and (type(out) ~= "table" or out.type == nil) then out = as_element(out) end
   if not out then
     if child then
       assign(f, CHILD, false)
@@ -521,17 +523,15 @@ local function update_component(f)
     n_rendered = n_rendered + 2
     f[STATE] = 0
   end
-  local base = due_mark()
-  local out
+  local out, due, keep
   if root.observe or root.suspends then
-    local keep
-    out, keep = root.render(f)
+    out, due, keep = root.render(f)
     if keep then return end
   else
-    out = render_hooks(f)
+    out, due = render_hooks(f)
   end
   update_child(f, out, f[DEPTH] + 1)
-  if due_mark() > base then n_ready = take_due(base, ready, n_ready) end
+  if due > 0 then n_ready = take_due(due, ready, n_ready) end
 end
 
 --- A fiber gets the props of a new element of its type.
@@ -541,7 +541,7 @@ function update(f, props, depth)
     update_host(f, props, depth)
   elseif t.render then
     local old, state = f[PROPS], f[STATE]
-    if rawequal(old, props) or t.equal and t.equal(old, props) then
+    if old == props or t.equal and t.equal(old, props) then
       if state == 0 then return end
       if state == 1 and not hooks.changed(f) then
         f[STATE] = 0
@@ -604,26 +604,30 @@ function reconciler.use(new)
 end
 function reconciler.root() return root end
 
---- Hands over what the pass noted, and begins a new one.
-function reconciler.take()
-  local out = {
-    patches = patches, n_patches = n_patches, structs = structs, n_structs = n_structs, deleted = deleted, n_deleted = n_deleted,
-    relinks = relinks, n_relinks = n_relinks, ready = ready, n_ready = n_ready,
-  }
-  if n_patches > 0 then patches, n_patches = {}, 0 end
-  if n_structs > 0 then structs, n_structs = {}, 0 end
+--- What the pass noted for the renderer: patches, structs, relinks, each with its count.
+function reconciler.noted() return patches, n_patches, structs, n_structs, relinks, n_relinks end
+
+-- Empties a list that is used again; a long one is left to the collector.
+local function emptied(list, n)
+  if n > 256 then return {} end
+  for i = 1, n do list[i] = nil end
+  return list
+end
+
+--- The renderer was told. What is left of the pass: the fibers that went, and the slots for cleanups and effects; a new pass begins.
+---@return table deleted, integer n_deleted, table ready, integer n_ready
+function reconciler.finish()
+  if n_log > 0 then log, n_log = emptied(log, n_log), 0 end
+  if n_patches > 0 then patches, n_patches = emptied(patches, n_patches), 0 end
+  if n_structs > 0 then structs, n_structs = emptied(structs, n_structs), 0 end
+  if n_relinks > 0 then relinks, n_relinks = emptied(relinks, n_relinks), 0 end
+  if n_rendered > 0 then rendered, n_rendered = emptied(rendered, n_rendered), 0 end
+  if n_undoable > 0 then undoable, n_undoable = emptied(undoable, n_undoable), 0 end
+  local gone, n_gone, slots, n_slots = deleted, n_deleted, ready, n_ready
+  -- These outlive the pass: effects may mount another root.
   if n_deleted > 0 then deleted, n_deleted, dying = {}, 0, {} end
-  if n_relinks > 0 then relinks, n_relinks = {}, 0 end
   if n_ready > 0 then ready, n_ready = {}, 0 end
-  if n_log > 256 then
-    log = {}
-  else
-    for i = 1, n_log do log[i] = nil end
-  end
-  for i = 1, n_rendered do rendered[i] = nil end
-  for i = 1, n_undoable do undoable[i] = nil end
-  n_log, n_rendered, n_undoable = 0, 0, 0
-  return out
+  return gone, n_gone, slots, n_slots
 end
 
 return reconciler

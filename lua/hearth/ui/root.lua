@@ -20,6 +20,9 @@ Root.__index = Root
 
 local root = {}
 
+-- Every root that is mounted; for tests, which unmount what was left.
+root.mounted = setmetatable({}, { __mode = "k" })
+
 local function check_renderer(renderer)
   if type(renderer) ~= "table" or type(renderer.create) ~= "function" or type(renderer.update) ~= "function"
     or not (renderer.children or renderer.insert and renderer.remove) then
@@ -48,7 +51,11 @@ local function show(self, element)
   self.synchronous, self.failure = true, nil
   hooks.guard(true)
   reconciler.use(self)
+  -- Nearly all that a first render makes stays: collecting meanwhile would walk it again and again.
+  local collecting = collectgarbage "isrunning"
+  if collecting then collectgarbage "stop" end
   local ok, err = boundary.attempt(nil, reconciler.update_children, self.fiber, { element }, 1)
+  if collecting then collectgarbage "restart" end
   if ok then
     commit.flush()
     err = self.failure and self.failure[1]
@@ -87,7 +94,7 @@ function root.mount(element, renderer, options)
     if self.suspends then return boundary.render(f) end
     return hooks.render(f)
   end
-  reconciler.hosts.Root = true
+  reconciler.hosts.Root = 1
   self.node = renderer.create("Root", {})
   self.fiber = { "Root", {}, false, false, {}, self.node }
   local ok, err = pcall(show, self, element)
@@ -97,6 +104,7 @@ function root.mount(element, renderer, options)
   end
   task.hold()
   self.held = true
+  root.mounted[self] = true
   return self
 end
 

@@ -104,7 +104,7 @@ function store.use_store(watched, selector)
   slot.selector = selector
   local value = watched.value
   if selector then value = selector(value) end
-  slot[3] = value
+  slot[3], slot[5] = value, value
   if slot.store ~= watched then
     slot.store = watched
     hooks.after_commit(slot, subscribe)

@@ -80,12 +80,17 @@ function host.labelled(name, field, own)
       errors.raise("EINVAL", ('%s: props must be a table, got a %s; write %s("…", { on_click=… })'):format(name, type(given), name),
         { op = name })
     end
+    local key = given.key
+    -- A row of a list: nothing to check, and room for no more.
+    if key ~= nil and next(given) == "key" and next(given, "key") == nil then
+      return { type = name, props = { [field] = text, key = key }, key = key }
+    end
     check(name, schema, given)
-    local copy = { [field] = text }
+    local copy = { [field] = text, key = key, id = nil, style = nil } -- room for four
     for k, v in next, given do
       if k ~= field then copy[k] = v end
     end
-    return { type = name, props = copy, key = given.key }
+    return { type = name, props = copy, key = key }
   end, schema
 end
 
