@@ -197,6 +197,6 @@ return function(key, initial, options)
   end
   slot.seen = false
   local value = compute(slot.voice, cell)
-  slot[VALUE], slot.serial = value, cell.serial
+  slot[VALUE], slot[RENDERED], slot.serial = value, value, cell.serial
   return value, slot[SETTER], slot.info
 end
