@@ -106,6 +106,18 @@ describe("fetch", function()
       assert.truthy(got.body:find('name="file"; filename="note.txt"\r\nContent-Type: text/plain\r\n\r\nfrom the file\r\n', 1, true))
     end)
 
+    it("forms whose file is slower or faster than the connection", function()
+      local path = os.tmpname()
+      local f = assert(io.open(path, "wb"))
+      f:write(("f"):rep(300000))
+      f:close()
+      finally(function() os.remove(path) end)
+      for _ = 1, 30 do
+        local got = echo { multipart = { { name = "a", data = "A" }, { name = "file", file = path }, { name = "again", file = path } } }
+        assert.is_true(#got.body > 600000)
+      end
+    end)
+
     it("cookies only when asked to", function()
       hearth.fetch(server:url "/cookie?a=1")
       assert.is_nil(echo().headers.Cookie)

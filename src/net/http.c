@@ -304,6 +304,9 @@ static int on_seek(void *user, curl_off_t offset, int origin) {
 static void on_more(void *user) {
   hearth__exchange *x = ((sending *)user)->exchange;
   if (!x->easy) return;
+  /* A form that has read its boundary and then nothing of the file has not paused the transfer, but does not ask for the file again either
+  ** until the transfer is resumed: so it is paused first. */
+  curl_easy_pause(x->easy, x->paused ? CURLPAUSE_ALL : CURLPAUSE_SEND);
   curl_easy_pause(x->easy, x->paused ? CURLPAUSE_RECV : CURLPAUSE_CONT);
 }
 
