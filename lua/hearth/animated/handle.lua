@@ -85,8 +85,15 @@ function Handle:__await()
     self.future = future
     if self.result then future:resolve(self.result) end
   end
-  if self.running then watch(self) end
-  return future
+  if not self.running then return future end
+  watch(self)
+  -- A task, so that a race or an `all` that cancels what it no longer needs stops the animation.
+  local waiting = task.spawn(task.await, future)
+  waiting:name "an animation that is awaited"
+  waiting:on_done(function(t)
+    if t:cancelled() then self:stop() end
+  end)
+  return waiting
 end
 
 ---Starts it if need be, and waits for its end.
