@@ -59,18 +59,20 @@ int main(int argc, char **argv) {
   double *took = calloc((size_t)(commits + transactions), sizeof *took);
   sqlite3 *db;
   if (!took || sqlite3_open(argv[1], &db) != SQLITE_OK) return 1;
-  run(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
-          "CREATE TABLE record(id INTEGER PRIMARY KEY, namespace TEXT NOT NULL, key TEXT NOT NULL, revision INTEGER NOT NULL,"
-          " created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, expires_at INTEGER, version INTEGER NOT NULL, kind INTEGER NOT NULL,"
-          " checksum INTEGER NOT NULL, size INTEGER NOT NULL, value);"
-          "CREATE UNIQUE INDEX record_name ON record(namespace, key);"
-          "CREATE INDEX record_expiry ON record(expires_at) WHERE expires_at IS NOT NULL;"
-          "CREATE TABLE change(revision INTEGER PRIMARY KEY, log BLOB NOT NULL)");
+  run(db,
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
+      "CREATE TABLE record(id INTEGER PRIMARY KEY, namespace TEXT NOT NULL, key TEXT NOT NULL, revision INTEGER NOT NULL,"
+      " created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, expires_at INTEGER, version INTEGER NOT NULL, kind INTEGER NOT NULL,"
+      " checksum INTEGER NOT NULL, size INTEGER NOT NULL, value);"
+      "CREATE UNIQUE INDEX record_name ON record(namespace, key);"
+      "CREATE INDEX record_expiry ON record(expires_at) WHERE expires_at IS NOT NULL;"
+      "CREATE TABLE change(revision INTEGER PRIMARY KEY, log BLOB NOT NULL)");
   sqlite3_stmt *begin = prepare(db, "BEGIN IMMEDIATE"), *end = prepare(db, "COMMIT");
-  sqlite3_stmt *set = prepare(db, "INSERT INTO record(namespace, key, revision, created_at, updated_at, version, kind, checksum, size, value)"
-                                  " VALUES('default', ?1, ?2, ?3, ?3, 0, 0, ?4, 20, ?5) ON CONFLICT(namespace, key) DO UPDATE SET"
-                                  " revision = excluded.revision, updated_at = excluded.updated_at, checksum = excluded.checksum,"
-                                  " size = excluded.size, value = excluded.value");
+  sqlite3_stmt *set = prepare(db,
+                              "INSERT INTO record(namespace, key, revision, created_at, updated_at, version, kind, checksum, size, value)"
+                              " VALUES('default', ?1, ?2, ?3, ?3, 0, 0, ?4, 20, ?5) ON CONFLICT(namespace, key) DO UPDATE SET"
+                              " revision = excluded.revision, updated_at = excluded.updated_at, checksum = excluded.checksum,"
+                              " size = excluded.size, value = excluded.value");
   sqlite3_stmt *change = prepare(db, "INSERT INTO change(revision, log) VALUES(?1, ?2)");
   char *log = calloc(ROWS, 24);
   if (!log) return 1;

@@ -90,7 +90,8 @@ static void look(const char *path, result *r) {
   hearth__store *s = open_at(path, false, &f);
   if (!s) {
     r->refused++;
-    CHECK(f.code && (strcmp(f.code, "ECORRUPT") == 0 || strcmp(f.code, "EINVAL") == 0 || strcmp(f.code, "ENEWER") == 0 || strcmp(f.code, "EIO") == 0));
+    CHECK(f.code && (strcmp(f.code, "ECORRUPT") == 0 || strcmp(f.code, "EINVAL") == 0 || strcmp(f.code, "ENEWER") == 0 ||
+                     strcmp(f.code, "EIO") == 0));
     CHECK(strstr(f.message, path) != NULL);
     return;
   }
@@ -103,10 +104,14 @@ static void look(const char *path, result *r) {
       snprintf(key, sizeof key, "key %d", i);
       value_text(i, text, sizeof text);
       hearth__item item = {.name = {.ns = "ns", .ns_size = 2, .key = key, .key_size = strlen(key)}};
-      if (e->class_->load(e, c, &item, 1, &f) != 0 || item.fault || item.record.state == HEARTH__DAMAGED) r->damaged++;
-      else if (item.record.state == HEARTH__ABSENT) r->missing++;
-      else if (item.record.size == strlen(text) && memcmp(item.record.value->bytes, text, item.record.size) == 0) r->right++;
-      else r->wrong++;
+      if (e->class_->load(e, c, &item, 1, &f) != 0 || item.fault || item.record.state == HEARTH__DAMAGED)
+        r->damaged++;
+      else if (item.record.state == HEARTH__ABSENT)
+        r->missing++;
+      else if (item.record.size == strlen(text) && memcmp(item.record.value->bytes, text, item.record.size) == 0)
+        r->right++;
+      else
+        r->wrong++;
       hearth__blob_release(item.record.value);
       free(item.fault);
     }
@@ -131,7 +136,8 @@ static void try_bytes(const char *bytes, size_t size, result *r) {
 static void truncated_files_open_or_are_refused(void) {
   result r = {0};
   for (size_t size = 1; size < image_size; size += size < 200 ? 13 : 997) try_bytes(image, size, &r);
-  printf("truncated: %d opened, %d refused; %d values right, %d damaged, %d missing, %d wrong\n", r.opened, r.refused, r.right, r.damaged, r.missing, r.wrong);
+  printf("truncated: %d opened, %d refused; %d values right, %d damaged, %d missing, %d wrong\n", r.opened, r.refused, r.right, r.damaged,
+         r.missing, r.wrong);
   CHECK(r.wrong == 0);
   CHECK(r.missing == 0);
   CHECK(r.refused > 0);
@@ -149,7 +155,8 @@ static void flipped_bits_never_give_a_wrong_value(void) {
     try_bytes(bytes, image_size, &r);
   }
   free(bytes);
-  printf("flipped: %d opened, %d refused; %d values right, %d damaged, %d missing, %d wrong\n", r.opened, r.refused, r.right, r.damaged, r.missing, r.wrong);
+  printf("flipped: %d opened, %d refused; %d values right, %d damaged, %d missing, %d wrong\n", r.opened, r.refused, r.right, r.damaged,
+         r.missing, r.wrong);
   CHECK(r.wrong == 0);
   CHECK(r.missing == 0);
   CHECK(r.opened > 0 && r.refused > 0 && r.damaged > 0);

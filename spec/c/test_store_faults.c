@@ -85,8 +85,10 @@ static int value_of(bench *t, const char *key) {
   r->job.done = read_done;
   int want = t->answers + 1, n;
   if (!hearth__store_read(r)) run_until(t, want);
-  if (r->job.fault.code || r->items[0].fault) n = -1;
-  else n = r->items[0].record.state == HEARTH__PRESENT ? atoi(r->items[0].record.value->bytes) : 0;
+  if (r->job.fault.code || r->items[0].fault)
+    n = -1;
+  else
+    n = r->items[0].record.state == HEARTH__PRESENT ? atoi(r->items[0].record.value->bytes) : 0;
   hearth__read_free(r);
   return n;
 }

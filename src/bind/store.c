@@ -183,7 +183,8 @@ void hearth__push_record(lua_State *L, const hearth__record *r, const hearth__fa
 hearth__name hearth__check_name(lua_State *L, int ns_idx, int key_idx, const char *verb) {
   hearth__name name;
   if (lua_type(L, ns_idx) != LUA_TSTRING)
-    hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = verb}, "%s: a namespace is a string, not a %s", verb, luaL_typename(L, ns_idx));
+    hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = verb}, "%s: a namespace is a string, not a %s", verb,
+                  luaL_typename(L, ns_idx));
   if (lua_type(L, key_idx) != LUA_TSTRING)
     hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = verb}, "%s: a key is a string, not a %s", verb, luaL_typename(L, key_idx));
   name.ns = lua_tolstring(L, ns_idx, &name.ns_size);
@@ -222,8 +223,10 @@ void hearth__wait_landed(hearth__wait *w) {
   hd->in_flight--;
   not_busy(hd->stores);
   hearth__handle_ref(hd);
-  if (w->released || !hd->stores->h) w->drop(w);
-  else hearth__op_done(&w->op);
+  if (w->released || !hd->stores->h)
+    w->drop(w);
+  else
+    hearth__op_done(&w->op);
   close_if_quiet(hd);
   hearth__handle_unref(hd);
 }
@@ -247,8 +250,10 @@ static void undelay(hearth__wait *w) {
 }
 
 static void begin(hearth__wait *w) {
-  if (w->fault.code) hearth__wait_landed(w);
-  else w->start(w);
+  if (w->fault.code)
+    hearth__wait_landed(w);
+  else
+    w->start(w);
 }
 
 static void delay_over(hearth_t *h, hearth__timer *t) {
@@ -264,8 +269,8 @@ bool hearth__plan_hit(hearth__stores *ss, const char *kind, hearth__fault *f) {
   if (!kind || strcmp(p->op, kind) != 0 || p->times <= 0 || --p->nth > 0) return false;
   p->nth = 1;
   p->times--;
-  const char *codes[] = {"EIO",    "EACCES",   "EROFS",  "ENOSPC",  "ECORRUPT", "ENEWER",    "ECONFLICT", "EQUOTA",
-                         "EBIG",   "ETIMEOUT", "EINVAL", "ECLOSED", "ENOKEY",   "ECANCELED", "EMIGRATE",  "ENET"};
+  const char *codes[] = {"EIO",  "EACCES",   "EROFS",  "ENOSPC",  "ECORRUPT", "ENEWER",    "ECONFLICT", "EQUOTA",
+                         "EBIG", "ETIMEOUT", "EINVAL", "ECLOSED", "ENOKEY",   "ECANCELED", "EMIGRATE",  "ENET"};
   const char *code = "EIO";
   for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
     if (strcmp(codes[i], p->code) == 0) code = codes[i];
@@ -318,9 +323,12 @@ static void opening_free(opening *o) {
 
 static void forget_handle(hearth__handle *hd) {
   hearth__stores *ss = hd->stores;
-  if (hd->prev) hd->prev->next = hd->next;
-  else if (ss->first == hd) ss->first = hd->next;
-  else return;
+  if (hd->prev)
+    hd->prev->next = hd->next;
+  else if (ss->first == hd)
+    ss->first = hd->next;
+  else
+    return;
   if (hd->next) hd->next->prev = hd->prev;
   hd->next = hd->prev = NULL;
 }
@@ -357,8 +365,10 @@ static void opening_end(opening *o) {
     hearth__handle_unref(o->handle);
     o->handle = NULL;
   }
-  if (o->released || !o->stores->h) opening_free(o);
-  else hearth__op_done(&o->op);
+  if (o->released || !o->stores->h)
+    opening_free(o);
+  else
+    hearth__op_done(&o->op);
 }
 
 static void open_on_worker(uv_work_t *work) {
@@ -439,7 +449,8 @@ static int64_t option_bytes(lua_State *L, int idx, const char *field) {
   lua_getfield(L, idx, field);
   int64_t n = lua_tointegerx(L, -1, &is_integer);
   if (!lua_isnil(L, -1) && (!is_integer || n <= 0))
-    hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = "store.open", .path = field}, "store.open: %s is a positive number of bytes", field);
+    hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = "store.open", .path = field}, "store.open: %s is a positive number of bytes",
+                  field);
   lua_pop(L, 1);
   return n;
 }
@@ -452,16 +463,19 @@ static int l_open(lua_State *L) {
   size_t size;
   hearth__check_await(L, s, open_class.verb);
   if (lua_type(L, 1) != LUA_TSTRING)
-    return hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = "store.open"}, "store.open: a URL is a string, not a %s", luaL_typename(L, 1));
+    return hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = "store.open"}, "store.open: a URL is a string, not a %s",
+                         luaL_typename(L, 1));
   const char *url = lua_tolstring(L, 1, &size);
-  if (strlen(url) != size) return hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = "store.open"}, "store.open: a URL has no NUL in it");
+  if (strlen(url) != size)
+    return hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = "store.open"}, "store.open: a URL has no NUL in it");
   if (lua_istable(L, 2)) {
     lua_getfield(L, 2, "read_only");
     options.read_only = lua_toboolean(L, -1);
     lua_getfield(L, 2, "on_damage");
     const char *on_damage = lua_isnil(L, -1) ? "refuse" : lua_tostring(L, -1);
     if (!on_damage || (strcmp(on_damage, "refuse") != 0 && strcmp(on_damage, "set_aside") != 0))
-      return hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = "store.open"}, "store.open: on_damage is \"refuse\" or \"set_aside\"");
+      return hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = "store.open"},
+                           "store.open: on_damage is \"refuse\" or \"set_aside\"");
     options.set_aside = strcmp(on_damage, "set_aside") == 0;
     lua_pop(L, 2);
     options.quota = option_bytes(L, 2, "quota");
@@ -483,8 +497,7 @@ static int l_open(lua_State *L) {
   ss->opening++;
   hearth__plan_hit(ss, "open", &o->fault);
   o->timer.fire = open_late;
-  if (!ss->plan.active || ss->plan.latency <= 0 ||
-      hearth__timer_start(ss->h, &o->timer, ss->plan.latency, HEARTH__TIMER_REAL) != 0)
+  if (!ss->plan.active || ss->plan.latency <= 0 || hearth__timer_start(ss->h, &o->timer, ss->plan.latency, HEARTH__TIMER_REAL) != 0)
     open_start(o);
   return hearth__await(L, &o->op);
 }
@@ -610,7 +623,8 @@ static int l_set_faults(lua_State *L) {
     lua_getfield(L, 1, "latency");
     plan.latency = lua_tonumber(L, -1);
     if (!(plan.latency >= 0) || !isfinite(plan.latency))
-      return hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = "set_faults"}, "set_faults: latency is a number of seconds, 0 or more");
+      return hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = "set_faults"},
+                           "set_faults: latency is a number of seconds, 0 or more");
     lua_getfield(L, 1, "fail");
     if (lua_istable(L, -1)) {
       lua_getfield(L, -1, "op");
@@ -622,7 +636,8 @@ static int l_set_faults(lua_State *L) {
       lua_getfield(L, -4, "times");
       plan.times = lua_isnil(L, -1) ? 1 : lua_tonumber(L, -1) > 1e9 ? 1000000000 : (int)lua_tonumber(L, -1);
       if (!op || (strcmp(op, "read") != 0 && strcmp(op, "write") != 0 && strcmp(op, "open") != 0))
-        return hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = "set_faults"}, "set_faults: fail.op is \"read\", \"write\" or \"open\"");
+        return hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = "set_faults"},
+                             "set_faults: fail.op is \"read\", \"write\" or \"open\"");
       snprintf(plan.op, sizeof plan.op, "%s", op);
       snprintf(plan.code, sizeof plan.code, "%s", code ? code : "EIO");
     }

@@ -31,8 +31,8 @@ typedef struct hearth__stores {
   hearth__handle *first;
   hearth__wait *delayed, **delayed_tail;
   hearth__plan plan;
-  uv_prepare_t *turn; /* runs before the loop waits: the turn's writes begin */
-  int refs; /* handles, and the state */
+  uv_prepare_t *turn;  /* runs before the loop waits: the turn's writes begin */
+  int refs;            /* handles, and the state */
   hearth__timer sweep; /* lets go of tags */
   int *tags;
   size_t n_tags, room_tags;
@@ -52,8 +52,8 @@ struct hearth__handle {
   hearth__store *store; /* NULL once closed */
   atomic_bool posted;
   int refs;
-  bool closed;       /* takes nothing more */
-  size_t in_flight;  /* waits that have started or are delayed */
+  bool closed;           /* takes nothing more */
+  size_t in_flight;      /* waits that have started or are delayed */
   hearth__wait *closing; /* those who wait for the close */
   hearth__listener *listeners;
   uv_fs_event_t *notice;
@@ -72,8 +72,8 @@ struct hearth__wait {
   void (*start)(hearth__wait *w);
   void (*drop)(hearth__wait *w); /* frees it with all that it holds */
   bool landed, released;
-  bool failing;         /* the plan says so */
-  hearth__fault fault;  /* code NULL: look at the answer */
+  bool failing;        /* the plan says so */
+  hearth__fault fault; /* code NULL: look at the answer */
 };
 
 /* Frees with hearth__wait_free at the end of `drop`. NULL when memory is short. */

@@ -157,7 +157,8 @@ int hearth__l_store_scan(lua_State *L) {
   }
   if (lua_type(L, 2) != LUA_TSTRING || lua_type(L, 3) != LUA_TSTRING || !(lua_isnil(L, 4) || lua_type(L, 4) == LUA_TSTRING) ||
       !is_integer || (!lua_isnil(L, 5) && limit < 0))
-    return hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = verb}, "%s: namespace, prefix and start are strings, limit an integer, 0 or more", verb);
+    return hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = verb},
+                         "%s: namespace, prefix and start are strings, limit an integer, 0 or more", verb);
   look *l = look_new(L, &scan_class, scan_run, push_list);
   l->ns = copy(L, 2);
   l->prefix = copy(L, 3);
@@ -166,9 +167,15 @@ int hearth__l_store_scan(lua_State *L) {
     look_drop(&l->wait);
     return hearth__no_memory(L);
   }
-  l->scan = (hearth__scan){.ns = l->ns->bytes, .ns_size = l->ns->size, .prefix = l->prefix->bytes, .prefix_size = l->prefix->size,
-                           .start = lua_isnil(L, 4) ? NULL : l->start->bytes, .start_size = l->start->size,
-                           .limit = limit, .reverse = lua_toboolean(L, 6), .now = hearth__wall_ms(l->wait.handle->stores->h)};
+  l->scan = (hearth__scan){.ns = l->ns->bytes,
+                           .ns_size = l->ns->size,
+                           .prefix = l->prefix->bytes,
+                           .prefix_size = l->prefix->size,
+                           .start = lua_isnil(L, 4) ? NULL : l->start->bytes,
+                           .start_size = l->start->size,
+                           .limit = limit,
+                           .reverse = lua_toboolean(L, 6),
+                           .now = hearth__wall_ms(l->wait.handle->stores->h)};
   return look_go(L, l);
 }
 

@@ -242,7 +242,7 @@ static void start_hearing(hearth__handle *hd) {
   hearth__store_listen(hd->store, true);
   if (path && (hd->notice = calloc(1, sizeof *hd->notice)) != NULL) {
     hd->notice->data = hd;
-    uv_fs_event_init(hearth_loop(ss->h), hd->notice); /* never fails */
+    uv_fs_event_init(hearth_loop(ss->h), hd->notice);               /* never fails */
     if (uv_fs_event_start(hd->notice, notice_came, path, 0) != 0) { /* no watches left: the slow look remains */
       uv_close((uv_handle_t *)hd->notice, notice_closed);
       hd->notice = NULL;

@@ -17,8 +17,10 @@ typedef struct one {
 } one;
 
 static int push_value(lua_State *L, const hearth__record *r, bool value_only) {
-  if (r->state == HEARTH__PRESENT) lua_pushlstring(L, r->value->bytes, r->value->size);
-  else lua_pushnil(L);
+  if (r->state == HEARTH__PRESENT)
+    lua_pushlstring(L, r->value->bytes, r->value->size);
+  else
+    lua_pushnil(L);
   if (value_only) return 1;
   lua_pushinteger(L, r->revision);
   if (r->state != HEARTH__PRESENT) return 2;
@@ -143,8 +145,10 @@ static int many_push(lua_State *L, hearth__op *op) {
     hearth__name name = hearth__entry_name(item->entry);
     if (m->map) lua_pushlstring(L, name.key, name.key_size);
     hearth__push_record(L, &item->record, item->fault, verb, &name);
-    if (m->map) lua_rawset(L, -3);
-    else lua_rawseti(L, -2, i + 1);
+    if (m->map)
+      lua_rawset(L, -3);
+    else
+      lua_rawseti(L, -2, i + 1);
   }
   return 1;
 }

@@ -36,8 +36,10 @@ static void unlink_use(hearth__cache *c, hearth__entry *e) {
 static void link_use(hearth__cache *c, hearth__entry *e) {
   e->older = c->newest;
   e->newer = NULL;
-  if (c->newest) c->newest->newer = e;
-  else c->oldest = e;
+  if (c->newest)
+    c->newest->newer = e;
+  else
+    c->oldest = e;
   c->newest = e;
 }
 
@@ -116,8 +118,10 @@ void hearth__cache_hold(hearth__cache *c, hearth__entry *e) {
 
 void hearth__cache_unpin(hearth__cache *c, hearth__entry *e) {
   if (--e->pins > 0) return;
-  if (e->known) link_use(c, e);
-  else drop(c, e);
+  if (e->known)
+    link_use(c, e);
+  else
+    drop(c, e);
 }
 
 void hearth__cache_use(hearth__cache *c, hearth__entry *e) {

@@ -10,17 +10,17 @@ struct hearth__write_op;
 struct hearth__work;
 
 struct hearth__entry {
-  hearth__entry *chain;                    /* same bucket */
-  hearth__entry *older, *newer;            /* order of use; NULL while pinned */
-  struct hearth__write_op *queued;         /* the newest write of this key that has not landed */
-  struct hearth__work *work;               /* the writer's own, during a transaction */
-  hearth__record record;                   /* meaningful if known */
+  hearth__entry *chain;            /* same bucket */
+  hearth__entry *older, *newer;    /* order of use; NULL while pinned */
+  struct hearth__write_op *queued; /* the newest write of this key that has not landed */
+  struct hearth__work *work;       /* the writer's own, during a transaction */
+  hearth__record record;           /* meaningful if known */
   uint64_t hash;
   uint32_t pins, n_queued;
-  uint32_t touched;                        /* counts commits to this key: a read that began before one does not fill the entry */
+  uint32_t touched; /* counts commits to this key: a read that began before one does not fill the entry */
   uint32_t ns_size, key_size;
   bool known;
-  char name[];                             /* namespace, then key */
+  char name[]; /* namespace, then key */
 };
 
 typedef struct hearth__cache {

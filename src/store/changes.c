@@ -289,7 +289,8 @@ static int catch_up(hearth__db *db, hearth__conn *conn, hearth__fault *f) {
     goto done;
   }
   /* A key both cleared and written in one go: its own entry counts, and comes after. */
-  for (size_t i = 0, n = t.n; i < n; i++) t.list[i].order = t.list[i].revision ? (size_t)t.list[i].revision * 2 + !(t.list[i].flags & HEARTH__LOG_REMOVED) : 0;
+  for (size_t i = 0, n = t.n; i < n; i++)
+    t.list[i].order = t.list[i].revision ? (size_t)t.list[i].revision * 2 + !(t.list[i].flags & HEARTH__LOG_REMOVED) : 0;
   merge(&t);
   if (listeners && t.n > 0) {
     items = calloc(t.n, sizeof *items);

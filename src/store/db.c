@@ -27,7 +27,8 @@ static char *resolve(const char *path) {
   if (real) return real;
   const char *slash = strrchr(path, '/');
   char folder[PATH_MAX], *parent;
-  if (!slash) parent = realpath(".", NULL);
+  if (!slash)
+    parent = realpath(".", NULL);
   else {
     snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path), path);
     parent = resolve(folder);
@@ -283,9 +284,16 @@ void hearth__store_fail(hearth__store *s, const char *code, int nth, int times) 
 void hearth__store_stats_of(hearth__store *s, hearth__store_stats *out) {
   hearth__db *db = s->db;
   uv_mutex_lock(&db->lock);
-  *out = (hearth__store_stats){.hits = db->cache.hits, .misses = db->cache.misses, .evicted = db->cache.evicted, .commits = db->commits,
-                               .batches = db->batches, .groups_max = db->groups_max, .cache_bytes = db->cache.bytes,
-                               .cache_bound = db->cache.bound, .cache_entries = db->cache.count, .queued = db->queued,
+  *out = (hearth__store_stats){.hits = db->cache.hits,
+                               .misses = db->cache.misses,
+                               .evicted = db->cache.evicted,
+                               .commits = db->commits,
+                               .batches = db->batches,
+                               .groups_max = db->groups_max,
+                               .cache_bytes = db->cache.bytes,
+                               .cache_bound = db->cache.bound,
+                               .cache_entries = db->cache.count,
+                               .queued = db->queued,
                                .revision = atomic_load(&db->known)};
   uv_mutex_unlock(&db->lock);
 }

@@ -31,8 +31,8 @@ struct hearth__db {
   uv_cond_t work, idle; /* work: for the writer; idle: something landed */
   uv_thread_t thread;
   bool threaded, stop, sleeping;
-  bool kicked;           /* the writer may take the queue */
-  uint64_t gathering;    /* since when writes wait for the kick */
+  bool kicked;        /* the writer may take the queue */
+  uint64_t gathering; /* since when writes wait for the kick */
   atomic_bool abort, queued_hint;
 
   hearth__cache cache;

@@ -95,7 +95,7 @@ typedef struct hearth__engine_class {
   /* Structure of the whole, one line of text for each thing that is wrong. May be NULL. */
   int (*verify)(hearth__engine *e, hearth__conn *c, hearth__text_fn *fn, void *arg, hearth__fault *f);
   int (*backup)(hearth__engine *e, hearth__conn *c, const char *path, atomic_bool *stop, hearth__fault *f); /* NULL: has none */
-  void (*stats)(hearth__engine *e, void (*add)(void *arg, const char *name, int64_t value), void *arg);      /* may be NULL */
+  void (*stats)(hearth__engine *e, void (*add)(void *arg, const char *name, int64_t value), void *arg);     /* may be NULL */
 
   /* Any thread, no lock, a few nanoseconds: has nobody else committed since `known`? NULL: nobody ever does. */
   bool (*current)(hearth__engine *e, int64_t known);

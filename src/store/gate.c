@@ -34,7 +34,8 @@ static bool process(int64_t pid, char *state, int64_t *started) {
   text[n] = '\0';
   char *p = strrchr(text, ')'); /* the name before it may hold anything */
   long long at;
-  if (!p || sscanf(p + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %lld", state, &at) != 2) return false;
+  if (!p || sscanf(p + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %lld", state, &at) != 2)
+    return false;
   *started = at;
   return true;
 }
@@ -101,7 +102,7 @@ int hearth__gate_open(const char *path, hearth__gate **out, hearth__fault *f) {
   g->holder = (_Atomic int64_t *)(void *)((char *)page + HOLDER_AT);
   char state;
   if (!process(getpid(), &state, &g->started)) g->started = -1; /* nobody will take us for stopped */
-  if (lock_byte(g, F_RDLCK, PRESENCE_BYTE, false) != 0) { /* somebody is setting the store aside at this moment */
+  if (lock_byte(g, F_RDLCK, PRESENCE_BYTE, false) != 0) {       /* somebody is setting the store aside at this moment */
     munmap(page, PAGE);
     goto failed;
   }
@@ -165,7 +166,8 @@ int hearth__gate_enter(hearth__gate *g, atomic_bool *abort, int ms) {
   if (hearth__gate_try(g)) return 0;
   int64_t end = now_ms() + ms;
   int signo = tick_signal();
-  if (signo > 0) g->entered = wait_in_line(g, abort, end, signo) == 0;
+  if (signo > 0)
+    g->entered = wait_in_line(g, abort, end, signo) == 0;
   else
     while (!atomic_load(abort) && now_ms() < end && !(g->entered = lock_byte(g, F_WRLCK, GATE_BYTE, false) == 0)) {
       struct timespec nap = {0, 1000000};

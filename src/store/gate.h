@@ -23,7 +23,7 @@ const char *hearth__gate_path(const hearth__gate *g);
 int hearth__gate_enter(hearth__gate *g, atomic_bool *abort, int ms);
 /* If the process that holds the gate is stopped: lets it run and returns its id, for hearth__gate_calm once the lock is ours; else 0. */
 int hearth__gate_nudge(const hearth__gate *g);
-void hearth__gate_calm(int pid); /* 0: nothing */
+void hearth__gate_calm(int pid);          /* 0: nothing */
 void hearth__gate_leave(hearth__gate *g); /* does nothing when not entered */
 bool hearth__gate_try(hearth__gate *g);
 

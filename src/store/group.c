@@ -12,8 +12,8 @@ typedef struct hearth__work {
   hearth__blob *original; /* the bytes before the transaction; holds them */
   int64_t row;            /* the engine's row as it is now on its side, 0: none */
   bool was_present, loaded, dirty, quiet;
-  hearth__fault *fault;   /* could not be read: batches that need it fail with this */
-  hearth__batch *stamp;   /* for the quota: `bytes` is of this batch */
+  hearth__fault *fault; /* could not be read: batches that need it fail with this */
+  hearth__batch *stamp; /* for the quota: `bytes` is of this batch */
   int64_t bytes;
 } work;
 
@@ -372,8 +372,10 @@ static int64_t book(group *g, hearth__batch *b, const hearth__write_op *op, hear
   }
   work *w = op->entry->work;
   int64_t before = w->stamp == b ? w->bytes : footprint(w), after = before;
-  if (op->verb == HEARTH__PUT || op->verb == HEARTH__RAW) after = (int64_t)(w->entry->key_size + op->value->size);
-  else if (op->verb == HEARTH__REMOVE || (op->verb == HEARTH__PURGE && !there(w, b->now))) after = 0;
+  if (op->verb == HEARTH__PUT || op->verb == HEARTH__RAW)
+    after = (int64_t)(w->entry->key_size + op->value->size);
+  else if (op->verb == HEARTH__REMOVE || (op->verb == HEARTH__PURGE && !there(w, b->now)))
+    after = 0;
   w->stamp = b;
   w->bytes = after;
   t->bytes += after - before;
@@ -415,7 +417,9 @@ static int check_quota(group *g, hearth__batch *b, hearth__fault *f) {
 static int effective(const hearth__batch *b, const hearth__write_op *op) {
   const work *w = op->entry ? op->entry->work : NULL;
   switch (op->verb) {
-    case HEARTH__PUT: case HEARTH__RAW: case HEARTH__CLEAR: return 1;
+    case HEARTH__PUT:
+    case HEARTH__RAW:
+    case HEARTH__CLEAR: return 1;
     case HEARTH__REMOVE: return w->record.state != HEARTH__ABSENT;
     case HEARTH__PURGE: return hearth__record_expired(&w->record, b->now);
     default: return 0;
@@ -432,8 +436,7 @@ static int decide(group *g, hearth__batch *b, hearth__fault *f) {
       *f = *w->fault;
       return -1;
     }
-    if (op->conditional && (!w || (there(w, b->now) ? w->record.revision : 0) != op->if_revision))
-      return refuse(b, f) == 0 ? 0 : -1;
+    if (op->conditional && (!w || (there(w, b->now) ? w->record.revision : 0) != op->if_revision)) return refuse(b, f) == 0 ? 0 : -1;
   }
   if (check_quota(g, b, f) != 0) return -1;
   for (size_t i = 0; i < b->n; i++) counts = counts || effective(b, &b->ops[i]);
@@ -446,7 +449,8 @@ static int decide(group *g, hearth__batch *b, hearth__fault *f) {
       case HEARTH__RAW: status = put_raw(g, b, op, g->revision, f); break;
       case HEARTH__CLEAR: status = clear(g, b, op, g->revision, f); break;
       case HEARTH__QUARANTINE: status = quarantine(g, b, op, f); break;
-      case HEARTH__REMOVE: case HEARTH__PURGE:
+      case HEARTH__REMOVE:
+      case HEARTH__PURGE:
         if (effective(b, op)) status = remove_key(g, b, op, g->revision, f);
         break;
       case HEARTH__DROP:
@@ -477,8 +481,8 @@ static int write_down(group *g, hearth__fault *f) {
     hearth__name name = hearth__entry_name(w->entry);
     bool absent = w->record.state == HEARTH__ABSENT;
     bool same = w->was_present && !absent && hearth__blob_equal(w->original, w->record.value);
-    hearth__log_add(&g->log, (absent ? HEARTH__LOG_REMOVED : 0) | (same ? HEARTH__LOG_SAME : 0) | (w->quiet ? HEARTH__LOG_QUIET : 0),
-                    &name, absent ? g->revision : w->record.revision);
+    hearth__log_add(&g->log, (absent ? HEARTH__LOG_REMOVED : 0) | (same ? HEARTH__LOG_SAME : 0) | (w->quiet ? HEARTH__LOG_QUIET : 0), &name,
+                    absent ? g->revision : w->record.revision);
     changes[n].name = name;
     changes[n].record = &w->record;
     changes[n].old_id = w->row;
@@ -513,8 +517,10 @@ static void publish(group *g) {
   for (size_t i = 0; i < g->n_works; i++) {
     work *w = &g->works[i];
     w->entry->touched++;
-    if (w->fault || w->record.state == HEARTH__DAMAGED) hearth__cache_forget(&db->cache, w->entry);
-    else hearth__cache_set(&db->cache, w->entry, &w->record);
+    if (w->fault || w->record.state == HEARTH__DAMAGED)
+      hearth__cache_forget(&db->cache, w->entry);
+    else
+      hearth__cache_set(&db->cache, w->entry, &w->record);
   }
   if (g->revision > atomic_load(&db->known)) atomic_store(&db->known, g->revision);
   if (g->events) hearth__db_publish_events(db, g->events);

@@ -371,8 +371,7 @@ int hearth__memory_load(hearth__engine *e, hearth__conn *c, hearth__item *items,
     if (!r) continue;
     items[i].record = *r;
     hearth__blob_retain(r->value);
-    if (r->state == HEARTH__PRESENT && hearth__record_checksum(&items[i].name, r) != r->checksum)
-      items[i].record.state = HEARTH__DAMAGED;
+    if (r->state == HEARTH__PRESENT && hearth__record_checksum(&items[i].name, r) != r->checksum) items[i].record.state = HEARTH__DAMAGED;
   }
   leave(m, c);
   return 0;
@@ -414,8 +413,8 @@ int hearth__memory_scan(hearth__engine *e, hearth__conn *c, const hearth__scan *
   return status;
 }
 
-int hearth__memory_each(hearth__engine *e, hearth__conn *c, const char *ns, size_t ns_size, bool values, hearth__record_fn *fn,
-                        void *arg, hearth__fault *f) {
+int hearth__memory_each(hearth__engine *e, hearth__conn *c, const char *ns, size_t ns_size, bool values, hearth__record_fn *fn, void *arg,
+                        hearth__fault *f) {
   hearth__memory *m = of(e);
   int status = 0;
   (void)f;

@@ -45,8 +45,8 @@ int hearth__memory_connect(hearth__engine *e, hearth__conn **out, hearth__fault 
 void hearth__memory_disconnect(hearth__engine *e, hearth__conn *c);
 int hearth__memory_load(hearth__engine *e, hearth__conn *c, hearth__item *items, size_t n, hearth__fault *f);
 int hearth__memory_scan(hearth__engine *e, hearth__conn *c, const hearth__scan *s, hearth__key_fn *fn, void *arg, hearth__fault *f);
-int hearth__memory_each(hearth__engine *e, hearth__conn *c, const char *ns, size_t ns_size, bool values, hearth__record_fn *fn,
-                        void *arg, hearth__fault *f);
+int hearth__memory_each(hearth__engine *e, hearth__conn *c, const char *ns, size_t ns_size, bool values, hearth__record_fn *fn, void *arg,
+                        hearth__fault *f);
 int hearth__memory_expiring(hearth__engine *e, hearth__conn *c, int64_t until, int64_t limit, hearth__record_fn *fn, void *arg,
                             hearth__fault *f);
 int hearth__memory_usage(hearth__engine *e, hearth__conn *c, const char *ns, size_t ns_size, hearth__usage *u, hearth__fault *f);

@@ -93,8 +93,9 @@ uint64_t hearth__hash(uint64_t seed, const void *bytes, size_t size) {
 }
 
 uint64_t hearth__record_checksum(const hearth__name *name, const hearth__record *r) {
-  uint64_t head[7] = {(uint64_t)r->revision,   (uint64_t)r->created_at, (uint64_t)r->updated_at, (uint64_t)r->expires_at,
-                      (uint64_t)r->version, r->kind,                 name->ns_size};
+  uint64_t head[7] = {
+      (uint64_t)r->revision, (uint64_t)r->created_at, (uint64_t)r->updated_at, (uint64_t)r->expires_at, (uint64_t)r->version, r->kind,
+      name->ns_size};
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
   for (size_t i = 0; i < sizeof head / sizeof *head; i++) head[i] = __builtin_bswap64(head[i]);
 #endif
@@ -116,10 +117,17 @@ int hearth__fail(hearth__fault *f, const char *code, const char *fmt, ...) {
 
 const char *hearth__errno_code(int err) {
   switch (err) {
-    case EACCES: case EPERM: return "EACCES";
+    case EACCES:
+    case EPERM: return "EACCES";
     case EROFS: return "EROFS";
-    case ENOSPC: case EDQUOT: case EFBIG: return "ENOSPC";
-    case EINVAL: case ENAMETOOLONG: case ENOTDIR: case EISDIR: case ELOOP: return "EINVAL";
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: return "ENOSPC";
+    case EINVAL:
+    case ENAMETOOLONG:
+    case ENOTDIR:
+    case EISDIR:
+    case ELOOP: return "EINVAL";
     default: return "EIO";
   }
 }

@@ -34,13 +34,13 @@ enum { HEARTH__ABSENT, HEARTH__PRESENT, HEARTH__DAMAGED };
 enum { HEARTH__TEXT, HEARTH__JSON, HEARTH__KINDS };
 
 typedef struct hearth__record {
-  int64_t id;         /* the engine's handle of the row, or 0 */
-  int64_t revision;   /* number of the commit that wrote it; 0: absent */
+  int64_t id;       /* the engine's handle of the row, or 0 */
+  int64_t revision; /* number of the commit that wrote it; 0: absent */
   int64_t created_at, updated_at;
   int64_t expires_at; /* 0: never */
   int64_t version;    /* schema version of the writer; 0: none given */
   uint64_t checksum;
-  size_t size;        /* of the value */
+  size_t size; /* of the value */
   uint8_t state, kind;
   hearth__blob *value; /* of a damaged record: its bytes where they were asked for, NULL when they are in quarantine already */
 } hearth__record;

@@ -20,18 +20,22 @@ static const char *const statements[HEARTH__SQL_COUNT] = {
     [HEARTH__SQL_COMMIT] = "COMMIT",
     [HEARTH__SQL_ROLLBACK] = "ROLLBACK",
     [HEARTH__SQL_NUMBER] = "SELECT max(revision) FROM change",
-    [HEARTH__SQL_GET] = "SELECT id, revision, created_at, updated_at, expires_at, version, kind, checksum, value FROM record"
-                        " WHERE namespace = ?1 AND key = ?2",
-    [HEARTH__SQL_INSERT] = "INSERT INTO record(namespace, key, revision, created_at, updated_at, expires_at, version, kind, checksum,"
-                           " size, value) VALUES(?11, ?12, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-    [HEARTH__SQL_UPDATE] = "UPDATE record SET revision = ?2, created_at = ?3, updated_at = ?4, expires_at = ?5, version = ?6, kind = ?7,"
-                           " checksum = ?8, size = ?9, value = ?10 WHERE id = ?1",
+    [HEARTH__SQL_GET] =
+        "SELECT id, revision, created_at, updated_at, expires_at, version, kind, checksum, value FROM record"
+        " WHERE namespace = ?1 AND key = ?2",
+    [HEARTH__SQL_INSERT] =
+        "INSERT INTO record(namespace, key, revision, created_at, updated_at, expires_at, version, kind, checksum,"
+        " size, value) VALUES(?11, ?12, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    [HEARTH__SQL_UPDATE] =
+        "UPDATE record SET revision = ?2, created_at = ?3, updated_at = ?4, expires_at = ?5, version = ?6, kind = ?7,"
+        " checksum = ?8, size = ?9, value = ?10 WHERE id = ?1",
     [HEARTH__SQL_DELETE] = "DELETE FROM record WHERE id = ?1",
     [HEARTH__SQL_CLEAR] = "DELETE FROM record WHERE namespace = ?1",
     [HEARTH__SQL_CHANGE] = "INSERT INTO change(revision, log) VALUES(?1, ?2)",
-    [HEARTH__SQL_TRIM] = "DELETE FROM change WHERE revision <= (SELECT revision FROM (SELECT revision, sum(length(log)) OVER newer AS bytes,"
-                         " row_number() OVER newer AS n FROM change WINDOW newer AS (ORDER BY revision DESC)) WHERE bytes > ?1 OR n > ?2"
-                         " ORDER BY revision DESC LIMIT 1)",
+    [HEARTH__SQL_TRIM] =
+        "DELETE FROM change WHERE revision <= (SELECT revision FROM (SELECT revision, sum(length(log)) OVER newer AS bytes,"
+        " row_number() OVER newer AS n FROM change WINDOW newer AS (ORDER BY revision DESC)) WHERE bytes > ?1 OR n > ?2"
+        " ORDER BY revision DESC LIMIT 1)",
     [HEARTH__SQL_OLDEST] = "SELECT min(revision), max(revision) FROM change",
     [HEARTH__SQL_CHANGES] = "SELECT revision, log FROM change WHERE revision > ?1 ORDER BY revision",
     [HEARTH__SQL_SCAN] = "SELECT key FROM record WHERE namespace = ?1 AND key >= ?2 ORDER BY key",
@@ -41,20 +45,26 @@ static const char *const statements[HEARTH__SQL_COUNT] = {
     [HEARTH__SQL_SCAN_LIVE_DOWN] = "SELECT key, expires_at FROM record WHERE namespace = ?1 AND key >= ?2 AND key <= ?3 ORDER BY key DESC",
     [HEARTH__SQL_SCAN_LIVE_DOWN_ALL] = "SELECT key, expires_at FROM record WHERE namespace = ?1 AND key >= ?2 ORDER BY key DESC",
     [HEARTH__SQL_EXPIRED] = "SELECT 1 FROM record WHERE expires_at IS NOT NULL AND expires_at <= ?1 LIMIT 1",
-    [HEARTH__SQL_EXPIRING] = "SELECT namespace, key, expires_at, revision FROM record WHERE expires_at IS NOT NULL AND expires_at <= ?1"
-                             " ORDER BY expires_at LIMIT ?2",
-    [HEARTH__SQL_EACH] = "SELECT id, revision, created_at, updated_at, expires_at, version, kind, checksum, value, namespace, key, size"
-                         " FROM record WHERE namespace = ?1 ORDER BY key",
-    [HEARTH__SQL_EACH_ALL] = "SELECT id, revision, created_at, updated_at, expires_at, version, kind, checksum, value, namespace, key, size"
-                             " FROM record ORDER BY namespace, key",
-    [HEARTH__SQL_EACH_BARE] = "SELECT id, revision, created_at, updated_at, expires_at, version, kind, checksum, NULL, namespace, key, size"
-                              " FROM record ORDER BY namespace, key",
+    [HEARTH__SQL_EXPIRING] =
+        "SELECT namespace, key, expires_at, revision FROM record WHERE expires_at IS NOT NULL AND expires_at <= ?1"
+        " ORDER BY expires_at LIMIT ?2",
+    [HEARTH__SQL_EACH] =
+        "SELECT id, revision, created_at, updated_at, expires_at, version, kind, checksum, value, namespace, key, size"
+        " FROM record WHERE namespace = ?1 ORDER BY key",
+    [HEARTH__SQL_EACH_ALL] =
+        "SELECT id, revision, created_at, updated_at, expires_at, version, kind, checksum, value, namespace, key, size"
+        " FROM record ORDER BY namespace, key",
+    [HEARTH__SQL_EACH_BARE] =
+        "SELECT id, revision, created_at, updated_at, expires_at, version, kind, checksum, NULL, namespace, key, size"
+        " FROM record ORDER BY namespace, key",
     [HEARTH__SQL_USAGE] = "SELECT count(*), ifnull(sum(size + length(CAST(key AS BLOB))), 0) FROM record WHERE namespace = ?1",
     [HEARTH__SQL_NAMESPACES] = "SELECT namespace FROM record WHERE namespace > ?1 ORDER BY namespace LIMIT 1",
-    [HEARTH__SQL_KEEP] = "INSERT INTO quarantine(namespace, key, revision, version, kind, checksum, time, value)"
-                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    [HEARTH__SQL_KEEP_NEWEST] = "DELETE FROM quarantine WHERE namespace = ?1 AND key = ?2 AND id NOT IN"
-                                " (SELECT id FROM quarantine WHERE namespace = ?1 AND key = ?2 ORDER BY id DESC LIMIT 3)",
+    [HEARTH__SQL_KEEP] =
+        "INSERT INTO quarantine(namespace, key, revision, version, kind, checksum, time, value)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [HEARTH__SQL_KEEP_NEWEST] =
+        "DELETE FROM quarantine WHERE namespace = ?1 AND key = ?2 AND id NOT IN"
+        " (SELECT id FROM quarantine WHERE namespace = ?1 AND key = ?2 ORDER BY id DESC LIMIT 3)",
     [HEARTH__SQL_DROP] = "DELETE FROM quarantine WHERE id = ?1",
     [HEARTH__SQL_KEPT] = "SELECT id, namespace, key, revision, version, kind, time, value FROM quarantine ORDER BY id",
 };
@@ -67,14 +77,18 @@ int hearth__sqlite_fail(const hearth__sqlite *s, sqlite3 *db, int rc, hearth__fa
   switch (rc & 0xff) {
     case SQLITE_FULL: code = "ENOSPC"; break;
     case SQLITE_READONLY: code = err == EACCES || err == EPERM ? "EACCES" : "EROFS"; break;
-    case SQLITE_PERM: case SQLITE_AUTH: code = "EACCES"; break;
-    case SQLITE_CORRUPT: case SQLITE_NOTADB: code = "ECORRUPT"; break;
+    case SQLITE_PERM:
+    case SQLITE_AUTH: code = "EACCES"; break;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB: code = "ECORRUPT"; break;
     case SQLITE_TOOBIG: code = "EBIG"; break;
-    case SQLITE_CANTOPEN: case SQLITE_IOERR: code = err ? hearth__errno_code(err) : "EIO"; break;
+    case SQLITE_CANTOPEN:
+    case SQLITE_IOERR: code = err ? hearth__errno_code(err) : "EIO"; break;
     default: code = "EIO"; break;
   }
   if ((rc & 0xff) == SQLITE_BUSY)
-    return hearth__fail(f, "EIO", "%s: another process has held the store for %d s (is it stopped?); nothing was written, try again", s->path, BUSY_MS / 1000);
+    return hearth__fail(f, "EIO", "%s: another process has held the store for %d s (is it stopped?); nothing was written, try again",
+                        s->path, BUSY_MS / 1000);
   return hearth__fail(f, code, "%s: %s%s%s", s->path, what, err ? ": " : "", err ? strerror(err) : "");
 }
 
@@ -118,8 +132,10 @@ static int number(hearth__sqlite *s, hearth__sql *c, int64_t *out, hearth__fault
   sqlite3_stmt *st = prepared(s, c, HEARTH__SQL_NUMBER, f);
   if (!st) return -1;
   int rc = sqlite3_step(st);
-  if (rc == SQLITE_ROW) *out = sqlite3_column_int64(st, 0);
-  else failed(s, c, rc, f);
+  if (rc == SQLITE_ROW)
+    *out = sqlite3_column_int64(st, 0);
+  else
+    failed(s, c, rc, f);
   sqlite3_reset(st);
   return rc == SQLITE_ROW ? 0 : -1;
 }
@@ -130,9 +146,12 @@ static void bind_text(sqlite3_stmt *st, int at, const char *bytes, size_t size) 
 }
 
 static void bind_value(sqlite3_stmt *st, int at, const hearth__blob *b) {
-  if (!b) sqlite3_bind_null(st, at);
-  else if (memchr(b->bytes, '\0', b->size)) sqlite3_bind_blob64(st, at, b->bytes, b->size, SQLITE_STATIC); /* the shell would stop at a NUL */
-  else sqlite3_bind_text64(st, at, b->bytes, b->size, SQLITE_STATIC, SQLITE_UTF8);
+  if (!b)
+    sqlite3_bind_null(st, at);
+  else if (memchr(b->bytes, '\0', b->size))
+    sqlite3_bind_blob64(st, at, b->bytes, b->size, SQLITE_STATIC); /* the shell would stop at a NUL */
+  else
+    sqlite3_bind_text64(st, at, b->bytes, b->size, SQLITE_STATIC, SQLITE_UTF8);
 }
 
 static hearth__blob *column_blob(sqlite3_stmt *st, int at) {
@@ -209,7 +228,8 @@ static hearth__sql *conn_of(hearth__sqlite *s, hearth__conn *c) {
 static int begin(hearth__engine *e, int64_t *commit, hearth__fault *f) {
   hearth__sqlite *s = of(e);
   if (s->read_only) return hearth__fail(f, "EROFS", "%s: the store was opened read-only", s->path);
-  if (hearth__gate_enter(s->gate, s->abort, GATE_MS) < 0) return hearth__fail(f, "ETIMEOUT", "%s: another process holds the store", s->path);
+  if (hearth__gate_enter(s->gate, s->abort, GATE_MS) < 0)
+    return hearth__fail(f, "ETIMEOUT", "%s: another process holds the store", s->path);
   /* Past a gate that is held too long, SQLite's own lock decides. */
   if (run(s, &s->writer, HEARTH__SQL_BEGIN, f) != 0) {
     hearth__gate_leave(s->gate);
@@ -234,8 +254,10 @@ static void bind_record(sqlite3_stmt *st, const hearth__change *c) {
   sqlite3_bind_int64(st, 2, r->revision);
   sqlite3_bind_int64(st, 3, r->created_at);
   sqlite3_bind_int64(st, 4, r->updated_at);
-  if (r->expires_at) sqlite3_bind_int64(st, 5, r->expires_at);
-  else sqlite3_bind_null(st, 5);
+  if (r->expires_at)
+    sqlite3_bind_int64(st, 5, r->expires_at);
+  else
+    sqlite3_bind_null(st, 5);
   sqlite3_bind_int64(st, 6, r->version);
   sqlite3_bind_int64(st, 7, r->kind);
   sqlite3_bind_int64(st, 8, (int64_t)r->checksum);
@@ -261,8 +283,10 @@ static int apply(hearth__engine *e, hearth__change *changes, size_t n, hearth__f
     if (rc != SQLITE_DONE) failed(s, &s->writer, rc, f);
     sqlite3_reset(st);
     if (rc != SQLITE_DONE) return -1;
-    if (st == insert) c->record->id = sqlite3_last_insert_rowid(s->writer.db);
-    else if (st == update) c->record->id = c->old_id;
+    if (st == insert)
+      c->record->id = sqlite3_last_insert_rowid(s->writer.db);
+    else if (st == update)
+      c->record->id = c->old_id;
   }
   return 0;
 }
@@ -339,8 +363,10 @@ static int commit(hearth__engine *e, int64_t revision, const void *log, size_t s
     sqlite3_stmt *st = prepared(s, &s->writer, HEARTH__SQL_CHANGE, f);
     if (!st) return -1;
     sqlite3_bind_int64(st, 1, revision);
-    if (size > LOG_ROW_MAX) sqlite3_bind_blob64(st, 2, "\xff", 1, SQLITE_STATIC); /* no log of ours: whoever reads it compares revisions */
-    else sqlite3_bind_blob64(st, 2, log, size, SQLITE_STATIC);
+    if (size > LOG_ROW_MAX)
+      sqlite3_bind_blob64(st, 2, "\xff", 1, SQLITE_STATIC); /* no log of ours: whoever reads it compares revisions */
+    else
+      sqlite3_bind_blob64(st, 2, log, size, SQLITE_STATIC);
     int rc = sqlite3_step(st);
     if (rc != SQLITE_DONE) failed(s, &s->writer, rc, f);
     finish(st);
@@ -409,8 +435,10 @@ static int load(hearth__engine *e, hearth__conn *conn, hearth__item *items, size
     if (rc == SQLITE_ROW) {
       if (read_record(st, &items[i].name, true, &items[i].record) != 0) status = short_of_memory(f);
     } else if ((rc & 0xff) == SQLITE_CORRUPT) { /* a damaged page: this key, and others that live on it */
-      if (!(items[i].fault = malloc(sizeof *items[i].fault))) status = short_of_memory(f);
-      else failed(s, c, rc, items[i].fault);
+      if (!(items[i].fault = malloc(sizeof *items[i].fault)))
+        status = short_of_memory(f);
+      else
+        failed(s, c, rc, items[i].fault);
     } else if (rc != SQLITE_DONE)
       status = failed(s, c, rc, f);
     finish(st);
@@ -498,7 +526,9 @@ static int scan(hearth__engine *e, hearth__conn *conn, const hearth__scan *sc, h
 
 static hearth__name name_columns(sqlite3_stmt *st, int at) {
   const char *ns = sqlite3_column_blob(st, at), *key = sqlite3_column_blob(st, at + 1);
-  return (hearth__name){.ns = ns ? ns : "", .ns_size = (size_t)sqlite3_column_bytes(st, at), .key = key ? key : "",
+  return (hearth__name){.ns = ns ? ns : "",
+                        .ns_size = (size_t)sqlite3_column_bytes(st, at),
+                        .key = key ? key : "",
                         .key_size = (size_t)sqlite3_column_bytes(st, at + 1)};
 }
 
@@ -513,7 +543,8 @@ static int each(hearth__engine *e, hearth__conn *conn, const char *ns, size_t ns
   while (status == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
     hearth__record r;
     hearth__name name = name_columns(st, 9);
-    if (read_record(st, &name, values, &r) != 0) status = short_of_memory(f);
+    if (read_record(st, &name, values, &r) != 0)
+      status = short_of_memory(f);
     else {
       r.size = (size_t)sqlite3_column_int64(st, 11);
       status = fn(arg, &name, &r);
@@ -525,7 +556,8 @@ static int each(hearth__engine *e, hearth__conn *conn, const char *ns, size_t ns
   return status;
 }
 
-static int expiring(hearth__engine *e, hearth__conn *conn, int64_t until, int64_t limit, hearth__record_fn *fn, void *arg, hearth__fault *f) {
+static int expiring(hearth__engine *e, hearth__conn *conn, int64_t until, int64_t limit, hearth__record_fn *fn, void *arg,
+                    hearth__fault *f) {
   hearth__sqlite *s = of(e);
   hearth__sql *c = conn_of(s, conn);
   sqlite3_stmt *st = prepared(s, c, HEARTH__SQL_EXPIRING, f);
@@ -568,8 +600,10 @@ static int namespaces(hearth__engine *e, hearth__conn *conn, hearth__key_fn *fn,
   hearth__blob *last = NULL;
   int status = 0, rc = SQLITE_DONE;
   for (;;) { /* from one to the next by the index; an integer sorts before all text */
-    if (last) bind_text(st, 1, last->bytes, last->size);
-    else sqlite3_bind_int64(st, 1, 0);
+    if (last)
+      bind_text(st, 1, last->bytes, last->size);
+    else
+      sqlite3_bind_int64(st, 1, 0);
     rc = sqlite3_step(st);
     hearth__blob *next = rc == SQLITE_ROW ? column_blob(st, 0) : NULL;
     finish(st);
@@ -591,9 +625,14 @@ static int kept(hearth__engine *e, hearth__conn *conn, hearth__kept_fn *fn, void
   if (!st) return -1;
   int status = 0, rc = SQLITE_DONE;
   while (status == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-    hearth__kept k = {.id = sqlite3_column_int64(st, 0), .revision = sqlite3_column_int64(st, 3), .version = sqlite3_column_int64(st, 4),
-                      .kind = (uint8_t)sqlite3_column_int64(st, 5), .time = sqlite3_column_int64(st, 6), .ns = column_blob(st, 1),
-                      .key = column_blob(st, 2), .value = column_blob(st, 7)};
+    hearth__kept k = {.id = sqlite3_column_int64(st, 0),
+                      .revision = sqlite3_column_int64(st, 3),
+                      .version = sqlite3_column_int64(st, 4),
+                      .kind = (uint8_t)sqlite3_column_int64(st, 5),
+                      .time = sqlite3_column_int64(st, 6),
+                      .ns = column_blob(st, 1),
+                      .key = column_blob(st, 2),
+                      .value = column_blob(st, 7)};
     status = k.ns && k.key && k.value ? fn(arg, &k) : short_of_memory(f);
     hearth__blob_release(k.ns);
     hearth__blob_release(k.key);

@@ -19,7 +19,8 @@ enum { APPLICATION_ID = 0x48727468 /* "Hrth" */, FORMAT = 1, CHECKED_BYTES = 1 <
 #define MARK "-- a Hearth store"
 
 static const char schema[] =
-    "CREATE TABLE record( " MARK "\n"
+    "CREATE TABLE record( " MARK
+    "\n"
     "  id INTEGER PRIMARY KEY,\n"
     "  namespace TEXT NOT NULL, key TEXT NOT NULL,\n"
     "  revision INTEGER NOT NULL,   -- number of the commit that wrote it\n"
@@ -72,8 +73,14 @@ static int refuse_network(const char *path, hearth__fault *f) {
   struct statfs fs;
   if (statfs(path, &fs) != 0) return 0;
   switch ((unsigned long)fs.f_type & 0xffffffffu) {
-    case 0x6969: case 0x517b: case 0xff534d42: case 0xfe534d42: case 0x73757245: case 0x5346414f:
-      return hearth__fail(f, "EINVAL", "%s: lies on a network file system, where the store's shared memory does not work; put it on a local disk", path);
+    case 0x6969:
+    case 0x517b:
+    case 0xff534d42:
+    case 0xfe534d42:
+    case 0x73757245:
+    case 0x5346414f:
+      return hearth__fail(f, "EINVAL",
+                          "%s: lies on a network file system, where the store's shared memory does not work; put it on a local disk", path);
     default: return 0;
   }
 }
@@ -90,8 +97,10 @@ static char *uri_of(const char *path) {
   if (!uri) return NULL;
   p += sprintf(p, "file:");
   for (const char *c = path; *c; c++)
-    if (*c == '%' || *c == '?' || *c == '#') p += sprintf(p, "%%%02x", (unsigned char)*c);
-    else *p++ = *c;
+    if (*c == '%' || *c == '?' || *c == '#')
+      p += sprintf(p, "%%%02x", (unsigned char)*c);
+    else
+      *p++ = *c;
   strcpy(p, "?immutable=1");
   return uri;
 }
@@ -176,7 +185,8 @@ static found examine(hearth__sqlite *s, hearth__fault *f) {
     hearth__fail(f, "ECORRUPT", "%s: its header is damaged", s->path);
     return DAMAGED;
   }
-  rc = (int)pragma(db, "SELECT count(*) FROM sqlite_schema WHERE name IN ('record', 'record_name', 'record_expiry', 'change', 'quarantine')", &ours);
+  rc = (int)pragma(
+      db, "SELECT count(*) FROM sqlite_schema WHERE name IN ('record', 'record_name', 'record_expiry', 'change', 'quarantine')", &ours);
   int64_t newest = -1;
   if (rc == SQLITE_OK) rc = (int)pragma(db, "SELECT max(revision) FROM change", &newest);
   if (rc == SQLITE_OK && (ours != 5 || version != FORMAT || newest < 0)) {
@@ -270,11 +280,13 @@ static int refuse(hearth__sqlite *s, found what, hearth__fault *f) {
   switch (what) {
     case FOREIGN: return hearth__fail(f, "ECORRUPT", "%s: this is not a Hearth store; nothing was changed in it", s->path);
     case NEWER: return hearth__fail(f, "ENEWER", "%s: it was written by a newer Hearth; update, nothing was changed in it", s->path);
-    case DAMAGED: case TORN:
+    case DAMAGED:
+    case TORN:
       snprintf(why, sizeof why, "%.250s", f->code ? f->message : "");
       size_t skip = strlen(s->path);
       const char *text = strncmp(why, s->path, skip) == 0 && why[skip] == ':' ? why + skip + 2 : why;
-      return hearth__fail(f, "ECORRUPT", "%s: the store is damaged (%s); it was left as it is: restore a backup, or open it with on_damage=\"set_aside\"",
+      return hearth__fail(f, "ECORRUPT",
+                          "%s: the store is damaged (%s); it was left as it is: restore a backup, or open it with on_damage=\"set_aside\"",
                           s->path, text);
     default: return -1;
   }
@@ -326,8 +338,10 @@ int hearth__sqlite_open(const char *path, const hearth__engine_options *o, heart
     goto failed;
   }
   if (!there && o->read_only) {
-    if (errno == ENOENT || errno == ENOTDIR) hearth__fail(f, "ENOKEY", "%s: there is no store yet", path);
-    else fail_path(path, f);
+    if (errno == ENOENT || errno == ENOTDIR)
+      hearth__fail(f, "ENOKEY", "%s: there is no store yet", path);
+    else
+      fail_path(path, f);
     goto failed;
   }
   if (o->read_only) {
@@ -379,7 +393,8 @@ int hearth__sqlite_backup(hearth__sqlite *s, sqlite3 *from, const char *path, at
   sqlite3 *to = NULL;
   int status = -1;
   if (access(path, F_OK) == 0) return hearth__fail(f, "EINVAL", "%s: it exists already; nothing was overwritten", path);
-  if (snprintf(part, sizeof part, "%s.part-%ld", path, (long)getpid()) >= (int)sizeof part) return hearth__fail(f, "EINVAL", "%s: the path is too long", path);
+  if (snprintf(part, sizeof part, "%s.part-%ld", path, (long)getpid()) >= (int)sizeof part)
+    return hearth__fail(f, "EINVAL", "%s: the path is too long", path);
   int fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return fail_path(path, f);
   close(fd);
@@ -399,7 +414,8 @@ int hearth__sqlite_backup(hearth__sqlite *s, sqlite3 *from, const char *path, at
     hearth__fail(f, "ECANCELED", "%s: the backup was ended", path);
   else
     hearth__sqlite_fail(s, to, rc, f);
-  if (to && status == 0 && sqlite3_exec(to, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL) != SQLITE_OK) /* one file, and no log beside it */
+  if (to && status == 0 &&
+      sqlite3_exec(to, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL) != SQLITE_OK) /* one file, and no log beside it */
     status = hearth__sqlite_fail(s, to, sqlite3_extended_errcode(to), f);
   sqlite3_close_v2(to);
   if (status == 0) {

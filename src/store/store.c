@@ -74,8 +74,10 @@ void hearth__batch_free(hearth__batch *b) {
 static void deliver_batch(hearth__store *s, hearth__landed *l) {
   hearth__batch *b = (hearth__batch *)l;
   s->batches--;
-  if (b->done) b->done(b);
-  else hearth__batch_free(b);
+  if (b->done)
+    b->done(b);
+  else
+    hearth__batch_free(b);
 }
 
 enum { GATHER_NS = 20000000 };
@@ -105,14 +107,19 @@ void hearth__store_submit(hearth__store *s, hearth__batch *b) {
   }
   s->batches++;
   db->queued++;
-  if (db->tail) db->tail->next = b;
-  else db->head = b;
+  if (db->tail)
+    db->tail->next = b;
+  else
+    db->head = b;
   db->tail = b;
   bool arm = s->arm && !s->armed;
   if (arm) s->armed = true;
-  if (!s->arm) kick(db);
-  else if (db->queued == 1) db->gathering = uv_hrtime();
-  else if (db->queued % 64 == 0 && uv_hrtime() - db->gathering > GATHER_NS) kick(db); /* a turn that takes long */
+  if (!s->arm)
+    kick(db);
+  else if (db->queued == 1)
+    db->gathering = uv_hrtime();
+  else if (db->queued % 64 == 0 && uv_hrtime() - db->gathering > GATHER_NS)
+    kick(db); /* a turn that takes long */
   uv_mutex_unlock(&db->lock);
   if (arm) s->arm(s->wake_arg);
   if (!db->threaded) hearth__writer_drain(db);
@@ -261,8 +268,10 @@ static void purge_one(hearth__store *s, const hearth__name *name, int64_t now) {
   hearth__batch *b = hearth__batch_new(s, 1, now);
   if (!b) return;
   b->own = true;
-  if (hearth__batch_add(b, HEARTH__PURGE, name)) hearth__store_submit(s, b);
-  else hearth__batch_free(b);
+  if (hearth__batch_add(b, HEARTH__PURGE, name))
+    hearth__store_submit(s, b);
+  else
+    hearth__batch_free(b);
 }
 
 int hearth__store_get(hearth__store *s, const hearth__name *name, int64_t now, hearth__record *out) {
@@ -365,14 +374,17 @@ static void read_settle(hearth__read *r) {
       purge_one(s, &name, r->now);
     } else if (item->record.state == HEARTH__DAMAGED) {
       if (!item->fault && (item->fault = malloc(sizeof *item->fault)))
-        hearth__fail(item->fault, "ECORRUPT", "the record does not match its checksum; its bytes are kept in quarantine, set or delete the key");
+        hearth__fail(item->fault, "ECORRUPT",
+                     "the record does not match its checksum; its bytes are kept in quarantine, set or delete the key");
       hearth__batch *b = item->record.value && !s->read_only ? hearth__batch_new(s, 1, r->now) : NULL;
       hearth__blob_release(item->record.value);
       item->record.value = NULL;
       if (!b) continue;
       b->own = true;
-      if (hearth__batch_add(b, HEARTH__QUARANTINE, &name)) hearth__store_submit(s, b);
-      else hearth__batch_free(b);
+      if (hearth__batch_add(b, HEARTH__QUARANTINE, &name))
+        hearth__store_submit(s, b);
+      else
+        hearth__batch_free(b);
     }
   }
 }
@@ -533,8 +545,10 @@ static hearth__batch *take_own(hearth__db *db, hearth__store *s) {
         }
       }
     } else {
-      if (last) last->next = b;
-      else rest = b;
+      if (last)
+        last->next = b;
+      else
+        rest = b;
       last = b;
     }
   }
@@ -607,8 +621,10 @@ void hearth__store_close(hearth__store *s, int ms, void (*unsaved)(void *arg, co
   hearth__landed *l = s->landed;
   s->landed = NULL;
   s->landed_tail = &s->landed;
-  if (s->prev) s->prev->next = s->next;
-  else db->stores = s->next;
+  if (s->prev)
+    s->prev->next = s->next;
+  else
+    db->stores = s->next;
   if (s->next) s->next->prev = s->prev;
   uv_mutex_unlock(&db->lock);
   for (hearth__landed *next; l; l = next) { /* what landed meanwhile: its owners let go of what they hold */
@@ -618,7 +634,8 @@ void hearth__store_close(hearth__store *s, int ms, void (*unsaved)(void *arg, co
   for (hearth__batch *b = own, *next; b; b = next) {
     next = b->next;
     b->next = NULL;
-    if (!b->fault && (b->fault = malloc(sizeof *b->fault))) hearth__fail(b->fault, "ECLOSED", "the store was closed before this was written");
+    if (!b->fault && (b->fault = malloc(sizeof *b->fault)))
+      hearth__fail(b->fault, "ECLOSED", "the store was closed before this was written");
     deliver_batch(s, &b->landed);
   }
   release(s);

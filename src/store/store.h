@@ -22,8 +22,8 @@ typedef struct hearth__landed hearth__landed;
 
 typedef struct hearth__store_options {
   bool read_only, set_aside;
-  int64_t quota;  /* bytes of keys and values in each namespace written through this handle; 0: none */
-  size_t cache;   /* bytes; 0: the default. The first open of a database decides */
+  int64_t quota; /* bytes of keys and values in each namespace written through this handle; 0: none */
+  size_t cache;  /* bytes; 0: the default. The first open of a database decides */
   int64_t now;
 } hearth__store_options;
 
@@ -58,8 +58,8 @@ enum { HEARTH__PUT, HEARTH__REMOVE, HEARTH__CLEAR, HEARTH__CHECK, HEARTH__RAW, H
 typedef struct hearth__write_op {
   hearth__entry *entry; /* the front's: pinned until the answer */
   uint8_t verb, kind;
-  bool conditional; /* if_revision counts */
-  bool keep;        /* what is replaced goes to quarantine first */
+  bool conditional;                              /* if_revision counts */
+  bool keep;                                     /* what is replaced goes to quarantine first */
   int64_t if_revision, version, expires_at, tag; /* HEARTH__DROP: tag is the id */
   hearth__blob *value;
 } hearth__write_op;
@@ -79,11 +79,11 @@ struct hearth__batch {
   int64_t now;
   bool conditional, own; /* own: the store's own housekeeping */
   /* The answer. */
-  bool refused;              /* a condition did not hold; `current` has a record for each op */
+  bool refused; /* a condition did not hold; `current` has a record for each op */
   int64_t revision;
-  hearth__fault *fault;      /* NULL: it landed, or was refused */
+  hearth__fault *fault; /* NULL: it landed, or was refused */
   hearth__record *current;
-  bool found;                /* HEARTH__DROP */
+  bool found; /* HEARTH__DROP */
   size_t n, room;
   hearth__write_op ops[];
 };

@@ -122,8 +122,10 @@ static void writer_main(void *arg) {
     while (!(db->head && db->kicked) && !db->stop) {
       db->sleeping = true;
       int timed_out = 0;
-      if (tidy) timed_out = uv_cond_timedwait(&db->work, &db->lock, IDLE_NS);
-      else uv_cond_wait(&db->work, &db->lock);
+      if (tidy)
+        timed_out = uv_cond_timedwait(&db->work, &db->lock, IDLE_NS);
+      else
+        uv_cond_wait(&db->work, &db->lock);
       db->sleeping = false;
       if (timed_out && !db->head && !db->stop) {
         tidy = false;
