@@ -77,6 +77,10 @@ void hearth__inbox_run(hearth_t *h) {
   }
 }
 
+bool hearth__inbox_has_mail(const hearth__inbox *in) {
+  return atomic_load_explicit(&in->head, memory_order_acquire) != NULL;
+}
+
 void hearth__inbox_stop_intake(hearth__inbox *in) {
   atomic_store(&in->intake, false);
 }

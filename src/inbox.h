@@ -8,6 +8,7 @@ hearth__inbox *hearth__inbox_new(uv_async_t *wake);
 /* As hearth__post, for calls from outside: refused from the moment the runtime begins to end. */
 int hearth__post_foreign(hearth__inbox *in, hearth__message *m);
 void hearth__inbox_run(hearth_t *h);
+bool hearth__inbox_has_mail(const hearth__inbox *in); /* any thread */
 void hearth__inbox_stop_intake(hearth__inbox *in);
 /* No message is taken from now on; those inside are dropped. After it no thread touches the wake-up handle. */
 void hearth__inbox_close(hearth__inbox *in);

@@ -39,6 +39,10 @@ void hearth__hold(hearth_t *h);
 void hearth__unhold(hearth_t *h);
 void hearth__busy_begin(hearth_t *h);
 void hearth__busy_end(hearth_t *h);
+/* Likewise, for an answer that another thread is about to post: a loop with nothing else to do looks at its mailbox for a moment before it
+** sleeps, since a wake-up across processors takes longer than such an answer. */
+void hearth__soon_begin(hearth_t *h);
+void hearth__soon_end(hearth_t *h);
 
 /* Owner thread. Milliseconds of wall clock since 1970 as the fake clock has them, and monotonic seconds. */
 int64_t hearth__wall_ms(hearth_t *h);

@@ -49,6 +49,9 @@ struct hearth {
   hearth__state *state;
   hearth__closer *closers;
   unsigned holds, busy;
+  unsigned soon;      /* answers that come within a fraction of a millisecond: worth spinning for */
+  uint64_t spin_ns;   /* how long, as experience has it */
+  unsigned spin_rest; /* turns to wait without spinning, after it was in vain */
   unsigned settle_timers;
   bool driving; /* our own driver runs the loop */
   bool in_loop; /* inside uv_run or a turn: the main chunk cannot wait here */

@@ -1,10 +1,12 @@
 /* A turn: the loop runs, then what has landed is delivered: tasks go on, callbacks run, the functions that asked for the end of the turn run,
 ** errors that nobody saw are reported. Delivery is protected: an error in it (memory) leaves the rest for the next turn. */
+#include <sched.h>
 #include <stdlib.h>
 
 #include <lauxlib.h>
 
 #include "error.h"
+#include "inbox.h"
 #include "outcome.h"
 #include "ref.h"
 #include "state.h"
@@ -190,10 +192,51 @@ void hearth__deliver(hearth_t *h) {
   if (s->settling) settle(h);
 }
 
+/* ---- answers that are about to come */
+
+enum { SPIN_FIRST_NS = 250000, SPIN_MOST_NS = 400000, SPIN_REST = 100 };
+
+void hearth__soon_begin(hearth_t *h) {
+  h->soon++;
+}
+
+void hearth__soon_end(hearth_t *h) {
+  h->soon--;
+}
+
+static bool several_processors(void) {
+  cpu_set_t cpus;
+  return sched_getaffinity(0, sizeof cpus, &cpus) != 0 || CPU_COUNT(&cpus) > 1;
+}
+
+/* Looks at the mailbox for as long as answers have taken of late. In vain: not again for some turns. */
+static void await_mail(hearth_t *h) {
+  if (h->spin_ns == 0) h->spin_ns = several_processors() ? SPIN_FIRST_NS : UINT64_MAX;
+  if (h->spin_ns == UINT64_MAX) return; /* whoever is to answer needs this processor */
+  if (h->spin_rest > 0) {
+    h->spin_rest--;
+    return;
+  }
+  uint64_t start = uv_hrtime(), now = start;
+  while (!hearth__inbox_has_mail(h->inbox) && now - start < h->spin_ns) now = uv_hrtime();
+  if (!hearth__inbox_has_mail(h->inbox)) {
+    h->spin_rest = SPIN_REST;
+    return;
+  }
+  uint64_t next = 2 * (now - start) + SPIN_FIRST_NS / 2;
+  h->spin_ns = next < SPIN_MOST_NS ? next : SPIN_MOST_NS;
+  hearth__inbox_run(h);
+}
+
 void hearth__turn(hearth_t *h, bool wait) {
   bool driving = h->driving, in_loop = h->in_loop;
   h->driving = h->in_loop = true;
   bool busy = h->flushing ? has_callback(h->state) : pending(h->state);
+  if (wait && !busy && h->soon > 0) { /* what the turn began is begun by this; then its answer may be waited for awake */
+    uv_run(h->loop, UV_RUN_NOWAIT);
+    if (!pending(h->state) && h->soon > 0) await_mail(h);
+    busy = pending(h->state);
+  }
   if (wait && !busy) hearth__trim_pool(h->state);
   uv_run(h->loop, wait && !busy ? UV_RUN_ONCE : UV_RUN_NOWAIT);
   uv_idle_stop(&h->spin);

@@ -33,6 +33,8 @@ static void write_drop(hearth__wait *w) {
 }
 
 static void write_done(hearth__batch *b) {
+  hearth__wait *w = b->user;
+  if (w->handle->stores->h) hearth__soon_end(w->handle->stores->h);
   hearth__wait_landed(b->user);
 }
 
@@ -40,6 +42,7 @@ static void write_start(hearth__wait *w) {
   write_wait *ww = (write_wait *)w;
   ww->batch->user = w;
   ww->batch->done = write_done;
+  hearth__soon_begin(w->handle->stores->h);
   hearth__store_submit(w->handle->store, ww->batch);
 }
 
