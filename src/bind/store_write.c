@@ -246,36 +246,42 @@ static void parse_op(lua_State *L, int list, int i, const char *verb, int64_t no
   lua_settop(L, t + 3);
 }
 
+/* Owns a batch while it is being made: an error on the way leaves it to the collector. */
+#define DRAFT_CLASS "hearth.store.draft"
+
+static int draft_gc(lua_State *L) {
+  write_wait **draft = lua_touserdata(L, 1);
+  if (*draft) write_drop(&(*draft)->wait);
+  *draft = NULL;
+  return 0;
+}
+
+static write_wait **draft_new(lua_State *L, hearth__handle *hd, size_t n, const hearth__op_class *class_) {
+  write_wait **draft = lua_newuserdatauv(L, sizeof *draft, 0);
+  *draft = NULL;
+  if (luaL_newmetatable(L, DRAFT_CLASS)) {
+    lua_pushcfunction(L, draft_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  *draft = write_new(L, hd, n, class_);
+  return draft;
+}
+
 static write_wait *batch_of(lua_State *L, hearth__handle *hd, int list, const hearth__op_class *class_) {
   if (!lua_istable(L, list))
     hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = class_->verb}, "%s: expects a list of ops", class_->verb);
-  int n = (int)lua_rawlen(L, list), top = lua_gettop(L);
+  int n = (int)lua_rawlen(L, list);
   int64_t now = hearth__wall_ms(hd->stores->h);
   parsed p;
   luaL_checkstack(L, 16, NULL);
-  for (int i = 1; i <= n; i++) { /* all that can raise comes before anything is made */
-    parse_op(L, list, i, class_->verb, now, &p);
-    lua_settop(L, top);
-  }
-  lua_createtable(L, n, 0); /* references to tags */
-  for (int i = 1; i <= n; i++) {
-    lua_rawgeti(L, list, i);
-    lua_getfield(L, -1, "tag");
-    if (!lua_isnil(L, -1)) {
-      lua_pushinteger(L, hearth__ref(L));
-      lua_rawseti(L, top + 1, i);
-    } else
-      lua_pop(L, 1);
-    lua_pop(L, 1);
-  }
-  write_wait *w = write_new(L, hd, (size_t)n, class_);
+  write_wait **draft = draft_new(L, hd, (size_t)n, class_);
+  hearth__batch *b = (*draft)->batch;
+  int top = lua_gettop(L);
   for (int i = 1; i <= n; i++) {
     parse_op(L, list, i, class_->verb, now, &p);
-    hearth__write_op *op = hearth__batch_add(w->batch, p.verb, &p.name);
-    if (!op || (p.verb == HEARTH__PUT && !(op->value = value_of(L, -1)))) {
-      out_of_memory(L, w);
-      return NULL;
-    }
+    hearth__write_op *op = hearth__batch_add(b, p.verb, &p.name);
+    if (!op || (p.verb == HEARTH__PUT && !(op->value = value_of(L, -1)))) hearth__no_memory(L);
     op->kind = p.kind;
     op->conditional = p.conditional;
     op->if_revision = p.if_revision;
@@ -283,12 +289,14 @@ static write_wait *batch_of(lua_State *L, hearth__handle *hd, int list, const he
     op->version = p.version;
     op->expires_at = p.expires_at;
     if (p.tagged) {
-      lua_rawgeti(L, top + 1, i);
-      op->tag = lua_tointeger(L, -1);
+      lua_getfield(L, top + 1, "tag");
+      op->tag = hearth__ref(L);
     }
-    lua_settop(L, top + 1);
+    lua_settop(L, top);
   }
-  lua_settop(L, top);
+  write_wait *w = *draft;
+  *draft = NULL;
+  lua_pop(L, 1);
   return w;
 }
 
