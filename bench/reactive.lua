@@ -1,5 +1,5 @@
--- The reactive core, against what Lua itself needs for the same tables. Prints medians of a few runs; `node bench/reactive.mjs` prints those of
--- Preact, React and Vue where they are installed.
+-- The reactive core, against what Lua itself needs for the same tables. Prints medians of a few runs; `node bench/reactive.mjs` prints
+-- those of Preact, React and Vue where they are installed.
 
 local hearth = require "hearth"
 local binding_store = hearth.Store(0)
@@ -43,7 +43,8 @@ local raw = measure(RUNS, function()
   local list = {}
   for i = 1, N do
     local element = { type = "Text", props = { text = "row" }, key = nil }
-    list[i] = { { element.type, element.props, false, list, false, { type = "Text", props = element.props, children = list, parent = list } } }
+    list[i] = {
+      { element.type, element.props, false, list, false, { type = "Text", props = element.props, children = list, parent = list } } }
   end
   return list
 end)
@@ -118,7 +119,8 @@ local function order_of(kind)
   return order
 end
 root = roots.mount(List {}, headless.new())
-for _, case in ipairs { { "same", "unchanged", 350 }, { "swap", "swap two", 450 }, { "reverse", "reverse", 900 }, { "insert", "insert or remove first", 430 } } do
+for _, case in ipairs {
+  { "same", "unchanged", 350 }, { "swap", "swap two", 450 }, { "reverse", "reverse", 900 }, { "insert", "insert or remove first", 430 } } do
   say("1,000 keyed rows: " .. case[2], measure(RUNS * 4 + 1, function(order)
     show(order)
     flush()

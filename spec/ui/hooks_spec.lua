@@ -93,7 +93,8 @@ describe("effects", function()
     assert.same({ "child layout 1", "child effect 1", "parent effect 1" }, log)
     log = {}
     screen:rerender(Parent { n = 2 })
-    assert.same({ "child cleanup 1", "child layout cleanup 1", "parent cleanup 1", "child layout 2", "child effect 2", "parent effect 2" }, log)
+    assert.same({ "child cleanup 1", "child layout cleanup "
+      .. "1", "parent cleanup 1", "child layout 2", "child effect 2", "parent effect 2" }, log)
     log = {}
     screen:unmount()
     assert.same({ "child cleanup 2", "child layout cleanup 2", "parent cleanup 2" }, log)

@@ -44,7 +44,8 @@ end
 describe("children", function()
   it("drop nil, false and true, flatten lists, and take texts and numbers", function()
     local C = component("C", function() return { Text "from", nil, Text "a list" } end)
-    local screen = testing.render(Column { false, Text "a", nil, { Text "b", true, { "c", 4 } }, Fragment { Text "d", nil, C {} }, nil, Text "e", nil })
+    local screen = testing.render(Column { false, Text "a", nil,
+      { Text "b", true, { "c", 4 } }, Fragment { Text "d", nil, C {} }, nil, Text "e", nil })
     assert.equal("a\nb\nc\n4\nd\nfrom\na list\ne", screen:text())
   end)
 
@@ -76,7 +77,8 @@ describe("keys", function()
   before_each(function() mounts, unmounts = 0, 0 end)
 
   for _, case in ipairs {
-    { "abcd", "dcba", "d#4 c#3 b#2 a#1" }, { "abcd", "abdc", "a#1 b#2 d#4 c#3" }, { "abcd", "bcd", "b#2 c#3 d#4" }, { "abcd", "xabcd", "x#5 a#1 b#2 c#3 d#4" },
+    { "abcd", "dcba", "d#4 c#3 b#2 a#1" }, { "abcd", "abdc", "a#1 b#2 d#4 c#3" }, { "abcd", "bcd", "b#2 c#3 d#4" },
+    { "abcd", "xabcd", "x#5 a#1 b#2 c#3 d#4" },
     { "abcd", "axd", "a#1 x#5 d#4" }, { "abcdef", "fbxdea", "f#6 b#2 x#7 d#4 e#5 a#1" }, { "", "ab", "a#1 b#2" }, { "ab", "", "" },
     { "abcdefgh", "hgxbadyc", "h#8 g#7 x#9 b#2 a#1 d#4 y#10 c#3" },
   } do

@@ -1,7 +1,7 @@
 local hearth = require "hearth"
 local testing = require "hearth.testing"
 local component, use_state, use_effect = hearth.component, hearth.use_state, hearth.use_effect
-local Text, Button, Column = hearth.Text, hearth.Button, hearth.Column
+local Text, Column = hearth.Text, hearth.Column
 
 describe("only what is dirty renders", function()
   it("and a dirty descendant of a dirty ancestor once", function()
@@ -33,7 +33,8 @@ describe("only what is dirty renders", function()
 
   it("memo components render when their props differ, by rawequal or by the function given", function()
     local Row = component("Row", function(p) return Text(p.text) end)
-    local Plain, Same = hearth.memo(Row), hearth.memo(component("Same", function(p) return Text(p.text) end), function(a, b) return a.id == b.id end)
+    local Plain, Same = hearth.memo(Row),
+      hearth.memo(component("Same", function(p) return Text(p.text) end), function(a, b) return a.id == b.id end)
     local screen = testing.render(Column { Plain { text = "a" }, Same { id = 1, text = "a" } })
     screen:rerender(Column { Plain { text = "a" }, Same { id = 1, text = "b" } })
     assert.equal("a\na", screen:text())
@@ -120,7 +121,8 @@ describe("ErrorBoundary", function()
     for _, how in ipairs { "render", "effect", "async" } do
       unmounted = false
       local errors = {}
-      local screen = testing.render(hearth.ErrorBoundary { fallback = Text "sorry", on_error = function(e) errors[#errors + 1] = e end, Late { n = 1 } })
+      local screen = testing.render(hearth.ErrorBoundary {
+        fallback = Text "sorry", on_error = function(e) errors[#errors + 1] = e end, Late { n = 1 } })
       set(how)
       testing.settle()
       testing.settle()
@@ -315,7 +317,9 @@ describe("Store", function()
   it("bound to a prop changes the node without a render", function()
     local store = hearth.Store(1)
     local C = component("C", function(p)
-      return Column { Text(store:bind()), Text(store:bind(function(n) return n * 2 end), { id = "twice" }), hearth.ProgressBar { value = store:bind() }, p.on and Text "on" }
+      return Column {
+        Text(store:bind()), Text(store:bind(function(n) return n * 2 end), { id = "twice" }),
+        hearth.ProgressBar { value = store:bind() }, p.on and Text "on" }
     end)
     local screen = testing.render(C {})
     assert.equal("1\n2", screen:text())

@@ -1,5 +1,5 @@
--- use_async_effect(fn, deps): an effect that may await. It runs as a task, which is cancelled when deps change or the component is unmounted. What
--- it returns may be a cleanup, or something to await. Its errors go to the nearest ErrorBoundary.
+-- use_async_effect(fn, deps): an effect that may await. It runs as a task, which is cancelled when deps change or the component is
+-- unmounted. What it returns may be a cleanup, or something to await. Its errors go to the nearest ErrorBoundary.
 
 local async = require "hearth.core.task"
 local commit = require "hearth.ui.commit"

@@ -1,5 +1,5 @@
--- use_effect(fn, deps) and use_layout_effect(fn, deps): fn runs after the commit (layout effects first, children first) in which deps changed;
--- what it returns runs before the next time and at the unmount. deps nil: every commit, {}: once.
+-- use_effect(fn, deps) and use_layout_effect(fn, deps): fn runs after the commit (layout effects first, children first) in which deps
+-- changed; what it returns runs before the next time and at the unmount. deps nil: every commit, {}: once.
 --
 -- The slot: `effect` is what shall run after this commit, `cleanup` what the last run gave. The commit runs them.
 

@@ -1,5 +1,5 @@
--- use_reducer(reducer, initial) -> state, dispatch. dispatch(action, …) sets reducer(state, action, …), at once and in call order; it is the same
--- function in every render and uses the reducer of the newest one.
+-- use_reducer(reducer, initial) -> state, dispatch. dispatch(action, …) sets reducer(state, action, …), at once and in call order; it is
+-- the same function in every render and uses the reducer of the newest one.
 
 local hooks = require "hearth.ui.hooks"
 

@@ -1,5 +1,5 @@
--- use_resource(fetcher, deps): what fetcher() returns, which may await; the component waits for it under the nearest Suspense. It is fetched
--- again only when deps change ({} and nil: once); until then what is shown stays.
+-- use_resource(fetcher, deps): what fetcher() returns, which may await; the component waits for it under the nearest Suspense. It is
+-- fetched again only when deps change ({} and nil: once); until then what is shown stays.
 
 local hooks = require "hearth.ui.hooks"
 local errors = require "hearth.errors"
@@ -18,7 +18,8 @@ return function(fetcher, deps)
   if first or not slot.fetched or not hooks.same_deps(slot.deps, deps) then
     if not hooks.can_suspend() then
       local path = hooks.path(slot[2])
-      error(errors.new("ENOTASK", ("%s: use_resource waits, and there is no Suspense above: put hearth.Suspense{ fallback=…, … } around the component, or load with use_query")
+      error(errors.new("ENOTASK", ("%s: use_resource waits, and there is no Suspense above: put hearth.Suspense{ fallback=…, … } "
+        .. "around the component, or load with use_query")
         :format(path), { op = "use_resource", component = path }), 0)
     end
     slot.value = fetcher()

@@ -1,5 +1,5 @@
--- The headless renderer: a tree of nodes `{type=, props=, children=, parent=}` and nothing else. What tests look at, and what the renderers of
--- text are built on.
+-- The headless renderer: a tree of nodes `{type=, props=, children=, parent=}` and nothing else. What tests look at, and what the
+-- renderers of text are built on.
 
 local headless = {}
 

@@ -1,9 +1,10 @@
--- hearth.testing: screens without a display, a clock that the test moves, a store of the test's own, faults. What a test changed is undone after
--- it: `_begin_test` and `_end_test` are called around each one by the runner (hearth.testing.busted).
+-- hearth.testing: screens without a display, a clock that the test moves, a store of the test's own, faults. What a test changed is
+-- undone after it: `_begin_test` and `_end_test` are called around each one by the runner (hearth.testing.busted).
 
 local alerts = require "hearth.alerts"
 local diagnostics = require "hearth.ui.diagnostics"
 local errors = require "hearth.errors"
+local roots = require "hearth.ui.root"
 local screens = require "hearth.testing.screen"
 local stores = require "hearth.testing.store"
 local task = require "hearth.core.task"
@@ -34,11 +35,12 @@ Clock.__index = Clock
 
 --- Moves the clock; what is due runs in order, and what follows from it has settled when this returns. A negative number sets it back.
 ---@param seconds number
-function Clock:advance(seconds)
+function Clock.advance(_, seconds)
   if type(seconds) ~= "number" or seconds ~= seconds then
     errors.raise("EINVAL", ("clock:advance takes a number of seconds, got a %s"):format(type(seconds)), { op = "advance" })
   end
-  if not timer.is_fake() then errors.raise("ECLOSED", "clock:advance: the fake clock was put away at the end of its test", { op = "advance" }) end
+  if not timer.is_fake() then errors.raise("ECLOSED", "clock:advance: the fake clock was put away at the end of its "
+    .. "test", { op = "advance" }) end
   task.settle()
   local to = timer.now() + seconds
   while timer.step(to) do task.settle() end
@@ -47,7 +49,7 @@ end
 
 --- The clock's time in seconds, as hearth.now() tells it.
 ---@return number
-function Clock:now() return timer.now() end
+function Clock.now() return timer.now() end
 
 --- Puts a clock that only the test moves in place of the real one, until the test ends.
 ---@return hearth.testing.Clock
@@ -80,6 +82,9 @@ local function unmount_all(problems)
     local ok, err = pcall(list[i].unmount, list[i])
     if not ok and problems then problems[#problems + 1] = "unmounting a screen: " .. tostring(err) end
   end
+  -- Roots that were mounted past testing.render, as an app of the test does.
+  local ok, err = pcall(roots.unmount_all)
+  if not ok and problems then problems[#problems + 1] = "unmounting a root: " .. tostring(err) end
 end
 
 --- As kill -9 and a new start: screens are unmounted, what is only in memory is forgotten, the bytes that were committed stay.
@@ -110,7 +115,8 @@ function testing._end_test()
     if not (known and known[t]) and not t:done() then left[#left + 1] = t end
   end
   for _, t in ipairs(left) do
-    problems[#problems + 1] = ("a task outlived the test: %s\n%s\nawait it, or cancel it before the test ends"):format(t:name(), task.traceback(t) or "")
+    problems[#problems + 1] = ("a task outlived the test: %s\n%s\nawait it, or cancel it before the test "
+      .. "ends"):format(t:name(), task.traceback(t) or "")
     t:cancel()
   end
   if #left > 0 then timer.sleep(0, "r") end

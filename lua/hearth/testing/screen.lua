@@ -114,7 +114,8 @@ local function target(self, verb, wanted, fits, tests)
       any = any or node
       local hit = fits(node)
       if hit and hit ~= usable then
-        if usable then missing(self, ("%s: several nodes have the %s; give them ids and use get_by_id"):format(verb, wanted_name(what, wanted))) end
+        if usable then missing(self, ("%s: several nodes have the %s; give them ids and use "
+          .. "get_by_id"):format(verb, wanted_name(what, wanted))) end
         usable = hit
       end
     end

@@ -1,5 +1,5 @@
--- hearth.batch(fn): what is set in fn belongs together. Renders are batched per turn anyway; others (the cells) join to make one commit of it.
--- A batch belongs to the task that runs fn, also while fn awaits; an inner batch is part of the outer one.
+-- hearth.batch(fn): what is set in fn belongs together. Renders are batched per turn anyway; others (the cells) join to make one commit
+-- of it. A batch belongs to the task that runs fn, also while fn awaits; an inner batch is part of the outer one.
 
 local errors = require "hearth.errors"
 

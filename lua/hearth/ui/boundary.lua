@@ -1,8 +1,8 @@
 -- ErrorBoundary and Suspense: what is shown in place of children that failed, or that wait.
 --
--- A boundary keeps in EXTRA: `error` ({value}) while its fallback shows, and `failure` ({value}) when an effect or a dirty descendant failed.
--- A Suspense keeps `pending`, the number of components below it that have not shown anything yet, and `fallback`, the fibers shown meanwhile.
--- Its children stay mounted behind the fallback, so they keep their state.
+-- A boundary keeps in EXTRA: `error` ({value}) while its fallback shows, and `failure` ({value}) when an effect or a dirty descendant
+-- failed. A Suspense keeps `pending`, the number of components below it that have not shown anything yet, and `fallback`, the fibers
+-- shown meanwhile. Its children stay mounted behind the fallback, so they keep their state.
 
 local element = require "hearth.ui.element"
 local fibers = require "hearth.ui.fiber"
@@ -239,7 +239,8 @@ local function outcome(run)
   return record.out, hooks.finish_awaiting(record)
 end
 
---- Renders a component that is under a Suspense: as a task, which may wait. Gives what hooks.render gives, and true when what is shown stays.
+--- Renders a component that is under a Suspense: as a task, which may wait. Gives what hooks.render gives, and true when what is shown
+--- stays.
 ---@param f table
 ---@return any output
 ---@return integer due

@@ -1,5 +1,6 @@
--- The flush: renders what is dirty, tells the renderer, runs cleanups and effects, until nothing is dirty. Once per turn, or at once for a first
--- render. The order of one commit: patches, all cleanups (children first), layout effects, and after the renderer's commit the effects.
+-- The flush: renders what is dirty, tells the renderer, runs cleanups and effects, until nothing is dirty. Once per turn, or at once for
+-- a first render. The order of one commit: patches, all cleanups (children first), layout effects, and after the renderer's commit the
+-- effects.
 
 local binding = require "hearth.ui.binding"
 local boundary = require "hearth.ui.boundary"
@@ -9,7 +10,6 @@ local hooks = require "hearth.ui.hooks"
 local placement = require "hearth.ui.placement"
 local reconciler = require "hearth.ui.reconciler"
 local scheduler = require "hearth.ui.scheduler"
-local task = require "hearth.core.task"
 
 local TYPE <const> = 1
 local PROPS <const> = 2
@@ -248,7 +248,8 @@ local function endless()
   if not first then return end
   local path = fibers.path(first)
   fail(first, errors.new("EHOOK",
-    ("Too many re-renders: %s did not settle after %d renders in a row. An effect sets state that makes it run again: give the effect deps, or set only when the value differs")
+    ("Too many re-renders: %s did not settle after %d renders in a row. An effect sets state that makes it run again: give the effect "
+      .. "deps, or set only when the value differs")
       :format(path, LIMIT), { op = "render", component = path }), "the render")
 end
 

@@ -1,5 +1,5 @@
--- Contexts: a value that a Provider gives to everything below it. A consumer finds its Provider once (a mounted fiber never moves), and renders when
--- the value changes, whatever lies between.
+-- Contexts: a value that a Provider gives to everything below it. A consumer finds its Provider once (a mounted fiber never moves), and
+-- renders when the value changes, whatever lies between.
 --
 -- A Provider keeps in EXTRA its `value` and its `consumers`, a set of fibers.
 
@@ -60,7 +60,8 @@ function context.use_context(ctx)
   local slot, first = hooks.slot "use_context"
   if first or slot.context ~= ctx then
     if getmetatable(ctx) ~= Context then
-      errors.raise("EHOOK", ("%s: use_context takes what hearth.create_context returned, got a %s"):format(hooks.path(slot[2]), type(ctx)), { op = "use_context" })
+      errors.raise("EHOOK", ("%s: use_context takes what hearth.create_context returned, got a "
+        .. "%s"):format(hooks.path(slot[2]), type(ctx)), { op = "use_context" })
     end
     local p = slot[2][PARENT]
     while p and p[TYPE] ~= ctx.Provider do p = p[PARENT] end

@@ -13,7 +13,8 @@ local type, getmetatable, rawequal, next = type, getmetatable, rawequal, next
 local function make(self, props)
   if props == nil then return { type = self, props = EMPTY } end
   if type(props) ~= "table" then
-    errors.raise("EINVAL", ("%s takes one table of props, got a %s; write %s{ … }"):format(self.name, type(props), self.name), { op = self.name })
+    errors.raise("EINVAL", ("%s takes one table of props, got a %s; write %s{ … "
+      .. "}"):format(self.name, type(props), self.name), { op = self.name })
   end
   return { type = self, props = props, key = props.key }
 end
@@ -48,7 +49,8 @@ function element.component(name, fn)
   if fn == nil and type(name) ~= "string" then fn, name = name, nil end
   local callable = type(fn) == "function" or (type(fn) == "table" and (getmetatable(fn) or EMPTY).__call)
   if not callable or getmetatable(fn) == Type then
-    errors.raise("EINVAL", ("hearth.component takes a function from props to an element, got %s; write hearth.component(function(props) … end)")
+    errors.raise("EINVAL", ("hearth.component takes a function from props to an element, got %s; write "
+      .. "hearth.component(function(props) … end)")
       :format(getmetatable(fn) == Type and "a component" or "a " .. type(fn)), { op = "component" })
   end
   if name ~= nil and type(name) ~= "string" then
@@ -73,12 +75,14 @@ end
 ---@return hearth.Component
 function element.memo(component, equal)
   if getmetatable(component) ~= Type or not component.render then
-    errors.raise("EINVAL", ("hearth.memo takes a component, got a %s; wrap the function in hearth.component first"):format(type(component)), { op = "memo" })
+    errors.raise("EINVAL", ("hearth.memo takes a component, got a %s; wrap the function in hearth.component "
+      .. "first"):format(type(component)), { op = "memo" })
   end
   if equal ~= nil and type(equal) ~= "function" then
     errors.raise("EINVAL", ("hearth.memo: equal must be a function(old_props, new_props), got a %s"):format(type(equal)), { op = "memo" })
   end
-  return setmetatable({ name = component.name, render = component.render, equal = equal or shallow_equal, of = component.of or component }, Type)
+  return setmetatable({ name = component.name, render = component.render,
+    equal = equal or shallow_equal, of = component.of or component }, Type)
 end
 
 --- Is it a type that elements are made of by calling it?

@@ -1,5 +1,5 @@
--- Hooks: what a component remembers between renders, in slots of its fiber, in call order. A slot is a table `{kind, fiber, …}` that belongs
--- to its hook. This module runs a component's function, hands out the slots, and says what is wrong when hooks are misused.
+-- Hooks: what a component remembers between renders, in slots of its fiber, in call order. A slot is a table `{kind, fiber, …}` that
+-- belongs to its hook. This module runs a component's function, hands out the slots, and says what is wrong when hooks are misused.
 --
 -- A slot may hold at 3 the value that is current, at 4 its setter, at 5 the value of the last render: for the kinds in `value_kinds`
 -- a fiber that was marked "may have changed" renders only if one of those differs.
@@ -40,19 +40,22 @@ end
 hooks.misuse = misuse
 
 local function outside(kind)
-  misuse(("%s was called outside a component: call it at the top of the function that is given to hearth.component, not in an event handler, an effect or a task")
+  misuse(("%s was called outside a component: call it at the top of the function that is given to hearth.component, not in an event "
+    .. "handler, an effect or a task")
     :format(kind), nil, kind)
 end
 
 -- ---- slots
 
 local function wrong_order(fiber, slot, kind, i)
-  misuse(("%s: %s was called where %s was called before (hook %d). Hooks must be called in the same order in every render: call %s above any if, loop or return, and put the condition inside it")
+  misuse(("%s: %s was called where %s was called before (hook %d). Hooks must be called in the same order in every render: call %s "
+    .. "above any if, loop or return, and put the condition inside it")
     :format(fibers.path(fiber), kind, slot[1], i - HOOKS, kind), fiber, kind)
 end
 
 local function more(fiber, kind)
-  misuse(("%s: rendered more hooks than in the render before: %s is new (%d before). Call every hook in every render: move %s above any if, loop or return")
+  misuse(("%s: rendered more hooks than in the render before: %s is new (%d before). Call every hook in every render: move %s above "
+    .. "any if, loop or return")
     :format(fibers.path(fiber), kind, fiber[HOOKS], kind), fiber, kind)
 end
 
@@ -149,7 +152,8 @@ hooks.path = fibers.path
 -- Kinds of slots that hold a value at 3 and what was rendered at 5.
 local value_kinds = { use_state = true, use_reducer = true, use_store = true }
 
---- Lets slots of this kind take part in "renders only if the value differs": 3 is the value now, 5 what the hook gave to the last render (it sets both).
+--- Lets slots of this kind take part in "renders only if the value differs": 3 is the value now, 5 what the hook gave to the last render
+--- (it sets both).
 function hooks.value_kind(kind) value_kinds[kind] = true end
 
 --- Has any value of this fiber changed since it was rendered?
@@ -184,7 +188,8 @@ local function set_with_care(slot, v, old)
   mark(fiber, 1)
 end
 
---- The setter of a value slot: takes a value or a function from the current value to the next, at once; the render comes at the end of the turn.
+--- The setter of a value slot: takes a value or a function from the current value to the next, at once; the render comes at the end of
+--- the turn.
 ---@param slot table
 ---@return fun(v: any)
 function hooks.setter(slot)
@@ -232,7 +237,8 @@ end
 function hooks.check_fn(kind, fn)
   if type(fn) ~= "function" then
     local fiber = hooks.current(kind)
-    misuse(("%s: %s takes a function, got a %s; write %s(function() … end, { deps })"):format(fibers.path(fiber), kind, type(fn), kind), fiber, kind)
+    misuse(("%s: %s takes a function, got a %s; write %s(function() … end, { deps "
+      .. "})"):format(fibers.path(fiber), kind, type(fn), kind), fiber, kind)
   end
 end
 
@@ -307,7 +313,8 @@ local function finish(fiber, n)
   local before = fiber[HOOKS]
   if before >= 0 then
     local missing = fiber[HOOKS + n + 1]
-    misuse(("%s: rendered fewer hooks than in the render before: %s was not called (%d of %d). Call every hook in every render: do not return before it")
+    misuse(("%s: rendered fewer hooks than in the render before: %s was not called (%d of %d). Call every hook in every render: do not "
+      .. "return before it")
       :format(fibers.path(fiber), missing and missing[1] or "a hook", n, before), fiber, missing and missing[1])
   end
   fiber[HOOKS] = n

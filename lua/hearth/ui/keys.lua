@@ -1,5 +1,5 @@
--- Keys identify siblings. Two siblings with one key would share a state, so that is an error; a list without keys that changes its length is a
--- warning, because its items silently take over each other's state.
+-- Keys identify siblings. Two siblings with one key would share a state, so that is an error; a list without keys that changes its length
+-- is a warning, because its items silently take over each other's state.
 
 local diagnostics = require "hearth.ui.diagnostics"
 local errors = require "hearth.errors"
@@ -48,7 +48,8 @@ function keys.warn_missing(items, n, f)
     local item = items[i]
     if type(item) == "table" and item.type ~= nil and item.key == nil then
       local path = fibers.path(f)
-      diagnostics.warn(path, ("%s: a list of children changed its length and its items have no keys, so they take over each other's state: give each a key, such as %s{ key=item.id, … }")
+      diagnostics.warn(path, ("%s: a list of children changed its length and its items have no keys, so they take over each other's "
+        .. "state: give each a key, such as %s{ key=item.id, … }")
         :format(path, type(item.type) == "string" and item.type or item.type.name))
       return
     end

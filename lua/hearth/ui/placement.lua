@@ -1,5 +1,5 @@
--- Tells a renderer which nodes lie below a host node, in which order. A renderer that keeps its children as a list has `children(parent, nodes)` and
--- is given the whole list; others hear the fewest `insert` and `remove` that lead from the old list to the new one.
+-- Tells a renderer which nodes lie below a host node, in which order. A renderer that keeps its children as a list has `children(parent,
+-- nodes)` and is given the whole list; others hear the fewest `insert` and `remove` that lead from the old list to the new one.
 
 local TYPE <const> = 1
 local CHILD <const> = 5

@@ -1,12 +1,11 @@
--- The reconciler: makes the fibers agree with new elements, and notes what the renderer must hear. Rendering changes only fibers, through a log
--- that can be undone, so a render that fails leaves no trace; the commit (hearth.ui.commit) then tells the renderer.
+-- The reconciler: makes the fibers agree with new elements, and notes what the renderer must hear. Rendering changes only fibers, through
+-- a log that can be undone, so a render that fails leaves no trace; the commit (hearth.ui.commit) then tells the renderer.
 --
 -- Nodes of what is newly mounted are pushed on one stack; whoever owns the place takes them off.
 
 local binding = require "hearth.ui.binding"
 local element = require "hearth.ui.element"
 local errors = require "hearth.errors"
-local fibers = require "hearth.ui.fiber"
 local hooks = require "hearth.ui.hooks"
 local keys = require "hearth.ui.keys"
 local scheduler = require "hearth.ui.scheduler"
@@ -23,13 +22,14 @@ local DEPTH <const> = 7
 
 local reconciler = {}
 
-local type, next, rawequal, getmetatable, math_type, move = type, next, rawequal, getmetatable, math.type, table.move
+local type, next, math_type, move = type, next, math.type, table.move
 local due_mark, take_due, render_hooks = hooks.due_mark, hooks.take_due, hooks.render
 local EMPTY, List = element.EMPTY, element.List
 
 -- Which types are host elements: filled as they are seen, because a look-up costs less than a call of type(). 2: it never has children.
 local hosts = {
-  Text = 2, Button = 2, TextInput = 2, Checkbox = 2, Switch = 2, Picker = 2, Slider = 2, ProgressBar = 2, ActivityIndicator = 2, Image = 2, Spacer = 2,
+  Text = 2, Button = 2, TextInput = 2, Checkbox = 2, Switch = 2, Picker = 2, Slider = 2,
+  ProgressBar = 2, ActivityIndicator = 2, Image = 2, Spacer = 2,
 }
 reconciler.hosts = hosts
 

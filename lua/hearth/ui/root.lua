@@ -26,7 +26,8 @@ root.mounted = setmetatable({}, { __mode = "k" })
 local function check_renderer(renderer)
   if type(renderer) ~= "table" or type(renderer.create) ~= "function" or type(renderer.update) ~= "function"
     or not (renderer.children or renderer.insert and renderer.remove) then
-    errors.raise("EINVAL", "mount: a renderer is a table with create, update, and either children or insert and remove (docs/renderers.md)", { op = "mount" })
+    errors.raise("EINVAL", "mount: a renderer is a table with create, update, and either children or insert and remove "
+      .. "(docs/renderers.md)", { op = "mount" })
   end
 end
 
@@ -44,7 +45,8 @@ end
 -- Renders `element` as the only child of the root fiber and flushes; raises what no boundary caught.
 local function show(self, element)
   local rendering = hooks.rendering()
-  if rendering then hooks.misuse(("mount was called while %s renders; call it in an effect or a handler"):format(rendering), nil, "mount") end
+  if rendering then hooks.misuse(("mount was called while %s renders; call it in an effect or a "
+    .. "handler"):format(rendering), nil, "mount") end
   if not self.fiber then errors.raise("ECLOSED", "rerender: this root was unmounted; mount the element again", { op = "rerender" }) end
   local outer = reconciler.root()
   local before = self.synchronous
@@ -125,7 +127,8 @@ function Root:unmount()
   local fiber = self.fiber
   if not fiber then return end
   local rendering = hooks.rendering()
-  if rendering then hooks.misuse(("unmount was called while %s renders; call it in an effect or a handler"):format(rendering), nil, "unmount") end
+  if rendering then hooks.misuse(("unmount was called while %s renders; call it in an effect or a "
+    .. "handler"):format(rendering), nil, "unmount") end
   self.fiber = nil
   for _, child in ipairs(fiber[CHILD] or {}) do
     if child then commit.unmount(child) end
@@ -133,7 +136,13 @@ function Root:unmount()
   fiber[CHILD] = {}
   self.place(fiber, self.node, {})
   if self.renderer.commit then self.renderer.commit(self.node) end
+  root.mounted[self] = nil
   self:release()
+end
+
+--- Unmounts every root that is still mounted: for tests.
+function root.unmount_all()
+  for mounted in pairs(root.mounted) do mounted:unmount() end
 end
 
 --- Is it still mounted?

@@ -1,5 +1,5 @@
--- Store: a value outside of components. use_store renders a component when what it selected changes; bind() lets a prop follow without a render;
--- subscribe() tells anybody, as a task.
+-- Store: a value outside of components. use_store renders a component when what it selected changes; bind() lets a prop follow without a
+-- render; subscribe() tells anybody, as a task.
 
 local binding = require "hearth.ui.binding"
 local errors = require "hearth.errors"
@@ -34,7 +34,8 @@ function Store:set(v)
   if type(v) == "function" then
     v = v(old)
     if not rawequal(self.value, old) then
-      errors.raise("EHOOK", "Store:set: the value changed while an updater ran; an updater must only compute: neither await nor set in it", { op = "Store:set" })
+      errors.raise("EHOOK", "Store:set: the value changed while an updater ran; an updater must only compute: neither await nor set in "
+        .. "it", { op = "Store:set" })
     end
   end
   if rawequal(v, old) then return end
@@ -70,7 +71,8 @@ end
 ---@return hearth.Binding
 function Store:bind(selector)
   if selector ~= nil and type(selector) ~= "function" then
-    errors.raise("EINVAL", ("Store:bind takes a function from the value to what is shown, got a %s"):format(type(selector)), { op = "Store:bind" })
+    errors.raise("EINVAL", ("Store:bind takes a function from the value to what is shown, got a "
+      .. "%s"):format(type(selector)), { op = "Store:bind" })
   end
   return binding.new(self, selector)
 end
@@ -96,10 +98,12 @@ end
 function store.use_store(watched, selector)
   local slot = hooks.slot "use_store"
   if getmetatable(watched) ~= Store then
-    errors.raise("EHOOK", ("%s: use_store takes what hearth.Store returned, got a %s"):format(hooks.path(slot[2]), type(watched)), { op = "use_store" })
+    errors.raise("EHOOK", ("%s: use_store takes what hearth.Store returned, got a "
+      .. "%s"):format(hooks.path(slot[2]), type(watched)), { op = "use_store" })
   end
   if selector ~= nil and type(selector) ~= "function" then
-    errors.raise("EHOOK", ("%s: the selector of use_store must be a function, got a %s"):format(hooks.path(slot[2]), type(selector)), { op = "use_store" })
+    errors.raise("EHOOK", ("%s: the selector of use_store must be a function, got a "
+      .. "%s"):format(hooks.path(slot[2]), type(selector)), { op = "use_store" })
   end
   slot.selector = selector
   local value = watched.value

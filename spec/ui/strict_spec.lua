@@ -1,0 +1,50 @@
+local program = require "spec.examples.program"
+
+describe("HEARTH_STRICT=1", function()
+  local function run(script)
+    local path = program.temporary ".lua"
+    local file = assert(io.open(path, "w"))
+    file:write(script)
+    file:close()
+    local binary = assert(io.popen("readlink /proc/$PPID/exe"))
+    local host = binary:read "l"
+    binary:close()
+    local pipe = assert(io.popen(("HEARTH_STRICT=1 %s %s 2>&1"):format(host, path)))
+    local out = pipe:read "a"
+    pipe:close()
+    program.clean(path)
+    return out
+  end
+
+  it("renders twice, runs effects once, and counts one render", function()
+    assert.equal("render\nrender\neffect\n1\n", run [[
+      local hearth, testing = require "hearth", require "hearth.testing"
+      local C = hearth.component("C", function()
+        hearth.use_effect(function() print "effect" end, {})
+        print "render"
+        return hearth.Text "x"
+      end)
+      local screen = testing.render(C {})
+      print(screen:renders(C))
+      screen:unmount()
+    ]])
+  end)
+
+  it("freezes tables that become state", function()
+    local out = run [[
+      local hearth, testing = require "hearth", require "hearth.testing"
+      local list = { 1, 2, { x = 1 } }
+      local C = hearth.component("C", function()
+        local v = hearth.use_state(list)
+        return hearth.Text(#v .. " " .. v[3].x)
+      end)
+      local screen = testing.render(C {})
+      print(screen:text())
+      print(pcall(table.insert, list, 4))
+      print(pcall(function() list[3].x = 2 end))
+      for i, v in ipairs(list) do io.write(i, " ") end
+      screen:unmount()
+    ]]
+    assert.matches("^3 1\nfalse\tEHOOK: .-make a new table.-\nfalse\tEHOOK.-\n1 2 3 $", out)
+  end)
+end)
