@@ -29,6 +29,7 @@ local whole = {
   use_query = "hooks.use_query", use_mutation = "hooks.use_mutation",
   -- storage
   storage = "storage.store", AsyncStorage = "storage.async_storage", AppStorage = "storage.app_storage",
+  LocalStorage = "web.local_storage", use_local_storage = "hooks.use_local_storage",
   -- components
   Portal = "ui.portal",
   use_state = "hooks.use_state", use_reducer = "hooks.use_reducer", use_ref = "hooks.use_ref", use_memo = "hooks.use_memo",
