@@ -7,6 +7,8 @@ local frames = require "hearth.animated.frames"
 local hooks = require "hearth.ui.hooks"
 local task = require "hearth.core.task"
 
+local notify, rawget, rawset = binding.notify, rawget, rawset
+
 local node = {}
 
 local Node = {} -- methods of all
@@ -49,12 +51,12 @@ function meta.__tostring(self) return ("Animated(%s)"):format(tostring(self:_now
 local weak = { __mode = "k" }
 
 local function touch(self)
-  local followers = self.followers
+  local followers = rawget(self, "followers")
   if followers then
     for follower in next, followers do touch(follower) end
   end
-  if self.links then binding.notify(self) end
-  local listeners = self.listeners
+  if rawget(self, "links") then notify(self) end
+  local listeners = rawget(self, "listeners")
   if listeners then
     local value = self:get()
     for i = 1, #listeners do task.spawn(listeners[i].fn, value) end
@@ -101,7 +103,7 @@ end
 
 -- At the last frame: what is on screen.
 function Node:get()
-  local inputs = self.inputs
+  local inputs = rawget(self, "inputs")
   if not inputs then return self.current end
   return self.compute(inputs, Node.get)
 end
@@ -118,7 +120,12 @@ end
 function Node:_move(x)
   if x == self.current then return end
   self.current = x
-  if self.followers or self.links or self.listeners then touch(self) end
+  -- rawget: a look at an absent field goes through the metatable, and this runs for every value of every frame.
+  if rawget(self, "followers") or rawget(self, "listeners") then
+    touch(self)
+  elseif rawget(self, "links") then
+    notify(self)
+  end
 end
 
 local function check_value(self, verb)

@@ -215,24 +215,38 @@ local function list_again()
   stale = {}
 end
 
--- Bound props whose source changed: the node alone changes.
-local function apply_bindings()
+-- Bound props whose source changed: the node alone changes. One protected call for as many as go well: there may be thousands in a frame.
+local applying
+
+local function apply_links()
   local link = binding.take()
   while link do
-    local f, root = link.fiber, link.root
-    local ok, v = xpcall(link.binding.read, on_error, link.binding)
-    if not ok then
-      root.fail(v, root.fiber, "a bound value")
-    elseif v ~= link.value then
+    applying = link
+    local v = link.binding:read()
+    if v ~= link.value then
       link.value = v
+      local f, prop = link.fiber, link.prop
       local old, own = f[PROPS], {}
       for k, o in next, old do own[k] = o end
-      own[link.prop] = binding.shown(link.prop, v)
+      own[prop] = binding.shown(prop, v)
       f[PROPS] = own
-      touch(root)
+      local root = link.root
+      if not root.touched then touch(root) end
       root.renderer.update(f[NODE], own, old)
     end
     link = binding.take()
+  end
+  applying = nil
+end
+
+local function apply_bindings()
+  while binding.busy() do
+    local ok, err = xpcall(apply_links, on_error)
+    if not ok then
+      local root = applying.root
+      applying = nil
+      root.fail(err, root.fiber, "a bound value")
+    end
   end
 end
 
