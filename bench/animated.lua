@@ -1,5 +1,5 @@
--- What animations cost: 1,000 values at 60 Hz for two seconds as a part of one core (the aim is 10 %), alone and bound to a screen without a
--- display; and how often a program at rest wakes up (the aim is never).
+-- What animations cost: 1,000 values at 60 Hz for two seconds as a part of one core (the aim is 10 %), alone and bound to a screen without
+-- a display; and how often a program at rest wakes up (the aim is never).
 
 local hearth = require "hearth"
 local headless = require "hearth.render.headless"
