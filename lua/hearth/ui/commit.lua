@@ -13,6 +13,7 @@ local scheduler = require "hearth.ui.scheduler"
 
 local TYPE <const> = 1
 local PROPS <const> = 2
+local PARENT <const> = 4
 local CHILD <const> = 5
 local NODE <const> = 6
 local LINKS <const> = 7
@@ -74,8 +75,10 @@ local function unhook(slot)
   if not ok then fail(slot[2], err, "a cleanup") end
 end
 
+-- Children first. A fiber that is gone lets go of the tree: a setter that somebody kept holds one fiber, not all that was on the screen.
 local function unmount(f)
   local t, child = f[TYPE], f[CHILD]
+  f[CHILD] = false
   if hosts[t] then
     local links = f[LINKS]
     if links then
@@ -86,6 +89,7 @@ local function unmount(f)
         if child[i] then unmount(child[i]) end
       end
     end
+    f[PARENT] = false
     return
   end
   if t.render then
@@ -98,20 +102,21 @@ local function unmount(f)
       end
     end
     if f[ROOT].suspends then boundary.unmounted(f) end
-    return
-  end
-  if child then
-    for i = 1, #child do
-      if child[i] then unmount(child[i]) end
+  else
+    if child then
+      for i = 1, #child do
+        if child[i] then unmount(child[i]) end
+      end
     end
+    f[STATE] = -1
+    local kind = kinds[t.kind]
+    local hidden = kind.hidden and kind.hidden(f)
+    for _, other in ipairs(hidden or {}) do
+      if other then unmount(other) end
+    end
+    if kind.unmount then kind.unmount(f) end
   end
-  f[STATE] = -1
-  local kind = kinds[t.kind]
-  local hidden = kind.hidden and kind.hidden(f)
-  for _, other in ipairs(hidden or {}) do
-    if other then unmount(other) end
-  end
-  if kind.unmount then kind.unmount(f) end
+  f[PARENT] = false
 end
 commit.unmount = unmount
 
