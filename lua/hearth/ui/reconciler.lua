@@ -468,7 +468,8 @@ local function update_host(f, props, depth)
   if own == props then return end
   local n = hosts[f[TYPE]] == 2 and 0 or count(props)
   local links = f[LINKS]
-  if links or binding.used then
+  -- A bound prop always differs from the value that the node has, so without links there is none where nothing differs.
+  if links or differ(own, props, n) then
     local new, new_links = own_props(f, props, n)
     if links or new_links then
       if new_links then
@@ -478,16 +479,11 @@ local function update_host(f, props, depth)
       relinks[n_relinks + 1], relinks[n_relinks + 2] = links or false, new_links or false
       n_relinks = n_relinks + 2
     end
-    if differ(own, new, 0) then
+    if not links or differ(own, new, 0) then
       assign(f, PROPS, new)
       patches[n_patches + 1], patches[n_patches + 2], patches[n_patches + 3] = f, own, root
       n_patches = n_patches + 3
     end
-  elseif differ(own, props, n) then
-    local new = n == 0 and props or own_props(f, props, n)
-    assign(f, PROPS, new)
-    patches[n_patches + 1], patches[n_patches + 2], patches[n_patches + 3] = f, own, root
-    n_patches = n_patches + 3
   end
   if n > 0 or f[CHILD] then update_children(f, props, n, depth) end
 end
