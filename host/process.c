@@ -18,6 +18,7 @@ extern const hearth__module hearth__host_modules[];
 static hearth_t *running;          /* the runtime whose owner thread takes the signals */
 static volatile sig_atomic_t stop; /* the signal that asked for the end, or 0 */
 static volatile sig_atomic_t interrupted;
+static bool broken_off; /* the main chunk was interrupted */
 static host_int on_int = HOST_INT_DEFAULT;
 
 static void on_hook(lua_State *L, lua_Debug *ar) {
@@ -88,7 +89,11 @@ void host_check_signals(lua_State *L) {
     hearth__exit(h, 128 + sig);
   }
   if (!interrupted) return;
-  if (L == h->state->L && !h->in_loop) interrupted = 0; /* else the main chunk has to hear of it too */
+  if (L == h->state->L && !h->in_loop) { /* else the main chunk has to hear of it too */
+    interrupted = 0;
+    broken_off = true;
+    hearth__main_let_go(h->state);
+  }
   luaL_error(L, "interrupted!");
 }
 
@@ -152,7 +157,9 @@ int host_finish(hearth_t *h, const char *progname, int status) {
   lua_settop(L, 0);
   lua_pushcfunction(L, script_message);
   lua_pushcfunction(L, drive);
-  if (script_report(L, progname, lua_pcall(L, 0, 0, 1)) != LUA_OK)
+  if (broken_off && status != EXIT_SUCCESS)
+    hearth__cancel_tasks(h); /* who interrupts a program does not wait for what it left running */
+  else if (script_report(L, progname, lua_pcall(L, 0, 0, 1)) != LUA_OK)
     status = EXIT_FAILURE;
   else
     hearth_run(h); /* says which tasks wait for ever; counted as failures */

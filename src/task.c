@@ -366,10 +366,17 @@ static int answer_goes_on(lua_State *L, int status, lua_KContext ctx) {
   return t->answers;
 }
 
+void hearth__main_let_go(hearth__state *s) {
+  hearth__op *op = s->main_op;
+  s->main_op = NULL;
+  if (op) op->class_->release(op);
+}
+
 /* The main chunk is asked to stop waiting: by a signal, or by a test's timeout. */
 static void check_interrupt(lua_State *L, hearth__state *s) {
   if (s->h->interrupt) s->h->interrupt(L);
   if (s->interrupt == LUA_NOREF) return;
+  hearth__main_let_go(s);
   hearth__ref_push(L, s->interrupt);
   hearth__unref(L, s->interrupt);
   s->interrupt = LUA_NOREF;
@@ -378,7 +385,7 @@ static void check_interrupt(lua_State *L, hearth__state *s) {
 
 static int main_await(lua_State *L, hearth__state *s, hearth__op *op) {
   hearth_t *h = s->h;
-  if (s->main_op) s->main_op->class_->release(s->main_op);
+  hearth__main_let_go(s);
   s->main_op = op;
   for (;;) {
     check_interrupt(L, s);
@@ -392,8 +399,7 @@ static int main_await(lua_State *L, hearth__state *s, hearth__op *op) {
     hearth__turn(h, true);
   }
   int n = op->class_->push(L, op);
-  s->main_op = NULL;
-  op->class_->release(op);
+  hearth__main_let_go(s);
   return hearth__answer(L, s, n);
 }
 

@@ -84,14 +84,84 @@ describe("hearth SCRIPT", function()
     assert.are.same({ 4, "closed\n" }, { status, out })
   end)
 
-  local function signalled(name, text)
-    return run(("sh -c 'trap - INT; %s -e \"%s\" & p=$!; sleep 0.3; kill -%s $p; wait $p'"):format(program, text, name))
+  -- Signals the program when it says so ("ready"), so that no time is guessed. A shell starts what is in the background with SIGINT ignored, hence env.
+  local function signalled(name, args)
+    local out = os.tmpname()
+    finally(function() os.remove(out) end)
+    local status, said = run(([[sh -c 'env --default-signal=INT %s %s > %s 2>&1 & p=$!
+      while ! grep -q ready %s; do sleep 0.01; kill -0 $p || break; done; kill -%s $p; wait $p; s=$?; cat %s; exit $s']]):format(
+      program, args, out, out, name, out))
+    return status, said
   end
 
+  local function chunk(text) return script("io.stdout:setvbuf 'no' h = require 'hearth' " .. text) end
+
   it("ends with 143 on SIGTERM, also out of a busy loop", function()
-    assert.are.equal(143, (signalled("TERM", "while true do end")))
-    assert.are.equal(143, (signalled("TERM", "require [[hearth]].sleep(100)")))
-    assert.are.equal(143, (signalled("TERM", "local h = require [[hearth]] h.run_async(function() while true do end end)")))
+    assert.are.equal(143, (signalled("TERM", chunk "print 'ready' while true do end")))
+    assert.are.equal(143, (signalled("TERM", chunk "print 'ready' h.sleep(100)")))
+    assert.are.equal(143, (signalled("TERM", chunk "h.run_async(function() print 'ready' while true do end end)")))
+  end)
+
+  it("is interrupted by SIGINT wherever it waits or works, once and for all", function()
+    local cases = {
+      ["the main chunk waits"] = "h.run_async(function() print 'ready' end) h.sleep(100)",
+      ["the main chunk is busy"] = "print 'ready' while true do end",
+      ["a task is busy"] = "h.run_async(function() print 'ready' while true do end end)",
+      ["a task is busy, the main chunk waits"] = "h.run_async(function() print 'ready' while true do end end) h.sleep(100)",
+      ["the main chunk has ended, a task waits"] = "h.run_async(function() print 'ready' h.sleep(100) end)",
+      ["both wait"] = "h.run_async(function() print 'ready' h.sleep(100) end) h.sleep(100)",
+      ["the main chunk waits for a thread"] = "print 'ready' h.to_thread(function() while true do end end)",
+    }
+    for name, text in pairs(cases) do
+      local start = os.time()
+      local status, out = signalled("INT", chunk(text))
+      assert.are.equal(1, status, name)
+      assert.matches("interrupted!", out, 1, true, name)
+      assert.is_true(os.time() - start < 30, name)
+    end
+  end)
+
+  it("runs <close> variables of the interrupted chunk and of its tasks, and saves what was accepted", function()
+    local store = os.tmpname()
+    finally(function() for _, tail in ipairs { "", "-wal", "-shm", ".lock" } do os.remove(store .. ".db" .. tail) end os.remove(store) end)
+    local status, out = signalled("INT", ("-e \"store = [[%s.db]]\" %s"):format(store, chunk [[
+      local s = h.storage.open { url = store }
+      local function guard(name) return setmetatable({}, { __close = function() print("closed", name) end }) end
+      h.run_async(function() local g <close> = guard "task" h.sleep(100) end)
+      h.run_async(function() s:set("k", "v") end)
+      local g <close> = guard "main"
+      h.run_async(function() print "ready" end)
+      h.sleep(100)]]))
+    assert.are.equal(1, status)
+    assert.matches("closed\tmain", out)
+    assert.matches("closed\ttask", out)
+    assert.are.same({ 0, "v\n" }, { run(("%s -e 'print(require [[hearth]].storage.open{url=[[%s.db]]}:get [[k]])'"):format(program, store)) })
+  end)
+
+  it("may catch an interrupt and go on", function()
+    local status, out = signalled("INT", chunk "local ok, err = pcall(function() print 'ready' while true do end end) print(ok, err)")
+    assert.are.equal(0, status)
+    assert.matches("false\t.*interrupted!", out)
+  end)
+
+  it("ends with 130 on SIGINT in hearth run, and with 143 on SIGTERM", function()
+    local app = script [[
+      io.stdout:setvbuf "no"
+      local h = require "hearth"
+      return h.component("App", function()
+        h.use_async_effect(function() print "ready" h.sleep(100) end, {})
+        return h.Text "hello"
+      end)]]
+    assert.are.equal(130, (signalled("INT", "run --store memory: --ui=headless " .. app)))
+    assert.are.equal(143, (signalled("TERM", "run --store memory: --ui=headless " .. app)))
+  end)
+
+  it("starts and ends with nothing to do, and with its standard streams closed", function()
+    assert.are.same({ 0, "" }, { run(program .. " -e ''") })
+    assert.are.same({ 0, "" }, { run("sh -c '" .. program .. " -e \"print(1)\" >&-'") })
+    assert.are.same({ 0, "1\n" }, { run("sh -c '" .. program .. " -e \"print(1)\" <&- 2>&-'") })
+    assert.are.equal(1, (run("sh -c '" .. program .. " -e \"error(1)\" 2>&-'")))
+    assert.are.same({ 0, "" }, { run(program .. " -") }) -- standard input is empty
   end)
 
   it("ends when its standard output goes away", function()
