@@ -1,5 +1,4 @@
--- The reactive core, against what Lua itself needs for the same tables. Prints medians of a few runs; `node bench/reactive.mjs` prints
--- those of Preact, React and Vue where they are installed.
+-- The reactive core beside what Lua itself needs for tables of the same shape, in one run; medians.
 
 local hearth = require "hearth"
 local binding_store = hearth.Store(0)
