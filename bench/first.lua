@@ -87,7 +87,8 @@ local function main()
   local get = cached_get()
   print(("cached awaited get             %8.3f us"):format(get * 1e6))
   print(("one awaited durable set        %8.1f us   %.2f of a raw commit (%.1f us)"):format(set * 1e6, set / commit, commit * 1e6))
-  print(("10,000 sets, a task each       %8.1f ms   %.2f of one raw transaction (%.1f ms)"):format(many * 1e3, many / transaction, transaction * 1e3))
+  print(("10,000 sets, a task each       %8.1f ms   %.2f of one raw transaction (%.1f ms)"):format(many * 1e3, many / transaction,
+    transaction * 1e3))
   print(("10,000 sets, one batch         %8.1f ms   %.2f of one raw transaction"):format(batch * 1e3, batch / transaction))
 end
 

@@ -48,7 +48,7 @@ static void put(sqlite3 *db, sqlite3_stmt *st, int key, int value) {
   sqlite3_bind_text(st, 1, name, n, SQLITE_STATIC);
   sqlite3_bind_int(st, 2, revision);
   sqlite3_bind_int64(st, 3, 1700000000000 + value);
-  sqlite3_bind_int64(st, 4, (sqlite3_int64)value * 0x9E3779B97F4A7C15);
+  sqlite3_bind_int64(st, 4, (sqlite3_int64)value * 0x1E3779B97F4A7C1);
   sqlite3_bind_text(st, 5, text, m, SQLITE_STATIC);
   step(db, st);
 }

@@ -218,7 +218,10 @@ static void await_mail(hearth_t *h) {
     return;
   }
   uint64_t start = uv_hrtime(), now = start;
-  while (!hearth__inbox_has_mail(h->inbox) && now - start < h->spin_ns) now = uv_hrtime();
+  while (!hearth__inbox_has_mail(h->inbox) && now - start < h->spin_ns) {
+    sched_yield(); /* on a busy machine the one who is to answer goes first */
+    now = uv_hrtime();
+  }
   if (!hearth__inbox_has_mail(h->inbox)) {
     h->spin_rest = SPIN_REST;
     return;

@@ -146,7 +146,9 @@ for engine, new_url in pairs(engines) do
       it("clears one namespace and no other, and tells of each key", function()
         db:apply { { ns = "ns", key = "a", value = "1" }, { ns = "ns", key = "b", value = "2" }, { ns = "n", key = "a", value = "3" } }
         local seen = {}
-        local stop = db:subscribe(function(events) for _, e in ipairs(events) do seen[#seen + 1] = e.ns .. e.key .. tostring(e.value) .. tostring(e.old) end end)
+        local stop = db:subscribe(function(events)
+          for _, e in ipairs(events) do seen[#seen + 1] = e.ns .. e.key .. tostring(e.value) .. tostring(e.old) end
+        end)
         db:apply { { ns = "ns", clear = true }, { ns = "ns", key = "c", value = "4", tag = "t" } }
         stop()
         assert.same({}, db:scan("none"))
@@ -164,7 +166,8 @@ for engine, new_url in pairs(engines) do
         local tag = {}
         local revision = db:apply { { ns = "ns", key = "k", value = "1", tag = tag } }
         assert.equal(1, #seen)
-        assert.same({ "ns", "k", "1", nil, revision, "local" }, { seen[1].ns, seen[1].key, seen[1].value, seen[1].old, seen[1].revision, seen[1].source })
+        local e = seen[1]
+        assert.same({ "ns", "k", "1", nil, revision, "local" }, { e.ns, e.key, e.value, e.old, e.revision, e.source })
         assert.equal(tag, seen[1].tag)
         db:write("ns", "k", "2", "text")
         db:write("ns", "k", "2", "text")
@@ -199,7 +202,8 @@ for engine, new_url in pairs(engines) do
         small:write("other", "b", ("x"):rep(60), "text")
         small:write("ns", "a", ("x"):rep(20), "text")
         small:write("ns", "b", ("x"):rep(60), "text")
-        assert.equal("EQUOTA", code_of(small.apply, small, { { ns = "ns", key = "c", value = ("x"):rep(10) }, { ns = "ns", key = "d", value = ("x"):rep(20) } }))
+        local two = { { ns = "ns", key = "c", value = ("x"):rep(10) }, { ns = "ns", key = "d", value = ("x"):rep(20) } }
+        assert.equal("EQUOTA", code_of(small.apply, small, two))
         assert.equal("EQUOTA", code_of(small.write, small, "ns", "a", ("x"):rep(90), "text"))
         local usage = small:usage("ns")
         assert.same({ 2, 82, 100 }, { usage.keys, usage.bytes, usage.quota })

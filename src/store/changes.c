@@ -90,19 +90,30 @@ static void take(taken *t, int flags, int64_t revision, const char *ns, size_t n
   t->n++;
 }
 
-static int take_log(void *arg, int64_t revision, const void *log, size_t size) {
-  taken *t = arg;
+int hearth__log_read(const void *log, size_t size, hearth__change_fn *fn, void *arg) {
   const unsigned char *p = log, *end = p + size;
-  (void)revision;
-  while (p < end && !t->failed) {
-    uint64_t flags, rev, ns_size, key_size;
-    if (!take_number(&p, end, &flags) || !take_number(&p, end, &rev) || !take_number(&p, end, &ns_size) ||
-        !take_number(&p, end, &key_size) || ns_size > (size_t)(end - p) || key_size > (size_t)(end - p) - ns_size)
-      return 1; /* not a log of ours: as if it did not reach back */
-    take(t, (int)flags, (int64_t)rev, (const char *)p, ns_size, (const char *)p + ns_size, key_size);
+  while (p < end) {
+    uint64_t flags, revision, ns_size, key_size;
+    if (!take_number(&p, end, &flags) || !take_number(&p, end, &revision) || !take_number(&p, end, &ns_size) ||
+        !take_number(&p, end, &key_size) || ns_size > (size_t)(end - p) || key_size > (size_t)(end - p) - ns_size ||
+        flags > HEARTH__LOG_ALL || revision > INT64_MAX)
+      return 1;
+    hearth__name name = {.ns = (const char *)p, .ns_size = ns_size, .key = (const char *)p + ns_size, .key_size = key_size};
+    fn(arg, (int)flags, &name, (int64_t)revision);
     p += ns_size + key_size;
   }
-  return t->failed || t->names.failed;
+  return 0;
+}
+
+static void take_change(void *arg, int flags, const hearth__name *name, int64_t revision) {
+  take(arg, flags, revision, name->ns, name->ns_size, name->key, name->key_size);
+}
+
+/* A row that is no log of ours: as if the log did not reach back. */
+static int take_log(void *arg, int64_t revision, const void *log, size_t size) {
+  taken *t = arg;
+  (void)revision;
+  return hearth__log_read(log, size, take_change, t) != 0 || t->failed || t->names.failed;
 }
 
 static hearth__name name_of(const taken *t, const change *c) {

@@ -92,7 +92,10 @@ typedef struct hearth__bytes {
   bool failed; /* memory was short */
 } hearth__bytes;
 void hearth__bytes_add(hearth__bytes *b, const void *bytes, size_t size);
-enum { HEARTH__LOG_REMOVED = 1, HEARTH__LOG_SAME = 2, HEARTH__LOG_CLEAR = 4, HEARTH__LOG_QUIET = 8 };
+enum { HEARTH__LOG_REMOVED = 1, HEARTH__LOG_SAME = 2, HEARTH__LOG_CLEAR = 4, HEARTH__LOG_QUIET = 8, HEARTH__LOG_ALL = 15 };
+/* One commit's row of the change log: written, and read. 1: these bytes are no log (what came before the fault was told). */
+typedef void hearth__change_fn(void *arg, int flags, const hearth__name *name, int64_t revision);
+int hearth__log_read(const void *log, size_t size, hearth__change_fn *fn, void *arg);
 void hearth__log_add(hearth__bytes *log, int flags, const hearth__name *name, int64_t revision);
 /* Takes over the commits of others: cache, events. conn NULL: inside the writer's transaction. Any thread, without locks. */
 int hearth__db_catch_up(hearth__db *db, hearth__conn *conn, hearth__fault *f);

@@ -100,18 +100,10 @@ void hearth__writer_drain(hearth__db *db) {
   }
 }
 
-static inline void pause_cpu(void) {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
-
 /* The next set of a task that was just answered comes within microseconds; a sleep and a wake-up across processors cost more. */
 static void spin(hearth__db *db) {
   uint64_t end = uv_hrtime() + SPIN_NS;
-  while (!atomic_load_explicit(&db->queued_hint, memory_order_relaxed) && uv_hrtime() < end) pause_cpu();
+  while (!atomic_load_explicit(&db->queued_hint, memory_order_relaxed) && uv_hrtime() < end) sched_yield(); /* a busy machine has better uses */
 }
 
 static void writer_main(void *arg) {
