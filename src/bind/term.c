@@ -37,7 +37,9 @@ struct wait_op {
 
 #define term_of(L) ((term *)lua_touserdata((L), lua_upvalueindex(1)))
 
-static bool has_news(const term *t) { return t->size > 0 || t->size_changed || t->woken || t->gone; }
+static bool has_news(const term *t) {
+  return t->size > 0 || t->size_changed || t->woken || t->gone;
+}
 
 static void tell(term *t) {
   wait_op *w = t->waiting;
@@ -224,8 +226,10 @@ static int l_wait(lua_State *L) {
 /* take() -> bytes | nil, resized, gone, woken: what came in since the last time */
 static int l_take(lua_State *L) {
   term *t = term_of(L);
-  if (t->size > 0) lua_pushlstring(L, t->bytes, t->size);
-  else lua_pushnil(L);
+  if (t->size > 0)
+    lua_pushlstring(L, t->bytes, t->size);
+  else
+    lua_pushnil(L);
   lua_pushboolean(L, t->size_changed);
   lua_pushboolean(L, t->gone);
   lua_pushboolean(L, t->woken);
@@ -332,7 +336,8 @@ static int l_fill(lua_State *L) {
 static int l_tint(lua_State *L) {
   term *t = term_of(L);
   need_picture(L, t);
-  hearth__cells_tint(&t->cells, clamped(L, 1), clamped(L, 2), clamped(L, 3), clamped(L, 4), colour_at(L, 5), (unsigned)luaL_optinteger(L, 6, 0));
+  hearth__cells_tint(&t->cells, clamped(L, 1), clamped(L, 2), clamped(L, 3), clamped(L, 4), colour_at(L, 5),
+                     (unsigned)luaL_optinteger(L, 6, 0));
   return 0;
 }
 
@@ -438,11 +443,11 @@ static int l_kept(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"usable", l_usable}, {"enter", l_enter}, {"close", l_close}, {"wait", l_wait}, {"take", l_take},
-                                     {"wake", l_wake}, {"resize", l_resize}, {"canvas", l_canvas}, {"clear", l_clear}, {"clip", l_clip},
-                                     {"ascii", l_ascii}, {"put", l_put}, {"fill", l_fill}, {"tint", l_tint}, {"cursor", l_cursor},
-                                     {"diff", l_diff}, {"flush", l_flush}, {"row", l_row}, {"cell", l_cell}, {"send", l_send},
-                                     {"colours", l_colours}, {"kept", l_kept}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"usable", l_usable}, {"enter", l_enter},   {"close", l_close},     {"wait", l_wait}, {"take", l_take},   {"wake", l_wake},
+    {"resize", l_resize}, {"canvas", l_canvas}, {"clear", l_clear},     {"clip", l_clip}, {"ascii", l_ascii}, {"put", l_put},
+    {"fill", l_fill},     {"tint", l_tint},     {"cursor", l_cursor},   {"diff", l_diff}, {"flush", l_flush}, {"row", l_row},
+    {"cell", l_cell},     {"send", l_send},     {"colours", l_colours}, {"kept", l_kept}, {NULL, NULL}};
 
 HEARTH_API hearth__feature_open hearth__feature_term;
 

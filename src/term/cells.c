@@ -32,8 +32,7 @@ void hearth__cells_free(hearth__cells *c) {
 
 void hearth__cells_clear(hearth__cells *c) {
   for (int x = 0; x < c->width; x++) c->back[x] = blank;
-  for (int y = 1; y < c->height; y++)
-    memcpy(c->back + (size_t)y * (size_t)c->width, c->back, (size_t)c->width * sizeof *c->back);
+  for (int y = 1; y < c->height; y++) memcpy(c->back + (size_t)y * (size_t)c->width, c->back, (size_t)c->width * sizeof *c->back);
   hearth__cells_clip(c, 0, 0, c->width, c->height);
 }
 
@@ -44,7 +43,9 @@ void hearth__cells_clip(hearth__cells *c, int x0, int y0, int x1, int y1) {
   c->clip_y1 = y1 > c->height ? c->height : y1;
 }
 
-static hearth__cell *line(const hearth__cells *c, int y) { return c->back + (size_t)y * (size_t)c->width; }
+static hearth__cell *line(const hearth__cells *c, int y) {
+  return c->back + (size_t)y * (size_t)c->width;
+}
 
 /* Half of a wide character cannot stay when the other half goes. */
 static void part(const hearth__cells *c, hearth__cell *row, int x) {
@@ -106,7 +107,8 @@ void hearth__cells_ascii(hearth__cells *c, int x, int y, const char *text, size_
   for (int i = x < c->clip_x0 ? c->clip_x0 : x; i < stop; i++) set(c, row, i, text + (i - x), 1, 1, fg, bg, attr);
 }
 
-void hearth__cells_fill(hearth__cells *c, int x, int y, int w, int h, const char *text, size_t size, uint32_t fg, uint32_t bg, unsigned attr) {
+void hearth__cells_fill(hearth__cells *c, int x, int y, int w, int h, const char *text, size_t size, uint32_t fg, uint32_t bg,
+                        unsigned attr) {
   int x0 = x < c->clip_x0 ? c->clip_x0 : x, y0 = y < c->clip_y0 ? c->clip_y0 : y;
   int x1 = x + w > c->clip_x1 ? c->clip_x1 : x + w, y1 = y + h > c->clip_y1 ? c->clip_y1 : y + h;
   size = fitting(text, size);
@@ -250,7 +252,7 @@ static bool is_plain(const hearth__cell *cell) {
   unsigned char b = (unsigned char)cell->text[0];
   if (cell->width != 1) return false;
   if (cell->size == 1) return true;
-  return (cell->size == 2 && b < 0xCC) ||                                          /* Latin */
+  return (cell->size == 2 && b < 0xCC) ||                                                                                /* Latin */
          (cell->size == 3 && b == 0xE2 && (unsigned char)cell->text[1] >= 0x94 && (unsigned char)cell->text[1] <= 0x96); /* lines, blocks */
 }
 

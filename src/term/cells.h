@@ -23,10 +23,10 @@ typedef struct hearth__cell {
 typedef struct hearth__caps {
   size_t (*go)(char *out, size_t room, int x, int y);
   size_t (*colour)(char *out, size_t room, bool background, unsigned index);
-  const char *plain;     /* no attributes, own colours */
-  const char *on[6];     /* bold, dim, italic, underline, strike, inverse; NULL where the terminal cannot */
+  const char *plain; /* no attributes, own colours */
+  const char *on[6]; /* bold, dim, italic, underline, strike, inverse; NULL where the terminal cannot */
   const char *show_cursor, *hide_cursor;
-  int colours;           /* 0, 8, 16, 256, or 1 << 24 */
+  int colours; /* 0, 8, 16, 256, or 1 << 24 */
 } hearth__caps;
 
 typedef struct hearth__cells {
@@ -58,7 +58,8 @@ void hearth__cells_clip(hearth__cells *c, int x0, int y0, int x1, int y1);
 void hearth__cells_put(hearth__cells *c, int x, int y, const char *text, size_t size, int width, uint32_t fg, uint32_t bg, unsigned attr);
 /* Printable ASCII, a cell each. */
 void hearth__cells_ascii(hearth__cells *c, int x, int y, const char *text, size_t size, uint32_t fg, uint32_t bg, unsigned attr);
-void hearth__cells_fill(hearth__cells *c, int x, int y, int w, int h, const char *text, size_t size, uint32_t fg, uint32_t bg, unsigned attr);
+void hearth__cells_fill(hearth__cells *c, int x, int y, int w, int h, const char *text, size_t size, uint32_t fg, uint32_t bg,
+                        unsigned attr);
 /* Attributes that are turned round, and a background if it is not HEARTH__KEEP, for what is there already. */
 void hearth__cells_tint(hearth__cells *c, int x, int y, int w, int h, uint32_t bg, unsigned attr);
 

@@ -38,7 +38,9 @@ static size_t take(char *to, size_t room, const char *sequence) {
   return size;
 }
 
-static size_t go(char *to, size_t room, int x, int y) { return take(to, room, tparm(cursor_address, y, x, 0, 0, 0, 0, 0, 0, 0)); }
+static size_t go(char *to, size_t room, int x, int y) {
+  return take(to, room, tparm(cursor_address, y, x, 0, 0, 0, 0, 0, 0, 0));
+}
 
 static size_t colour(char *to, size_t room, bool background, unsigned index) {
   return take(to, room, tparm(background ? set_a_background : set_a_foreground, (int)index, 0, 0, 0, 0, 0, 0, 0, 0));
@@ -51,8 +53,10 @@ static const char *sequence(const char *text) {
   if (!copy) return NULL;
   while (*text) {
     const char *stop = text[0] == '$' && text[1] == '<' ? strchr(text, '>') : NULL;
-    if (stop) text = stop + 1;
-    else *to++ = *text++;
+    if (stop)
+      text = stop + 1;
+    else
+      *to++ = *text++;
   }
   *to = '\0';
   return copy;
@@ -105,9 +109,13 @@ const char *hearth__tty_open(void) {
   return NULL;
 }
 
-const hearth__caps *hearth__tty_caps(void) { return &caps; }
+const hearth__caps *hearth__tty_caps(void) {
+  return &caps;
+}
 
-static int descriptor(void) { return out >= 0 ? out : STDOUT_FILENO; }
+static int descriptor(void) {
+  return out >= 0 ? out : STDOUT_FILENO;
+}
 
 bool hearth__tty_write(const char *text, size_t size) {
   while (size > 0) {
@@ -233,7 +241,9 @@ int hearth__tty_enter(void) {
   return 0;
 }
 
-void hearth__tty_leave(void) { restore(); }
+void hearth__tty_leave(void) {
+  restore();
+}
 
 void hearth__tty_close(void) {
   restore();
