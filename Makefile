@@ -119,7 +119,7 @@ $(BUILD)/examples/header.o: src/hearth.h | deps-build-once
 
 # ---- use
 
-run: all ## the example: a theme that survives kill -9
+run: all ## the gallery on a terminal; elsewhere the theme that survives kill -9
 	@sh tools/run.sh $(BUILD)/hearth
 
 test: deps-test all ## the C tests and the specs; closes with N passed, N failed, N skipped

@@ -4,7 +4,8 @@ local hearth = require "hearth"
 local Column, Row, View, Text, Button, TextInput = hearth.Column, hearth.Row, hearth.View, hearth.Text, hearth.Button, hearth.TextInput
 local Checkbox, Switch, Picker, Slider = hearth.Checkbox, hearth.Switch, hearth.Picker, hearth.Slider
 local ProgressBar, ActivityIndicator, Image, Modal = hearth.ProgressBar, hearth.ActivityIndicator, hearth.Image, hearth.Modal
-local ScrollView, FlatList, SectionList, Spacer, Pressable = hearth.ScrollView, hearth.FlatList, hearth.SectionList, hearth.Spacer, hearth.Pressable
+local ScrollView, FlatList, SectionList, Spacer, Pressable = hearth.ScrollView, hearth.FlatList, hearth.SectionList, hearth.Spacer,
+  hearth.Pressable
 
 local TITLE <const> = { bold = true, color = "#7aa2f7" }
 local HINT <const> = { dim = true }
@@ -27,12 +28,14 @@ local Welcome = hearth.component("Welcome", function()
       Text("bold", { style = { bold = true } }), Text("italic and underlined", { style = { italic = true, underline = true } }),
       Text("green on the terminal's own background", { style = { color = "green" } }),
       Text("columns hold: 日本語 · naïve · e\u{301} · ✓ done", { id = "columns" })),
-    Text(visits == 1 and "This is your first visit." or ("Visit %d. The counter is in the store."):format(visits), { id = "visits", style = HINT }),
+    Text(visits == 1 and "This is your first visit." or ("Visit %d. The counter is in the store."):format(visits), { id = "visits",
+      style = HINT }),
   }
 end)
 
 local Controls = hearth.component("Controls", function()
-  local form, set_form = hearth.use_persisted_state("controls", { agreed = false, wifi = true, size = "medium", volume = 40 }, { merge = "shallow" })
+  local form, set_form = hearth.use_persisted_state("controls", { agreed = false, wifi = true, size = "medium", volume = 40 }, {
+    merge = "shallow" })
   local function put(field)
     return function(value)
       set_form(function(current)
@@ -53,11 +56,13 @@ local Controls = hearth.component("Controls", function()
     },
     Checkbox { label = "I read the manual", value = form.agreed, on_change = put "agreed" },
     Switch { label = "Wireless", value = form.wifi, on_change = put "wifi" },
-    Picker { label = "Size", options = { "small", "medium", "large", { value = "xl", label = "very large" } }, value = form.size, on_change = put "size" },
+    Picker { label = "Size", options = { "small", "medium", "large", { value = "xl", label = "very large" } }, value = form.size,
+      on_change = put "size" },
     Slider { label = "Volume", min = 0, max = 100, step = 5, value = form.volume, on_change = put "volume" },
     ProgressBar { label = "Volume, as progress", value = form.volume, max = 100 },
     Pressable {
-      on_click = function() set_form { agreed = false, wifi = true, size = "medium", volume = 40 } end, style = { border = "single", padding_x = 1 },
+      on_click = function() set_form { agreed = false, wifi = true, size = "medium", volume = 40 } end, style = { border = "single",
+        padding_x = 1 },
       align_self = "start",
       Text "A Pressable: this whole box sets everything back",
     },
@@ -84,7 +89,8 @@ local Typing = hearth.component("Typing", function()
     },
     TextInput { label = "Secret", secure = true, value = secret, on_change = set_secret },
     TextInput { label = "A note of several lines", multiline = true, value = draft.note, on_change = put "note" },
-    Text(("%d characters in the note, %d in the secret"):format(utf8.len(draft.note) or #draft.note, utf8.len(secret) or #secret), { style = HINT }),
+    Text(("%d characters in the note, %d in the secret"):format(utf8.len(draft.note) or #draft.note, utf8.len(secret) or #secret), {
+      style = HINT }),
     said and Text(said, { id = "said", style = { color = "green", bold = true } }),
   }
 end)
@@ -169,6 +175,10 @@ local Feedback = hearth.component("Feedback", function()
     Row {
       spacing = 2,
       Button("Ask me something", { on_click = function() set_open(true) end }),
+      Button("Alert", {
+        on_click = function() set_answer(hearth.Alert.confirm("An alert", "It waits for you, and so does its task.", "Go on",
+          "Stop") and "go on" or "stop") end,
+      }),
       answer and Text("You said " .. answer, { id = "answer" }),
     },
     Modal {
@@ -184,7 +194,8 @@ local Feedback = hearth.component("Feedback", function()
       },
     },
     Image { source = "hearth.png", alt = "a fire in a hearth" },
-    Button("Print a line", { on_click = function() print("Printed by the gallery: F12 shows it, and it is on the screen after the end.") end }),
+    Button("Print a line", {
+      on_click = function() print("Printed by the gallery: F12 shows it, and it is on the screen after the end.") end }),
   }
 end)
 
@@ -197,7 +208,8 @@ local Gallery = hearth.component("Gallery", function()
   local here = PAGES[page] or PAGES[1]
   local tabs = {}
   for i, entry in ipairs(PAGES) do
-    tabs[i] = Button(entry[1], { key = i, style = i == page and { bold = true, underline = true } or nil, on_click = function() set_page(i) end })
+    tabs[i] = Button(entry[1], { key = i, style = i == page and { bold = true, underline = true } or nil,
+      on_click = function() set_page(i) end })
   end
   return Column {
     style = { grow = 1, padding_x = 2, padding_y = 1 }, spacing = 1,

@@ -1,10 +1,10 @@
 #!/bin/sh
-# make run: the example whose state survives. On a terminal it is simply started; without one this plays the demonstration: opens the app,
+# make run: on a terminal the gallery, a tour of every element. Without one this plays the demonstration of the example whose state survives: opens the app,
 # clicks, kills it with SIGKILL, opens it again, and shows from the app's own output that the state survived. Status 0 only if it did.
 set -u
 hearth=${1:-build/hearth}
 app=examples/theme_toggle.lua
-if [ -t 0 ] && [ -t 1 ]; then exec "$hearth" run "$app"; fi
+if [ -t 0 ] && [ -t 1 ]; then exec "$hearth" run examples/gallery.lua; fi
 
 dir=$(mktemp -d) || exit 1
 pid=

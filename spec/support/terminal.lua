@@ -1,11 +1,11 @@
--- Runs an app on a terminal as a person would see it: tmux is the terminal. Nothing is slept for: what is expected is looked for until it is there, or
--- for five seconds.
+-- Runs an app on a terminal as a person would see it: tmux is the terminal. Nothing is slept for: what is expected is looked for until it
+-- is there, or for three seconds.
 
 local hearth = require "hearth"
 
 local terminal = {}
 
-local PATIENCE <const> = 5
+local PATIENCE <const> = 3
 
 local function binary()
   local pipe = assert(io.popen("readlink /proc/$PPID/exe"))
@@ -36,8 +36,8 @@ local function tmux(self, ...)
   return out, ok
 end
 
---- Opens `hearth ARGS` on a terminal of its own; `options` are width, height and env (a list of NAME=VALUE). When the program has ended the screen
---- shows "[status N]".
+--- Opens `hearth ARGS` on a terminal of its own; `options` are width, height and env (a list of NAME=VALUE). When the program has ended
+--- the screen shows "[status N]".
 ---@param args string[]
 ---@param options? table
 ---@return spec.Terminal
@@ -48,7 +48,7 @@ function terminal.open(args, options)
   for _, entry in ipairs(options.env or {}) do words[#words + 1] = quoted(entry) end
   words[#words + 1] = quoted(binary())
   for _, word in ipairs(args) do words[#words + 1] = quoted(word) end
-  local command = table.concat(words, " ") .. (options.after or "") .. "; echo \"[status $?]\"; exec cat"
+  local command = "trap : INT; " .. table.concat(words, " ") .. (options.after or "") .. "; echo \"[status $?]\"; exec cat"
   if options.shell then command = "PS1='$ ' exec sh -i" end
   local out, ok = tmux(self, "-f", "/dev/null", "new-session", "-d", "-x", options.width or 80, "-y", options.height or 24, command)
   assert(ok, "tmux cannot be started: " .. out)

@@ -1,6 +1,7 @@
 /* hearth.core.feature.load "term": a full-screen terminal as raw verbs (docs/internals.md). Built into hearth-term.so with src/term/; all of ours is
 ** called through the table of api.h. Coordinates count from 0. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,8 +129,10 @@ static int refuse(lua_State *L, term *t, const char *verb, const char *why) {
 /* Handles that keep nothing alive: a mounted UI does. */
 static int start(term *t) {
   uv_loop_t *loop = t->api->loop(t->h);
+  int flags = fcntl(STDIN_FILENO, F_GETFL);
   int err = uv_poll_init(loop, &t->input, STDIN_FILENO);
   if (err) return err;
+  if (flags >= 0) fcntl(STDIN_FILENO, F_SETFL, flags); /* it became non-blocking, for everybody who shares it */
   uv_signal_init(loop, &t->resized);
   uv_signal_init(loop, &t->stopped);
   uv_signal_init(loop, &t->continued);

@@ -1,5 +1,5 @@
--- The text of an input while it is edited: caret, selection, undo. Positions are bytes (the caret stands in front of byte caret + 1) and always
--- lie between characters, a character being a code point with the marks that follow it. Pure; knows no screen.
+-- The text of an input while it is edited: caret, selection, undo. Positions are bytes (the caret stands in front of byte caret + 1) and
+-- always lie between characters, a character being a code point with the marks that follow it. Pure; knows no screen.
 
 local text_width = require "hearth.ui.text_width"
 

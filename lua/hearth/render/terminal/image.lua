@@ -77,7 +77,8 @@ function Image.paint(node, d, x, y, w, h, fg, attr)
   for row = 0, h - 1 do
     for column = 0, w - 1 do
       local px = (column + 0.5) * p.width / w
-      d.text(x + column, y + row, "▀", pixel(px, (row * 2 + 0.5) * p.height / (h * 2)), pixel(px, (row * 2 + 1.5) * p.height / (h * 2)), attr)
+      d.text(x + column, y + row, "▀", pixel(px, (row * 2 + 0.5) * p.height / (h * 2)), pixel(px,
+        (row * 2 + 1.5) * p.height / (h * 2)), attr)
     end
   end
 end

@@ -1,6 +1,9 @@
--- The terminal UI: an app as a full-screen program. A session owns the tree, the focus and what is open over the tree; it turns keys and mouse into
--- events of the elements, and each commit into a frame. Nothing runs while nothing happens: input, a commit or a spinner's timer ask for the next frame.
+-- The terminal UI: an app as a full-screen program. A session owns the tree, the focus and what is open over the tree; it turns keys and
+-- mouse into events of the elements, and each commit into a frame. Nothing runs while nothing happens: input, a commit or a spinner's
+-- timer ask for the next frame.
 
+local alert = require "hearth.render.terminal.alert"
+local alerts = require "hearth.alerts"
 local events = require "hearth.ui.events"
 local feature = require "hearth.core.feature"
 local focus = require "hearth.render.terminal.focus"
@@ -19,6 +22,8 @@ local terminal = {}
 -- A lone ESC is the key when nothing has followed it for so long, in seconds.
 local ESCAPE_DELAY <const> = 0.025
 local TICK <const> = 0.1
+-- How long an event waits for the handlers of the one before it.
+local PATIENCE <const> = 0.05
 
 local NONE = setmetatable({}, { __newindex = function() error("a node's children belong to the renderer", 2) end })
 
@@ -63,7 +68,15 @@ end
 ---@return hearth.terminal.Session
 function terminal.mount(element)
   local cells = feature.load "term"
-  local self = setmetatable({ cells = cells, failed = false, gone = false, inside = false, laid_out = false, closing = false }, Session)
+  local self
+  self = setmetatable({
+    fired = {},
+    fire = function(fn, ...)
+      local t = events.fire(fn, ...)
+      self.fired[#self.fired + 1] = t
+      return t
+    end,
+    cells = cells, failed = false, gone = false, inside = false, laid_out = false, closing = false }, Session)
   self.root = root.mount(element, renderer_of(self))
   self.top = self.root.node
   local width, height = cells.enter()
@@ -73,20 +86,20 @@ function terminal.mount(element)
   self.input = input.new()
   self.log = log.new(self)
   self:frame()
+  self.detach = alerts.attach(function(open)
+    self.dialog = open and alert.node(open) or nil
+    self.laid_out = false
+    self:frame()
+  end)
   return self
-end
-
---- Starts a handler.
-function Session:fire(fn, ...)
-  return events.fire(fn, ...)
 end
 
 local function interface(self)
   return {
-    fire = function(fn, ...) return events.fire(fn, ...) end,
+    fire = self.fire,
     -- Calls `fn` after the handler has ended and what it set is rendered.
     fire_then = function(fn, handler, ...)
-      local t = events.fire(handler, ...)
+      local t = self.fire(handler, ...)
       t:on_done(function() task.at_turn_end(fn) end)
     end,
     changed = function() self:again(true) end,
@@ -124,12 +137,24 @@ function Session:set_focus(node, quiet)
   local old = self.stage.focus
   if old == node then return end
   self.stage.focus = node
-  if old and old.parent and old.props.on_blur then events.fire(old.props.on_blur) end
-  if node and node.props.on_focus then events.fire(node.props.on_focus) end
+  if old and old.parent and old.props.on_blur then self.fire(old.props.on_blur) end
+  if node and node.props.on_focus then self.fire(node.props.on_focus) end
   if node and not quiet then
-    if scroll.reveal(node, events.fire) then self.wanted = true end
+    if scroll.reveal(node, self.fire) then self.wanted = true end
     self.wanted = true
   end
+end
+
+-- What can be focused in a scroller and is seen: the last one, or the first after paging up.
+local function in_sight(self, node)
+  local last
+  for _, other in ipairs(self.stage.order) do
+    if scroll.around(other) == node and other.sy >= node.sy and other.sy + other.height <= node.sy + node.height then
+      if self.paged == "page_up" or self.paged == "home" then return other end
+      last = other
+    end
+  end
+  return last
 end
 
 -- After a painting: the focus is on something that is there. Returns true when it moved.
@@ -146,6 +171,8 @@ local function keep_focus(self)
   local at = st.focus and is_in(order, st.focus)
   if at then
     self.focus_at = at
+    local list = scroll.around(st.focus)
+    self.focus_list = list and list.props.total and list or nil
     return false
   end
   local modal = st.modals[#st.modals]
@@ -164,7 +191,9 @@ local function keep_focus(self)
     self.last_modal = modal
     self.focus_at = 1
   end
-  local node = order[math.min(self.focus_at or 1, #order)]
+  -- A row that is no longer mounted: one that is seen in its list.
+  local list = self.focus_list
+  local node = list and list.parent and in_sight(self, list) or order[math.min(self.focus_at or 1, #order)]
   if node == st.focus then return false end
   self:set_focus(node, true)
   return true
@@ -179,7 +208,7 @@ function Session:frame()
   for _ = 1, 3 do
     if not self.laid_out then
       self.laid_out = true
-      st:layout(self.top, self.width, math.max(1, self.height - log_height))
+      st:layout(self.top, self.width, math.max(1, self.height - log_height), self.dialog)
     end
     st:paint(self.top)
     if not keep_focus(self) then break end
@@ -214,7 +243,7 @@ end
 local function activate(self, node)
   local props, widget = node.props, node.widget
   if widget and widget.click then widget.click(node, self.ui)
-  elseif props.on_click then events.fire(props.on_click) end
+  elseif props.on_click then self.fire(props.on_click) end
 end
 
 -- The scroller that paging moves: around the focus, else the first that can move.
@@ -244,23 +273,11 @@ end
 local function follow(self, node, key)
   local focused = self.stage.focus
   if not focused or focused == node or not is_in(self.stage.order, focused) then return end
-  local around = scroll.around(focused)
-  if around ~= node then return end
+  if scroll.around(focused) ~= node then return end
+  self.paged = key
   self:frame()
-  local best
-  for _, other in ipairs(self.stage.order) do
-    if scroll.around(other) == node then
-      local y = other.sy
-      if y >= node.sy and y + other.height <= node.sy + node.height then
-        if key == "page_up" or key == "home" then
-          best = other
-          break
-        end
-        best = other
-      end
-    end
-  end
-  if best then self:set_focus(best, true) end
+  local seen = in_sight(self, node)
+  if seen then self:set_focus(seen, true) end
 end
 
 local SCROLL_KEYS = { page_up = true, page_down = true, home = true, ["end"] = true }
@@ -269,7 +286,7 @@ local ARROWS = { up = true, down = true, left = true, right = true }
 local function modal_close(self)
   local modal = self.stage.modals[#self.stage.modals]
   if modal and modal.props.on_close then
-    events.fire(modal.props.on_close)
+    self.fire(modal.props.on_close)
     return true
   end
   return modal ~= nil
@@ -293,7 +310,7 @@ local function on_key(self, event)
   if node then
     local at = node
     while at and at.props do
-      if at.props.on_key then events.fire(at.props.on_key, event) end
+      if at.props.on_key then self.fire(at.props.on_key, event) end
       at = at.parent
     end
     if node.widget and node.widget.key and node.widget.key(node, event, self.ui) then return end
@@ -312,26 +329,26 @@ local function on_key(self, event)
     local down = key == "down" and 1 or key == "up" and -1 or 0
     if node and node.scroll and node.content > node.seen then -- a scroller that has the focus itself
       local by = node.props.horizontal and (key == "right" and 1 or key == "left" and -1 or 0) or down
-      if by ~= 0 and scroll.by(node, by, events.fire) then
+      if by ~= 0 and scroll.by(node, by, self.fire) then
         self.wanted = true
         return
       end
     end
     if other and around and down ~= 0 and scroll.around(other) ~= around and scroll.windowed(around)
-      and scroll.by(around, down, events.fire) then
+      and scroll.by(around, down, self.fire) then
       self.wanted = true -- more rows are on their way
     elseif other then
       self:set_focus(other)
     elseif down ~= 0 then
       local s = scroller(self)
-      if s and scroll.by(s, down, events.fire) then self.wanted = true end
+      if s and scroll.by(s, down, self.fire) then self.wanted = true end
     end
   elseif SCROLL_KEYS[key] then
     local s = scroller(self)
     if s then
-      if key == "home" then scroll.to(s, 0, events.fire)
-      elseif key == "end" then scroll.to(s, 1, events.fire)
-      else scroll.by(s, (key == "page_down" and 1 or -1) * math.max(1, s.seen - 1), events.fire) end
+      if key == "home" then scroll.to(s, 0, self.fire)
+      elseif key == "end" then scroll.to(s, 1, self.fire)
+      else scroll.by(s, (key == "page_down" and 1 or -1) * math.max(1, s.seen - 1), self.fire) end
       self.wanted = true
       follow(self, s, key)
     end
@@ -352,10 +369,10 @@ local function on_bar(node, x, y)
   return node.bar_x and x == node.bar_x and y >= node.bar_y and y < node.bar_y + node.bar_h
 end
 
-local function drag_bar(node, y)
+local function drag_bar(self, node, y)
   local _, size = scroll.thumb(node, node.bar_h)
   local room = node.bar_h - (size or 1)
-  scroll.to(node, room > 0 and math.max(0, math.min(1, (y - node.bar_y - (size or 1) // 2) / room)) or 0, events.fire)
+  scroll.to(node, room > 0 and math.max(0, math.min(1, (y - node.bar_y - (size or 1) // 2) / room)) or 0, self.fire)
 end
 
 local function on_mouse(self, event)
@@ -369,7 +386,7 @@ local function on_mouse(self, event)
       local s = node.scroll and node.content and node or nil
       if s and s.style.overflow == "scroll" then
         local by = s.props.horizontal and (event.sideways ~= 0 and event.sideways or event.by) or event.by
-        if by ~= 0 and scroll.by(s, by * 3, events.fire) then
+        if by ~= 0 and scroll.by(s, by * 3, self.fire) then
           self.wanted = true
           return
         end
@@ -385,7 +402,7 @@ local function on_mouse(self, event)
     while bar do
       if on_bar(bar, x, y) then
         self.dragging = bar
-        drag_bar(bar, y)
+        drag_bar(self, bar, y)
         self.wanted = true
         return
       end
@@ -399,7 +416,7 @@ local function on_mouse(self, event)
     if target.widget and target.widget.mouse then target.widget.mouse(target, event, self.ui, x, y) end
   elseif event.action == "drag" then
     if self.dragging then
-      drag_bar(self.dragging, y)
+      drag_bar(self, self.dragging, y)
       self.wanted = true
     elseif st.pressed and st.pressed.widget and st.pressed.widget.mouse then
       st.pressed.widget.mouse(st.pressed, event, self.ui, x, y)
@@ -423,9 +440,27 @@ local function on_paste(self, event)
   if not self.menu and node and node.widget and node.widget.paste then node.widget.paste(node, event.text, self.ui) end
 end
 
+-- An event is meant for what the one before it has made of the screen: its handlers end first, or have had their time.
+local function settle(self)
+  local fired = self.fired
+  if not fired[1] then return end
+  self.fired = {}
+  local ended, left = task.future(), #fired
+  for _, t in ipairs(fired) do
+    -- Told, not awaited: an error of a handler stays one that nobody saw, and is reported.
+    t:on_done(function()
+      left = left - 1
+      if left == 0 then task.at_turn_end(function() ended:resolve() end) end
+    end)
+  end
+  pcall(ended.await, ended, PATIENCE)
+  if not self.laid_out or self.wanted then self:frame() end
+end
+
 local function handle(self, list)
   self.handling = true
   for _, event in ipairs(list) do
+    settle(self)
     if event.kind == "key" then on_key(self, event) elseif event.kind == "mouse" then on_mouse(self, event) else on_paste(self, event) end
     if self.quit then break end
   end
@@ -467,6 +502,7 @@ function Session:close()
   if self.closing then return end
   self.closing, self.inside = true, false
   if self.ticker then self.ticker:stop() end
+  self.detach()
   self.root:unmount()
   self.cells.close()
 end

@@ -3,13 +3,15 @@
 
 local input = {}
 
-local CSI_FINAL = { A = "up", B = "down", C = "right", D = "left", H = "home", F = "end", E = "begin", P = "f1", Q = "f2", R = "f3", S = "f4" }
+local CSI_FINAL = { A = "up", B = "down", C = "right", D = "left", H = "home", F = "end", E = "begin", P = "f1", Q = "f2", R = "f3",
+  S = "f4" }
 local CSI_NUMBER = {
   [1] = "home", [2] = "insert", [3] = "delete", [4] = "end", [5] = "page_up", [6] = "page_down", [7] = "home", [8] = "end",
   [11] = "f1", [12] = "f2", [13] = "f3", [14] = "f4", [15] = "f5", [17] = "f6", [18] = "f7", [19] = "f8", [20] = "f9", [21] = "f10",
   [23] = "f11", [24] = "f12",
 }
-local CONTROL = { [0] = "space", [8] = "backspace", [9] = "tab", [10] = "enter", [13] = "enter", [127] = "backspace", [28] = "\\", [29] = "]", [30] = "^", [31] = "_" }
+local CONTROL = { [0] = "space", [8] = "backspace", [9] = "tab", [10] = "enter", [13] = "enter", [127] = "backspace",
+  [28] = "\\", [29] = "]", [30] = "^", [31] = "_" }
 local BUTTONS = { [0] = "left", [1] = "middle", [2] = "right", [3] = "none" }
 
 -- More than any terminal sends in one sequence: what is longer is no sequence.

@@ -1,4 +1,5 @@
--- The log pane (F12): what the program printed while the screen was the app's. It is kept in a file in memory and printed on the normal screen at the end.
+-- The log pane (F12): what the program printed while the screen was the app's. It is kept in a file in memory and printed on the normal
+-- screen at the end.
 
 local text_width = require "hearth.ui.text_width"
 local theme = require "hearth.render.terminal.theme"

@@ -1,6 +1,6 @@
--- What is longer than its place. A scroller is a node with overflow "scroll"; `node.scroll` is how many lines (or columns) of its content lie above
--- (left of) what is seen. A list that mounts only a window of its rows asks for other rows before the edge of the window comes into sight, and
--- keeps its place by the row that was on top, whatever the window became.
+-- What is longer than its place. A scroller is a node with overflow "scroll"; `node.scroll` is how many lines (or columns) of its content
+-- lie above (left of) what is seen. A list that mounts only a window of its rows asks for other rows before the edge of the window comes
+-- into sight, and keeps its place by the row that was on top, whatever the window became.
 
 local scroll = {}
 

@@ -1,5 +1,6 @@
--- From a tree of nodes to cells: styles are resolved, boxes are laid out, everything is painted. A node is also its box (`style`, `children`,
--- `measure`, and `x`, `y`, `width`, `height` after layout). Painting finds out what can be focused and what lies where, for keys and the mouse.
+-- From a tree of nodes to cells: styles are resolved, boxes are laid out, everything is painted. A node is also its box (`style`,
+-- `children`, `measure`, and `x`, `y`, `width`, `height` after layout). Painting finds out what can be focused and what lies where, for
+-- keys and the mouse.
 
 local layout = require "hearth.ui.layout"
 local pen = require "hearth.render.terminal.pen"
@@ -123,14 +124,15 @@ function stage.new(cells, colours)
   return self
 end
 
---- Lays a tree out on so many cells. `top` is the container of the root.
-function Stage:layout(top, width, height)
+--- Lays a tree out on so many cells. `top` is the container of the root, `dialog` a Modal that belongs to nobody in it.
+function Stage:layout(top, width, height, dialog)
   self.width, self.height = width, height
   local modals = {}
   top.style = top.style or { direction = "column", overflow = "scroll" }
   top.scroll = top.scroll or 0
   local children = top.children
   for i = 1, #children do prepare(children[i], modals) end
+  if dialog then prepare(dialog, modals) end
   layout.compute(top, width, height)
   scroll.settle(top)
   for i = 1, #children do settle_scrollers(children[i]) end

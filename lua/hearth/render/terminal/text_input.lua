@@ -1,5 +1,5 @@
--- TextInput in cells: the field and its caret, keys, mouse and paste. What is typed is shown at once; when the handlers that were told of it have
--- ended, the field shows `value` again if there is one, so that an app which refuses a change is obeyed.
+-- TextInput in cells: the field and its caret, keys, mouse and paste. What is typed is shown at once; when the handlers that were told of
+-- it have ended, the field shows `value` again if there is one, so that an app which refuses a change is obeyed.
 
 local edit = require "hearth.render.terminal.edit"
 local text_width = require "hearth.ui.text_width"

@@ -1,4 +1,5 @@
--- Colours of styles as the cells know them (0: the terminal's own; 1<<24 with an index of the palette; 2<<24 with 0xRRGGBB), and attributes.
+-- Colours of styles as the cells know them (0: the terminal's own; 1<<24 with an index of the palette; 2<<24 with 0xRRGGBB), and
+-- attributes.
 
 local theme = {}
 
@@ -15,7 +16,8 @@ end
 names.gray, names.grey = INDEXED | 8, INDEXED | 8
 names.default, names.transparent, names.inherit = 0, 0, 0
 for name, rgb in pairs {
-  orange = 0xFFA500, purple = 0x800080, pink = 0xFFC0CB, brown = 0xA52A2A, teal = 0x008080, navy = 0x000080, olive = 0x808000, lime = 0x00FF00,
+  orange = 0xFFA500, purple = 0x800080, pink = 0xFFC0CB, brown = 0xA52A2A, teal = 0x008080, navy = 0x000080, olive = 0x808000,
+    lime = 0x00FF00,
   maroon = 0x800000, silver = 0xC0C0C0, gold = 0xFFD700, indigo = 0x4B0082, violet = 0xEE82EE, coral = 0xFF7F50, salmon = 0xFA8072,
 } do names[name] = RGB | rgb end
 
@@ -62,11 +64,13 @@ end
 -- What the elements look like. `dark` and `light` are about the terminal's own background.
 local looks = {
   dark = {
-    accent = RGB | 0x7AA2F7, on_accent = RGB | 0x10131C, muted = RGB | 0x8A8FA3, field = RGB | 0x2A2E3D, button = RGB | 0x343A4D, track = RGB | 0x4A5068,
+    accent = RGB | 0x7AA2F7, on_accent = RGB | 0x10131C, muted = RGB | 0x8A8FA3, field = RGB | 0x2A2E3D, button = RGB | 0x343A4D,
+      track = RGB | 0x4A5068,
     good = RGB | 0x9ECE6A, bad = RGB | 0xF7768E, shade = RGB | 0x565B70,
   },
   light = {
-    accent = RGB | 0x2457C5, on_accent = RGB | 0xFFFFFF, muted = RGB | 0x6A6F80, field = RGB | 0xE6E8EF, button = RGB | 0xD8DCE8, track = RGB | 0xB8BDCC,
+    accent = RGB | 0x2457C5, on_accent = RGB | 0xFFFFFF, muted = RGB | 0x6A6F80, field = RGB | 0xE6E8EF, button = RGB | 0xD8DCE8,
+      track = RGB | 0xB8BDCC,
     good = RGB | 0x3D7A1A, bad = RGB | 0xC0263F, shade = RGB | 0x9297A6,
   },
   -- The sixteen colours are the user's own: only those that fit any background.

@@ -131,7 +131,8 @@ local function toggle(mark_of, mark_width)
     d.text(x, y, mark, mark_fg, nil, d.focus == node and attr ~ INVERSE or attr)
     local label = shown(props.label):gsub("%c", " ")
     if label ~= "" then
-      d.text(x + mark_width + 1, y, text_width.truncate(label, max(0, w - mark_width - 1)), fg, nil, d.focus == node and attr | BOLD or attr)
+      d.text(x + mark_width + 1, y, text_width.truncate(label, max(0, w - mark_width - 1)), fg, nil,
+        d.focus == node and attr | BOLD or attr)
     end
   end
   return widget
