@@ -61,9 +61,21 @@ local function check_list(list, verb)
 end
 
 local function cancel_pending(items)
+  local any = false
   for _, item in ipairs(items) do
-    if core.is(item) == "task" and not item:done() then item:cancel() end
+    if core.is(item) == "task" and not item:done() then
+      item:cancel()
+      any = true
+    end
   end
+  return any
+end
+
+local function nothing() end
+
+-- Cancels, and lets them hear of it: those that do not wait on their way out have ended when this returns.
+local function end_pending(items)
+  if cancel_pending(items) then core.await(core.spawn(nothing)) end
 end
 
 -- The first value of a settled one, or its error raised.
@@ -80,7 +92,7 @@ function async.all(list)
   check_list(list, "all")
   local failed, items = core.join("all", list)
   if failed ~= 0 then
-    cancel_pending(items)
+    end_pending(items)
     value_of(items[failed])
   end
   local values = {}
@@ -95,7 +107,7 @@ function async.race(list)
   check_list(list, "race")
   if #list == 0 then errors.raise("EINVAL", "race: an empty list has no first; give it at least one task", { op = "race" }) end
   local first, items = core.join("race", list)
-  cancel_pending(items)
+  end_pending(items)
   local results = pack(items[first]:result())
   if results[1] == "ok" then return unpack(results, 2, results.n) end
   error(results[2], 0)
@@ -130,6 +142,7 @@ function async.timeout(seconds, fn, ...)
   local results = pack(pcall(core.await, task, seconds))
   if results[1] then return unpack(results, 2, results.n) end
   if not task:done() and errors.code(results[2]) == "ETIMEOUT" then
+    end_pending { task }
     errors.raise("ETIMEOUT", ("timeout: not done within %g s; it was cancelled"):format(seconds), { op = "timeout" })
   end
   error(results[2], 0)
@@ -147,7 +160,18 @@ function Scope:run_async(fn, ...)
   if self.closed then errors.raise("ECLOSED", "scope: it has ended; start the task inside it", { op = "scope" }) end
   local task = async.run_async(fn, ...)
   self[#self + 1] = task
+  task:on_done(function()
+    local state, err = task:result()
+    if state ~= "ok" then self:fail(err) end
+  end)
   return task
+end
+
+-- The first that fails cancels the rest, wherever they and the function of the scope wait.
+function Scope:fail(err)
+  if self.failed then return end
+  self.failed, self.err = true, err
+  cancel_pending(self)
 end
 
 ---Runs `fn(scope)`; children started with `scope:run_async` are awaited at its end. An error or a cancel cancels the rest.
@@ -162,18 +186,15 @@ function async.scope(fn)
   local ok, err = pcall(function()
     -- Children may start children: go on until a round finds no new one.
     local seen = 0
-    while seen < #scope do
+    while seen < #scope and not scope.failed do
       seen = #scope
-      local list = { unpack(scope, 1, seen) }
-      while true do
-        local failed, items = core.join("all", list)
-        if failed == 0 then break end
-        value_of(items[failed])
-      end
+      local failed, items = core.join("all", { unpack(scope, 1, seen) })
+      if failed ~= 0 then scope:fail(select(2, items[failed]:result())) end
     end
   end)
   scope.closed = true
-  if not ok then
+  if not ok or scope.failed then
+    if ok then err = scope.err end
     cancel_pending(scope)
     -- No child outlives the scope: a cancel while they end asks them again, and is raised in the end.
     while true do
