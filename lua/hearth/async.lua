@@ -45,8 +45,8 @@ async.current_task = core.current
 
 async.is_cancelled = errors.is_cancelled
 
----Runs a pure function in a state of its own on a worker thread and waits for it. Arguments and results are copied: tables (also shared and cyclic
----ones), strings, numbers, booleans, futures. The function may use globals of that state and its arguments, no outer locals.
+---Runs a pure function in a state of its own on a worker thread and waits for it. Arguments and results are copied: tables (also shared and
+---cyclic ones), strings, numbers, booleans, futures. The function may use globals of that state and its arguments, no outer locals.
 ---@param fn function
 ---@param ... any
 ---@return any ...
