@@ -1,4 +1,4 @@
--- The store where bench/first.lua does not look: uncached reads, large values, several processes. Ratios against raw_read.c in the same run.
+-- The store where first.lua does not look: uncached reads, large values, several processes. Ratios against raw_read.c in the same run.
 local store = require "hearth.core.store"
 local now = require("hearth.core.timer").now
 

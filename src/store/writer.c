@@ -103,7 +103,8 @@ void hearth__writer_drain(hearth__db *db) {
 /* The next set of a task that was just answered comes within microseconds; a sleep and a wake-up across processors cost more. */
 static void spin(hearth__db *db) {
   uint64_t end = uv_hrtime() + SPIN_NS;
-  while (!atomic_load_explicit(&db->queued_hint, memory_order_relaxed) && uv_hrtime() < end) sched_yield(); /* a busy machine has better uses */
+  while (!atomic_load_explicit(&db->queued_hint, memory_order_relaxed) && uv_hrtime() < end)
+    sched_yield(); /* a busy machine has better uses */
 }
 
 static void writer_main(void *arg) {
