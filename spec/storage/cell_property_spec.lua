@@ -58,13 +58,27 @@ function Process:issue(key, kind, id, picky)
   if op.ticket.state == "pending" then table.insert(self.ops[key], op) end
 end
 
--- A verb of AsyncStorage on the same key: another writer, which lets the operations before it go first.
+-- A verb of AsyncStorage on the same key: another writer, which lets the operations before it go first. `after`: what it was issued after.
 function Process:verb(key, id)
   local pool, handle = self.pool, self.handle
   hearth.run_async(function()
-    pool:before_write("default", {key})
-    if not pool.dead then handle:submit {{ns = "default", key = key, value = json.encode_stored(id), kind = "json"}} end
+    local after = table.move(self.ops[key], 1, #self.ops[key], 1, {})
+    local write = pool:before_write("default", key)
+    if pool.dead then return end
+    handle:submit({{ns = "default", key = key, value = json.encode_stored(id), kind = "json", after = after}}, function(_, _, err)
+      if write then write:__close(err) end
+    end)
   end)
+end
+
+-- A verb has landed: what was issued before it, and is not on disk, must never be written over it.
+function Process:check_verb(commit)
+  local earlier, left = {}, {}
+  for _, op in ipairs(commit.after) do earlier[op] = true end
+  for _, op in ipairs(self.ops[commit.key]) do
+    if not earlier[op] then left[#left + 1] = op end
+  end
+  self.ops[commit.key] = left
 end
 
 -- Operations that are decided without a commit leave the model: they changed nothing, or raised.
@@ -128,6 +142,7 @@ local function run(seed, steps, processes)
       local commit = db.commits[checked]
       for _, p in ipairs(all) do
         if p.handle == commit.origin and commit.tag then p:check_commit(commit, note(i, what)) end
+        if p.handle == commit.origin and commit.after then p:check_verb(commit) end
       end
     end
     for _, p in ipairs(all) do p:settle_model() end

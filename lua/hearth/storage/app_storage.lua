@@ -37,6 +37,7 @@ local function read(p, view, verb, key)
   check.key(verb, view.namespace, key)
   if p.t then return batch.read(p.t, verb, view.namespace, key) end
   local raw = view:handle(verb)
+  verbs.before_read(raw, view.namespace, key)
   return (call(view, verb, key, raw.get, raw, view.namespace, key))
 end
 
@@ -113,7 +114,7 @@ function AppStorage:remove(key)
   end
   local raw = view:handle(verb)
   -- The revision as the condition: of two who remove the same record, one hears true.
-  verbs.before_writes(raw, view.namespace, { key })
+  local _ <close> = verbs.before_write(raw, view.namespace, key)
   local now = call(view, verb, key, raw.read, raw, view.namespace, { key })[key]
   while now and (now.value ~= nil or now.error) do
     local revision, records = call(view, verb, key, raw.apply, raw, { { ns = view.namespace, key = key, if_revision = now.revision } })
@@ -125,6 +126,7 @@ end
 
 local function keys_of(p, view, verb, prefix)
   local raw = view:handle(verb)
+  verbs.before_read(raw, view.namespace)
   local keys = call(view, verb, nil, raw.scan, raw, view.namespace, prefix)
   local writes = p.t and p.t.writes[view.namespace]
   if not writes then return keys end
@@ -155,7 +157,7 @@ function AppStorage:clear()
     return
   end
   local raw = view:handle(verb)
-  verbs.before_writes(raw, view.namespace, nil)
+  local _ <close> = verbs.before_write(raw, view.namespace)
   verbs.apply(view, verb, raw, { { ns = view.namespace, clear = true } })
 end
 
@@ -169,7 +171,6 @@ function AppStorage:cleanup(options)
     error(fail("EINVAL", verb, view.namespace, nil, 'takes {prefix="…"}; use clear to remove everything'))
   end
   local raw = view:handle(verb)
-  if not p.t then verbs.before_writes(raw, view.namespace, nil) end
   local keys = keys_of(p, view, verb, prefix)
   if #keys == 0 then return 0 end
   if p.t then
@@ -177,6 +178,7 @@ function AppStorage:cleanup(options)
   else
     local ops = {}
     for i, key in ipairs(keys) do ops[i] = { ns = view.namespace, key = key } end
+    local _ <close> = verbs.before_write(raw, view.namespace, keys)
     verbs.apply(view, verb, raw, ops)
   end
   return #keys

@@ -2,6 +2,7 @@
 -- use. Its functions are called with a dot.
 
 local default = require "hearth.storage.default"
+local seam = require "hearth.storage.hooks"
 local verbs = require "hearth.storage.verbs"
 
 local NAMESPACE = "default"
@@ -23,15 +24,16 @@ for method in pairs(verbs.is_verb) do
 end
 
 -- The hot path: once the store is open, a bound C function that checks the await and the key itself.
-local getter
+local raw, getter
 
 default.on_change(function()
-  local raw = default.raw()
+  raw = default.raw()
   getter = raw and raw:getter(NAMESPACE, names.get)
 end)
 
 function AsyncStorage.get(key)
-  if getter then return getter(key) end
+  local is_pending = seam.is_pending
+  if getter and not (is_pending and is_pending(raw, NAMESPACE, key)) then return getter(key) end
   return verbs.get(view, key)
 end
 

@@ -51,6 +51,7 @@ function batch.read(t, verb, namespace, key)
   if op then return op.value end
   local seen, keys = slot(t.reads, namespace, key)
   if not seen then
+    t.verbs.before_read(t.raw, namespace, key)
     local value, revision, version, expires_at = call(t.view, verb, key, t.raw.get, t.raw, namespace, key)
     seen = { value = value, revision = value ~= nil and revision or 0, version = version, expires_at = expires_at }
     keys[key] = seen
@@ -122,16 +123,38 @@ local function still_true(t)
   return true
 end
 
+-- What hooks have issued for the keys of these ops goes first. Closed when the commit is answered.
+-- `relative` ops: their values may be made of what was read.
+local Writes = {}
+Writes.__index = Writes
+
+function Writes.new(t)
+  return setmetatable({ t = t, queued = false }, Writes)
+end
+
+function Writes:before(ops, relative)
+  local by_namespace, t = {}, self.t
+  for _, op in ipairs(ops) do
+    by_namespace[op.ns] = by_namespace[op.ns] or {}
+    table.insert(by_namespace[op.ns], op.key)
+  end
+  for namespace, keys in pairs(by_namespace) do self[#self + 1] = t.verbs.before_write(t.raw, namespace, keys, relative) end
+end
+
+function Writes:__close(err)
+  -- One that was cancelled while it waited has written nothing.
+  for _, write in ipairs(self) do getmetatable(write).__close(write, not self.queued and "not written" or err) end
+end
+
 -- true when committed; false when what was read has changed meanwhile.
 local function commit(t)
   if #t.order == 0 then return t.n_reads < 2 or still_true(t) end
-  local ops, written = {}, {}
+  local ops, absolute, relative = {}, {}, {}
   for i, op in ipairs(t.order) do
     local seen = slot(t.reads, op.ns, op.key)
     if seen and not op.if_revision then op.if_revision = seen.revision end
     ops[i] = op
-    written[op.ns] = written[op.ns] or {}
-    table.insert(written[op.ns], op.key)
+    table.insert(seen and relative or absolute, op)
   end
   for namespace, keys in pairs(t.reads) do
     for key, seen in pairs(keys) do
@@ -140,9 +163,13 @@ local function commit(t)
       end
     end
   end
-  for namespace, keys in pairs(written) do t.before_writes(t.raw, namespace, keys) end
+  local writes <close> = Writes.new(t)
+  writes:before(absolute, false)
+  writes:before(relative, true)
+  writes.queued = true
   local revision, records = call(t.view, t.verb, nil, t.raw.apply, t.raw, ops)
   if revision then return true end
+  writes.queued = false
   for i, op in ipairs(t.order) do
     local now = records[i]
     if op.wanted and now and (now.value == nil and not now.error and 0 or now.revision) ~= op.wanted then
@@ -165,7 +192,7 @@ function batch.run(verbs, view, verb, fn, inner)
   for _ = 1, TRIES do
     local tx = setmetatable({}, Tx)
     local t = {
-      view = view, verb = verb, raw = raw, namespace = view.namespace, before_writes = verbs.before_writes,
+      view = view, verb = verb, raw = raw, namespace = view.namespace, verbs = verbs,
       reads = {}, writes = {}, order = {}, n_reads = 0,
     }
     inside[tx] = t

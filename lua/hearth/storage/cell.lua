@@ -49,6 +49,7 @@ local huge = math.huge
 ---@field expires_at number?
 ---@field shown any                 the fold: the object to hand out, made when it is asked for
 ---@field serial integer            counts the changes of what is shown
+---@field writes table[]?          verbs of this process that were issued after some of these operations, see order.lua
 ---@field private arrived hearth.CellBase?   a base that came while operations were on their way
 ---@field private before any        the stored value before the newest write
 local Cell = {}
@@ -402,6 +403,20 @@ function Cell:withdraw(group)
     end
   end
   return dropped, refold(self)
+end
+
+--- A verb has written the key after the operations up to `seq` were issued: what it hides is gone, as if it had landed just before.
+---@param seq integer
+---@param relative boolean?   the verb made its value out of the stored one: updaters at the end still apply, to what it wrote
+---@return hearth.CellOp[] hidden, boolean changed, table failed
+function Cell:hide(seq, relative)
+  local log, first, last = self.log, self.sent + 1, self:count_until(seq)
+  while relative and last >= first and log[last].kind == "update" do last = last - 1 end
+  if last < first then return NONE, false, NONE end
+  local hidden = table.move(log, first, last, 1, {})
+  table.move(log, last + 1, self.n + last - first + 1, first)
+  self.n = self.n - #hidden
+  return hidden, refold(self)
 end
 
 --- What has expired is absent, for good.

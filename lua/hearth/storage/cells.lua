@@ -11,6 +11,7 @@ local ticket = require "hearth.storage.ticket"
 local timer = require "hearth.core.timer"
 require "hearth.storage.load"
 require "hearth.storage.commit"
+require "hearth.storage.order"
 
 local Pool = pool_module.Pool
 local private, overwrite = cell_module.private, cell_module.Cell.overwrite
@@ -196,7 +197,7 @@ function cells.set(cell, value, voice)
     -- The hot path: another plain value in the same turn takes the place of the one before.
     local n = cell.n
     local tail = cell.log[n]
-    if tail and tail.plain and tail.owner == voice and cell.marked and n > cell.sent and not cell.barriers
+    if tail and tail.plain and tail.owner == voice and cell.marked and n > cell.sent and not cell.barriers and not cell.writes
       and not batch_scope.current() then
       if overwrite(cell, tail, value) and not cell.told then
         cell.pool:publish(cell)
@@ -254,16 +255,42 @@ end
 
 -- ---- everybody else
 
---- A verb that writes calls this before it queues its own write.
+-- The living pool of a store, if it has cells.
+local function pool_of(raw)
+  if default_pool and default_pool.raw == raw and not default_pool.dead then return default_pool end
+  for _, pool in ipairs(by_id[raw:id()] or {}) do
+    if not pool.dead then return pool end
+  end
+end
+
+--- Would before_read have something to do for this key?
 ---@param raw any
 ---@param ns string
----@param keys string[]|nil nil: the whole namespace
-function cells.before_write(raw, ns, keys)
-  local list = by_id[raw:id()]
-  if not list then return end
-  for _, pool in ipairs(list) do
-    if not pool.dead then pool:before_write(ns, keys) end
-  end
+---@param key any
+---@return boolean
+function cells.is_pending(raw, ns, key)
+  local pool = pool_of(raw)
+  return pool ~= nil and pool:is_pending(ns, key)
+end
+
+--- A verb that reads calls this first: what hooks have set is queued, so that the verb sees it.
+---@param raw any
+---@param ns string
+---@param keys string|string[]|nil nil: the whole namespace
+function cells.before_read(raw, ns, keys)
+  local pool = pool_of(raw)
+  if pool then pool:before_read(ns, keys) end
+end
+
+--- A verb that writes calls this before it queues its own write, and closes what it gets when that is answered.
+---@param raw any
+---@param ns string
+---@param keys string|string[]|nil nil: the whole namespace
+---@param relative boolean?
+---@return hearth.CellWrite?
+function cells.before_write(raw, ns, keys, relative)
+  local pool = pool_of(raw)
+  return pool and pool:before_write(ns, keys, relative)
 end
 
 --- Writes everything that waits, now. True if nothing is left that is not on disk. Asked again and again at the end of the program.
@@ -315,7 +342,7 @@ function cells.closing(raw)
   end
 end
 
-require("hearth.storage.hooks").closing = cells.closing
-require("hearth.storage.hooks").before_write = cells.before_write
+local seam = require "hearth.storage.hooks"
+seam.closing, seam.is_pending, seam.before_read, seam.before_write = cells.closing, cells.is_pending, cells.before_read, cells.before_write
 
 return cells

@@ -38,7 +38,9 @@ end
 
 local function can_send(cell)
   return cell.sent == 0 and cell.base.known and not cell.migrating and not cell.write_timer and limit(cell) > 0
+    and not (cell.writes and cell.pool:is_overtaken(cell))
 end
+Pool.can_send = can_send
 
 local function has_batch(cell, first, last)
   for i = first, last do
@@ -61,6 +63,8 @@ local function together(cell)
   end
   return cells
 end
+
+Pool.together = together
 
 -- `write_delay` after the last set, at most `max_delay` after the first.
 local function is_due(cell, now)
@@ -104,7 +108,7 @@ local function prepare(self, cell, free)
   if count == 0 then return nil end
   local needed = cell:send(count)
   cell.forced, cell.due, cell.due_at_most = nil, nil, nil
-  if cell.group and not has_batch(cell, cell.sent + 1, cell.n) then cell.group = nil end
+  if cell.group and not has_batch(cell, cell.sent + 1, cell.n) then self:leave_group(cell) end
   if not needed then
     self:land(cell)
     return nil
@@ -267,76 +271,7 @@ function Pool:flush_cell(cell)
   return last.ticket
 end
 
--- ---- verbs that write the same key
-
----@class hearth.CellBarrier   a verb that waits until the operations before it are on their way
-local Barrier = {}
-Barrier.__index = Barrier
-
-function Barrier:open()
-  self.future:resolve()
-end
-
--- The verb has queued its write, or was cancelled: what came after it may go.
-function Barrier:__close()
-  local cell = self.cell
-  for i, barrier in ipairs(cell.barriers or {}) do
-    if barrier == self then table.remove(cell.barriers, i) break end
-  end
-  if cell.barriers and not cell.barriers[1] then cell.barriers = nil end
-  if cell.n > cell.sent and not self.pool.dead then self.pool:mark(cell) end
-end
-
---- What is held is not waited for.
-function Pool.release_barriers(_, cell)
-  for _, barrier in ipairs(cell.barriers or {}) do barrier:open() end
-end
-
--- Queues what the cell holds back, or says what to wait for.
-local function queue_first(self, cell)
-  if cell.n == 0 or cell.write_timer or (cell.group and cell.group.open > 0) then return nil end
-  if not cell.base.known and cell.base.error then return nil end
-  if self.raw and not cell.barriers and can_send(cell) and not cell.group and cell:is_independent() then
-    self:commit({cell}, true)
-    if cell.n == 0 or cell.sent > 0 then return nil end
-  end
-  local barrier = setmetatable({seq = cell.log[cell.n].seq, cell = cell, pool = self, future = task.future()}, Barrier)
-  cell.barriers = cell.barriers or {}
-  table.insert(cell.barriers, barrier)
-  cell.forced = true
-  self:mark(cell)
-  return barrier
-end
-
---- A verb is about to write these keys (nil: the whole namespace): the operations of their cells go first. Awaits only where one depends
---- on what is on its way, or not loaded yet.
----@param ns string
----@param keys string[]|nil
-function Pool:before_write(ns, keys)
-  local known = self.namespaces[ns]
-  if not known then return end
-  local waiting
-  local function look(cell)
-    if not cell then return end
-    local barrier = queue_first(self, cell)
-    if cell.base.known then cell.base.stale = true end
-    if barrier then
-      waiting = waiting or {}
-      waiting[#waiting + 1] = barrier
-    end
-  end
-  if keys then
-    for _, key in ipairs(keys) do look(known[key]) end
-  else
-    for _, cell in pairs(known) do look(cell) end
-  end
-  if not waiting then return end
-  local function release()
-    for _, barrier in ipairs(waiting) do barrier:__close() end
-  end
-  local guard <close> = setmetatable({}, {__close = release})   -- luacheck: ignore 211
-  for _, barrier in ipairs(waiting) do task.await(barrier.future) end
-end
+-- ---- the end of the program
 
 --- The keys whose operations are not on disk.
 ---@return {namespace: string, key: string}[]
@@ -382,6 +317,17 @@ function Pool:settled()
   end
 end
 
+-- Its data, or that of a cell that has to be written with it, cannot be read or written now.
+local function is_held(cell)
+  local function stuck(other) return other.write_timer or not other.base.known and other.base.error end
+  if stuck(cell) then return true end
+  for other in pairs(cell.group and cell.group.cells or {}) do
+    if other.n > 0 and stuck(other) then return true end
+  end
+  return false
+end
+Pool.is_held = is_held
+
 --- "clean", "dirty", "saving", "held" or "failed".
 ---@param cell hearth.Cell
 ---@return string
@@ -389,13 +335,7 @@ function Pool.save_state(cell)
   if cell.n == 0 then return "clean" end
   if cell.sent > 0 then return "saving" end
   if cell.write_timer then return "failed" end
-  if not cell.base.known and cell.base.error then return "held" end
-  if cell.group then
-    for other in pairs(cell.group.cells) do
-      if other ~= cell and other.n > 0 and (other.write_timer or not other.base.known and other.base.error) then return "held" end
-    end
-  end
-  return "dirty"
+  return is_held(cell) and "held" or "dirty"
 end
 
 return Pool

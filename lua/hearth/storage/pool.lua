@@ -141,13 +141,26 @@ function Pool:after(cell, failed)
     for _, f in ipairs(failed) do self:dropped(cell, f.op, f.error) end
   end
   if cell.expires_at ~= cell.expiry_at then self:watch_expiry(cell) end
-  if cell.n > cell.sent then self:mark(cell) end
+  if cell.n > cell.sent then
+    self:mark(cell)
+  elseif cell.group and cell.n == 0 and cell.group.open == 0 then
+    self:leave_group(cell)
+  end
   if cell.barriers then
     for _, barrier in ipairs(cell.barriers) do
       if cell:count_until(barrier.seq) == 0 then barrier:open() end   -- what it waited for has landed, or is gone
     end
   end
   self:publish(cell)
+end
+
+-- Nothing of it is left to be written with the others of its `hearth.batch`: they do not wait for it any more.
+function Pool:leave_group(cell)
+  local group = cell.group
+  group.cells[cell], cell.group = nil, nil
+  for other in pairs(group.cells) do
+    if other.n > other.sent then self:mark(other) end
+  end
 end
 
 --- An operation is gone: its updater raised, or its value can no longer be stored.

@@ -42,7 +42,7 @@ end
 -- The hot path: the bound C function checks the await and the key, and names the verb in its errors.
 function Store:get(key)
   local view = private[self]
-  if view and view.getter then return view.getter(key) end
+  if view and view.getter and not (hooks.is_pending and hooks.is_pending(view.raw, view.namespace, key)) then return view.getter(key) end
   return verbs.get(view_of(self, "get"), key)
 end
 
@@ -52,7 +52,7 @@ function Store:close()
   task.check(names.close)
   if not view.closing then
     view.closing = true
-    verbs.before_writes(view.raw, view.namespace, nil)
+    verbs.before_read(view.raw, view.namespace)
     if hooks.closing then hooks.closing(view.raw) end
     view.closed, view.getter = true, nil
     watch.reset(view.raw)

@@ -14,8 +14,8 @@ local function modify(verbs, view, verb, key, options, step)
   local namespace = view.namespace
   local ttl, wanted = check.options(verb, namespace, key, options)
   local raw = view:handle(verb)
-  local _ <close> = lock.take(lock.name(raw, "update", namespace, key))
-  verbs.before_writes(raw, namespace, { key })
+  local lock_ <close> = lock.take(lock.name(raw, "update", namespace, key))   -- luacheck: ignore 211
+  local _ <close> = verbs.before_write(raw, namespace, key, true)
   local value, revision, version, expires_at = call(view, verb, key, raw.get, raw, namespace, key)
   while true do
     local text, kind, result = step(value)

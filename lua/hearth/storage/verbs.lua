@@ -32,16 +32,18 @@ local function is_short(text, limit)
   return type(text) == "string" and #text <= limit
 end
 
-local function before_write(raw, namespace, key)
+-- keys: one key, a list, or nil for the whole namespace. See hearth.storage.hooks.
+local function before_write(raw, namespace, keys, relative)
   local before = hooks.before_write
-  if before then before(raw, namespace, { key }) end
+  return before and before(raw, namespace, keys, relative)
 end
+verbs.before_write = before_write
 
-local function before_writes(raw, namespace, keys)
-  local before = hooks.before_write
+local function before_read(raw, namespace, keys)
+  local before = hooks.before_read
   if before then before(raw, namespace, keys) end
 end
-verbs.before_writes = before_writes
+verbs.before_read = before_read
 
 -- The text of a value to store, or EINVAL with the value's path. nil is no value: the message says how to remove.
 local function encode(verb, namespace, key, value)
@@ -60,6 +62,7 @@ function verbs.get(view, key)
   check_await(verb)
   check.key(verb, namespace, key)
   local raw = view:handle(verb)
+  before_read(raw, namespace, key)
   return (call(view, verb, key, raw.get, raw, namespace, key))
 end
 
@@ -67,7 +70,7 @@ local function write(view, verb, key, value, kind, options)
   local namespace = view.namespace
   local ttl, revision = check.options(verb, namespace, key, options)
   local raw = view:handle(verb)
-  before_write(raw, namespace, key)
+  local _ <close> = before_write(raw, namespace, key)
   return call(view, verb, key, raw.write, raw, namespace, key, value, kind, ttl, revision)
 end
 verbs.write = write
@@ -76,8 +79,8 @@ function verbs.set(view, key, value, options)
   local verb = view.names.set
   check_await(verb)
   if options == nil and is_short(key, MAX_KEY) and is_short(value, MAX_VALUE) then -- the hot path: there is nothing to refuse
-    local raw, namespace, before = view:handle(verb), view.namespace, hooks.before_write
-    if before then before(raw, namespace, { key }) end
+    local raw, namespace = view:handle(verb), view.namespace
+    local _ <close> = before_write(raw, namespace, key)
     return call(view, verb, key, raw.write, raw, namespace, key, value, "text")
   end
   check.key(verb, view.namespace, key)
@@ -104,6 +107,7 @@ function verbs.get_json(view, key)
   check_await(verb)
   check.key(verb, namespace, key)
   local raw = view:handle(verb)
+  before_read(raw, namespace, key)
   local text = call(view, verb, key, raw.get, raw, namespace, key)
   if text == nil then return nil, "ENOKEY" end
   local ok, value = pcall(json.decode_stored, text)
@@ -117,6 +121,7 @@ function verbs.get_or_default(view, key, default)
   check_await(verb)
   check.key(verb, namespace, key)
   local raw = view:handle(verb)
+  before_read(raw, namespace, key)
   local value = call(view, verb, key, raw.get, raw, namespace, key)
   if value == nil then return default end
   return value
@@ -128,6 +133,7 @@ local function record(view, verb, key)
   check_await(verb)
   check.key(verb, namespace, key)
   local raw = view:handle(verb)
+  before_read(raw, namespace, key)
   local found = call(view, verb, key, raw.read, raw, namespace, { key })[key]
   if found and (found.value ~= nil or found.error) then return found end
   return nil
@@ -154,6 +160,7 @@ function verbs.get_many(view, keys)
   local raw = view:handle(verb)
   local values, damaged = {}, {}
   if #keys == 0 then return values, damaged end
+  before_read(raw, namespace, keys)
   for key, found in pairs(call(view, verb, nil, raw.read, raw, namespace, keys)) do
     if found.error then
       damaged[key] = check.label(view, verb, key, found.error)
@@ -196,7 +203,7 @@ function verbs.set_many(view, map, options)
   end
   local raw = view:handle(verb)
   if n == 0 then return nil end
-  before_writes(raw, namespace, keys)
+  local _ <close> = before_write(raw, namespace, keys)
   return apply(view, verb, raw, ops)
 end
 
@@ -209,7 +216,7 @@ function verbs.delete_many(view, keys, options)
   if #keys == 0 then return nil end
   local ops = {}
   for i, key in ipairs(keys) do ops[i] = { ns = namespace, key = key, if_revision = revision } end
-  before_writes(raw, namespace, keys)
+  local _ <close> = before_write(raw, namespace, keys)
   return apply(view, verb, raw, ops)
 end
 
@@ -217,12 +224,13 @@ function verbs.clear(view)
   local verb, namespace = view.names.clear, view.namespace
   check_await(verb)
   local raw = view:handle(verb)
-  before_writes(raw, namespace, nil)
+  local _ <close> = before_write(raw, namespace)
   return apply(view, verb, raw, { { ns = namespace, clear = true } })
 end
 
 local function scan(view, verb, prefix, start, limit, reverse)
   local raw = view:handle(verb)
+  before_read(raw, view.namespace)
   return call(view, verb, nil, raw.scan, raw, view.namespace, prefix or "", start, limit, reverse)
 end
 
@@ -265,7 +273,7 @@ function verbs.flush(view)
   local verb = view.names.flush
   check_await(verb)
   local raw = view:handle(verb)
-  before_writes(raw, view.namespace, nil)
+  before_read(raw, view.namespace)
   call(view, verb, nil, raw.flush, raw)
 end
 
@@ -273,6 +281,7 @@ function verbs.usage(view)
   local verb = view.names.usage
   check_await(verb)
   local raw = view:handle(verb)
+  before_read(raw, view.namespace)
   return call(view, verb, nil, raw.usage, raw, view.namespace)
 end
 
