@@ -2,6 +2,7 @@
 -- store. Nothing here changes a file that cannot be read: it says what is wrong and ends with a status.
 
 local core = require "hearth.core.store"
+local errors = require "hearth.errors"
 local json = require "hearth.core.json"
 local portable = require "hearth.host.store_lines"
 local timer = require "hearth.core.timer"
@@ -116,6 +117,12 @@ local function each(raw, list, fn)
   end
 end
 
+-- Looking opens a store to read only. What turns out to be damaged is read once more by one who may write, so that its bytes go to quarantine.
+local function keep_damaged(o, namespace, keys)
+  local ok, raw = pcall(open, o)
+  if ok then pcall(raw.read, raw, namespace, keys) end
+end
+
 -- ---- the commands: {usage=, about=, flags=, run=}
 
 local commands = {}
@@ -126,9 +133,20 @@ commands.get = {
   flags = { raw = false },
   run = function(o, args)
     if #args ~= 1 then misuse("get takes one KEY") end
-    local value = open(o, true):get(o.namespace or "default", args[1])
+    local namespace = o.namespace or "default"
+    local there, raw = pcall(open, o, true)
+    if not there then
+      if errors.code(raw) ~= "ENOKEY" then error(raw, 0) end
+      complain("there is no key ", show(args[1]), ": ", raw.message)
+      return 1
+    end
+    local read, value = pcall(raw.get, raw, namespace, args[1])
+    if not read then
+      if errors.code(value) == "ECORRUPT" then keep_damaged(o, namespace, { args[1] }) end
+      error(value, 0)
+    end
     if value == nil then
-      complain("there is no key ", show(args[1]), " in namespace ", show(o.namespace or "default"))
+      complain("there is no key ", show(args[1]), " in namespace ", show(namespace))
       return 1
     end
     write(value, o.raw and "" or "\n")
@@ -194,6 +212,7 @@ commands.dump = {
       if record.error then
         p.done()
         complain("damaged, left out: ", show(key), " in namespace ", show(namespace))
+        keep_damaged(o, namespace, { key })
         status = 1
       else
         write(portable.line(namespace, key, record), "\n")

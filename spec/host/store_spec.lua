@@ -71,6 +71,27 @@ describe("hearth store", function()
     assert.equal(1, status)
   end)
 
+  it("names the key also where there is no store yet", function()
+    local out, err, status = run(at("get", "no such key"))
+    assert.same({ "", 1 }, { out, status })
+    assert.matches("no such key", err, 1, true)
+    assert.matches(file, err, 1, true)
+  end)
+
+  it("keeps what it found damaged, like an app", function()
+    for _, command in ipairs { { "get", "k" }, { "dump" } } do
+      local store = hearth.storage.open { url = file }
+      local raw, namespace = hearth.storage.raw(store)
+      store:set("k", "1")
+      raw:put_raw(namespace, "k", "the bytes of " .. command[1])
+      store:close()
+      assert.equal(1, select(3, run(at(table.unpack(command)))))
+      local id = run(at("quarantine", "list")):match "^(%d+)"
+      assert.equal(0, select(3, run(at("quarantine", "restore", id))))
+      assert.equal("the bytes of " .. command[1] .. "\n", (run(at("get", "k"))))
+    end
+  end)
+
   it("keeps to a namespace", function()
     run { "--store", file, "--namespace", "app:x", "set", "k", "theirs" }
     run(at("set", "k", "ours"))
