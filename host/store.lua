@@ -117,7 +117,8 @@ local function each(raw, list, fn)
   end
 end
 
--- Looking opens a store to read only. What turns out to be damaged is read once more by one who may write, so that its bytes go to quarantine.
+-- Looking opens a store to read only. What turns out to be damaged is read once more by one who may write: its bytes go to
+-- quarantine.
 local function keep_damaged(o, namespace, keys)
   local ok, raw = pcall(open, o)
   if ok then pcall(raw.read, raw, namespace, keys) end
