@@ -19,7 +19,7 @@ local SETTER_NAME <const> = "the setter of use_persisted_state"
 
 local math_type, rawequal, type = math.type, rawequal, type
 local peek, keep, check_set = hooks.peek, hooks.keep, hooks.check_set
-local mark = scheduler.mark
+local mark, set = scheduler.mark, cells.set
 
 hooks.value_kind(KIND)
 batch_scope.follow(batch.current, batch.join)
@@ -115,8 +115,7 @@ end
 local function setter(cell, voice)
   return function(v)
     check_set(SETTER_NAME)
-    if type(v) == "function" then return cells.update(cell, v, voice) end
-    return cells.set(cell, v, voice)
+    return set(cell, v, voice)
   end
 end
 

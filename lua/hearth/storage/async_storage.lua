@@ -26,10 +26,13 @@ end
 -- The hot path: once the store is open, a bound C function that checks the await and the key itself.
 local raw, getter
 
-default.on_change(function()
+local function bind()
   raw = default.raw()
   getter = raw and raw:getter(NAMESPACE, names.get)
-end)
+end
+
+default.on_change(bind)
+bind()
 
 function AsyncStorage.get(key)
   local is_pending = seam.is_pending

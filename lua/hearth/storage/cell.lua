@@ -43,6 +43,7 @@ local huge = math.huge
 ---@field n integer                 operations in the log
 ---@field sent integer              how many of them, from the front, are on their way to the disk
 ---@field flight {value: any, exists: boolean, expires_at: number?, expired: boolean?}?   what they come to
+---@field hot hearth.CellOp?        the last operation, where another plain value of the same voice may take its place
 ---@field issued integer            operations ever added
 ---@field value any                 the fold: private
 ---@field exists boolean
@@ -86,7 +87,11 @@ function M.unknown(err)
 end
 
 local UNKNOWN = M.unknown()
-local EMPTY, NONE = {}, {}   -- a log, and a list of failures, that are never added to
+local EMPTY, NONE, NOBODY = {}, {}, {}   -- a log, a list of failures, and subscribers, that are never added to
+M.NOBODY = NOBODY
+
+-- What a cell has until somebody gives it another: read from the class, because there are many cells and few that fail.
+Cell.issued, Cell.watched, Cell.load_tries, Cell.write_tries, Cell.migrating = 0, 0, 0, 0, false
 
 --- A new cell, of which nothing is known. The rest is for those who move it.
 ---@param pool any?
@@ -95,8 +100,8 @@ local EMPTY, NONE = {}, {}   -- a log, and a list of failures, that are never ad
 ---@return hearth.Cell
 function M.new(pool, ns, key)
   return setmetatable({
-    base = UNKNOWN, log = EMPTY, n = 0, sent = 0, issued = 0, exists = false, serial = 0,
-    pool = pool, ns = ns, key = key, subscribers = {}, watched = 0, load_tries = 0, write_tries = 0, loading = false, migrating = false,
+    base = UNKNOWN, log = EMPTY, n = 0, sent = 0, exists = false, serial = 0, value = nil, shown = nil,
+    pool = pool, ns = ns, key = key, subscribers = NOBODY, loading = false, watched = nil,
   }, Cell)
 end
 
@@ -208,17 +213,6 @@ function Cell:append(op)
   self.n, self.issued = n, self.issued + 1
   op.seq = self.issued
   return changed and "changed" or "same"
-end
-
---- The last operation is a plain value that nobody else depends on: another plain value takes its place, with its ticket.
----@param op hearth.CellOp
----@param value any   a scalar
----@return boolean changed
-function Cell:overwrite(op, value)
-  op.value, op.copy = value, value
-  if rawequal(value, self.value) and math_type(value) == math_type(self.value) then return false end
-  self.value, self.shown, self.serial = value, value, self.serial + 1
-  return true
 end
 
 --- How many operations, from the front, were issued up to `seq`.

@@ -14,8 +14,8 @@ require "hearth.storage.commit"
 require "hearth.storage.order"
 
 local Pool = pool_module.Pool
-local private, overwrite = cell_module.private, cell_module.Cell.overwrite
-local huge, type = math.huge, type
+local private = cell_module.private
+local huge, type, math_type = math.huge, type, math.type
 
 local cells = {save_state = Pool.save_state}
 
@@ -164,6 +164,7 @@ local function issue(cell, op)
     batch_scope.enter(scope, cell)
     op.group = scope
   end
+  cell.hot = nil
   cell.folding = true
   local outcome, err = cell:append(op)
   cell.folding = nil
@@ -172,11 +173,18 @@ local function issue(cell, op)
   elseif outcome == "none" then
     ticket.resolve(op.ticket, cell.base.revision)
   else
-    local was_clean = cell.n == cell.sent + 1
+    local tell = outcome == "changed" or cell.n == cell.sent + 1
     delay(cell, op.owner)
-    pool:mark(cell)
-    if cell.expires_at ~= cell.expiry_at then pool:watch_expiry(cell) end
-    if outcome == "changed" or was_clean then pool:publish(cell) end
+    if op.plain then
+      -- The frame first, then the disk: who is told first does first what it has to do at the end of the turn.
+      if tell then pool:publish(cell) end
+      pool:mark(cell)
+      if not op.group then cell.hot = op end
+    else
+      pool:mark(cell)   -- a table may still change in this turn, which is looked at before the frame
+      if cell.expires_at ~= cell.expiry_at then pool:watch_expiry(cell) end
+      if tell then pool:publish(cell) end
+    end
   end
   return op.ticket
 end
@@ -185,35 +193,40 @@ local function expires_at(voice)
   return voice and voice.ttl and math.ceil((timer.wall() + voice.ttl) * 1000) / 1000 or nil
 end
 
---- Sets a value: nil removes.
+--- Sets a value (nil removes), or updates with a function.
 ---@param cell hearth.Cell
 ---@param value any
 ---@param voice table?   whose set it is: on_error, ttl, equals, write_delay, …
 ---@return hearth.Ticket
 function cells.set(cell, value, voice)
   local kind = type(value)
-  local plain = kind == "string" or kind == "boolean" or kind == "number" and value > -huge and value < huge
+  local plain = kind == "number" and value > -huge and value < huge or kind == "string" or kind == "boolean"
   if plain then
-    -- The hot path: another plain value in the same turn takes the place of the one before.
-    local n = cell.n
-    local tail = cell.log[n]
-    if tail and tail.plain and tail.owner == voice and cell.marked and n > cell.sent and not cell.barriers and not cell.writes
-      and not batch_scope.current() then
-      if overwrite(cell, tail, value) and not cell.told then
-        cell.pool:publish(cell)
-        cell.told = true   -- until the end of the turn
+    -- The hot path: another plain value in the same turn takes the place of the one before, with its ticket.
+    local hot = cell.hot
+    if hot and hot.owner == voice and hot == cell.log[cell.n] and not batch_scope.current() then
+      hot.value, hot.copy = value, value
+      if value ~= cell.value or math_type(value) ~= math_type(cell.value) then
+        cell.value, cell.shown, cell.serial = value, value, cell.serial + 1
+        if not cell.told then
+          cell.pool:publish(cell)
+          cell.told = true   -- until the end of the turn
+        end
       end
-      return tail.ticket
+      return hot.ticket
     end
+  elseif kind == "function" then
+    return cells.update(cell, value, voice)
   elseif value == nil then
     return cells.remove(cell, voice)
   end
-  local op = {kind = "set", value = value, owner = voice, ticket = ticket.new(), expires_at = expires_at(voice),
-    equals = voice and voice.equals}
-  if plain then
-    op.copy = value
-    op.plain = not op.expires_at and not op.equals and not (voice and voice.write_delay) and not batch_scope.current()
-  else
+  local op = {kind = "set", value = value, copy = value, owner = voice, ticket = ticket.new(), plain = plain, open = nil, seq = nil}
+  if voice then
+    op.equals = voice.equals
+    if voice.ttl then op.expires_at = expires_at(voice) end
+    if plain and (voice.ttl or op.equals or voice.write_delay) then op.plain = nil end
+  end
+  if not plain then
     local ok, copy = pcall(private, value)
     if not ok then error(unstorable(cell, copy), 0) end
     op.copy, op.open = copy, true

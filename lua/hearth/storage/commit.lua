@@ -76,7 +76,7 @@ function Pool:commit_due()
   local marked, now, cells, chosen = self.to_commit, timer.now(), {}, {}
   self.to_commit = {}
   for _, cell in ipairs(marked) do
-    cell.marked, cell.told = nil, nil
+    cell.marked, cell.told, cell.hot = nil, nil, nil
     if not chosen[cell] and cell.n > 0 and is_due(cell, now) then
       for _, other in ipairs(together(cell) or {}) do
         if not chosen[other] then
@@ -106,6 +106,7 @@ local function prepare(self, cell, free)
   if changed then self:after(cell, failed) end
   local count = limit(cell)
   if count == 0 then return nil end
+  cell.hot = nil
   local needed = cell:send(count)
   cell.forced, cell.due, cell.due_at_most = nil, nil, nil
   if cell.group and not has_batch(cell, cell.sent + 1, cell.n) then self:leave_group(cell) end

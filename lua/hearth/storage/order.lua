@@ -62,6 +62,7 @@ local function queue_first(self, cell, writes)
   local barrier = setmetatable({seq = cell.log[cell.n].seq, cell = cell, pool = self, future = task.future()}, Barrier)
   cell.barriers = cell.barriers or {}
   table.insert(cell.barriers, barrier)
+  cell.hot = nil
   cell.forced = true
   self:mark(cell)
   return barrier
@@ -181,6 +182,7 @@ function Pool:before_write(ns, keys, relative)
   wait(barriers)
   -- From here on: what it waited for above is on its way.
   for cell in pairs(write and write.seqs or {}) do
+    cell.hot = nil
     cell.writes = cell.writes or {}
     table.insert(cell.writes, write)
   end

@@ -1,12 +1,13 @@
 -- The cells of one store in this process: found by namespace and key, loaded by one multi-get per turn, told of the store's events,
 -- dropped when nobody looks at them any more. How they are read is in `load.lua`, how they are written in `commit.lua`.
 
-local cell_of = require("hearth.storage.cell").new
+local cell_module = require "hearth.storage.cell"
 local errors = require "hearth.errors"
 local task = require "hearth.core.task"
 local timer = require "hearth.core.timer"
 local ticket = require "hearth.storage.ticket"
 
+local cell_of, NOBODY = cell_module.new, cell_module.NOBODY
 local FIRST_RETRY, LAST_RETRY = 0.05, 60
 local MAX_IDLE = 10000   -- clean cells that nobody looks at
 
@@ -87,7 +88,11 @@ end
 ---@param voice table
 function Pool:subscribe(cell, voice)
   if cell.subscribers[voice] then return end
-  cell.subscribers[voice] = true
+  if cell.subscribers == NOBODY then
+    cell.subscribers = {[voice] = true}
+  else
+    cell.subscribers[voice] = true
+  end
   cell.watched = cell.watched + 1
   if cell.is_idle then
     cell.is_idle = nil
