@@ -14,6 +14,8 @@
 
 #include "store/memory.h"
 
+enum { HEARTH__JSONTEXT_FORMAT = 1 };
+
 /* malloc'd, *size bytes; NULL when memory is short. Under the memory's lock. */
 char *hearth__jsontext_write(hearth__memory *m, size_t *size);
 
