@@ -36,6 +36,10 @@ void hearth__json_tape_free(hearth__json_tape *tape);
 /* Any thread: is this text valid JSON? -1 if so, else the offset of the first bad byte. */
 long hearth__json_check(const char *text, size_t size);
 
+/* A frozen table (lua/hearth/ui/strict.lua) is empty and keeps its fields in its metatable, `{fields, null, …}`: where the table at idx is one,
+** its fields take its place in that slot, and the answer is true. Allocates nothing and never raises; two slots are needed. */
+bool hearth__json_thaw(lua_State *L, int idx);
+
 /* Same content? Subtypes of numbers and the mark of an empty array count, other metatables do not; every NaN equals every other. */
 bool hearth__json_equal(lua_State *L, int a, int b);
 

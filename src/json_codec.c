@@ -61,6 +61,16 @@ hearth__json_codec *hearth__json_codec_of(lua_State *L) {
   return c;
 }
 
+bool hearth__json_thaw(lua_State *L, int idx) {
+  if (!lua_getmetatable(L, idx)) return false;
+  bool frozen = lua_rawgeti(L, -1, 2) == LUA_TLIGHTUSERDATA && !lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  frozen = lua_rawgeti(L, -1, 1) == LUA_TTABLE && frozen;
+  if (frozen) lua_copy(L, -1, idx);
+  lua_pop(L, 2);
+  return frozen;
+}
+
 static hearth__json_mark mark_at(lua_State *L, int idx) {
   if (!lua_istable(L, idx)) return MARK_NONE;
   const hearth__json_codec *c = hearth__json_codec_of(L);

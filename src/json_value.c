@@ -7,6 +7,8 @@
 static bool equal(lua_State *L, const hearth__json_codec *c, int a, int b, int depth);
 
 static bool equal_tables(lua_State *L, const hearth__json_codec *c, int a, int b, int depth) {
+  hearth__json_thaw(L, a);
+  hearth__json_thaw(L, b);
   hearth__json_mark m = hearth__json_mark_of(L, c, a), n = hearth__json_mark_of(L, c, b);
   if (m == MARK_SET || n == MARK_SET) return m == n && hearth__json_set_equal(L, a, b);
   size_t count = 0;
@@ -46,7 +48,10 @@ bool hearth__json_equal(lua_State *L, int a, int b) {
   int top = lua_gettop(L);
   a = lua_absindex(L, a);
   b = lua_absindex(L, b);
-  bool same = equal(L, hearth__json_codec_of(L), a, b, 0);
+  luaL_checkstack(L, 2, NULL);
+  lua_pushvalue(L, a);
+  lua_pushvalue(L, b);
+  bool same = equal(L, hearth__json_codec_of(L), top + 1, top + 2, 0);
   lua_settop(L, top);
   return same;
 }
@@ -71,6 +76,7 @@ static const char *copy(const copier *w, int idx, int depth) {
   }
   if (depth == HEARTH__JSON_DEPTH) return "a table that contains itself, or is nested more than 1000 deep";
   luaL_checkstack(L, 12, NULL);
+  hearth__json_thaw(L, idx);
   hearth__json_mark mark = hearth__json_mark_of(L, w->codec, idx);
   size_t length = lua_rawlen(L, idx);
   lua_createtable(L, length < 0x7FFFFFFF ? (int)length : 0, 0);
@@ -102,7 +108,8 @@ void hearth__json_copy(lua_State *L, int idx) {
   lua_getiuservalue(L, base, HEARTH__CODEC_ARRAY);
   lua_getiuservalue(L, base, HEARTH__CODEC_SET);
   copier w = {.L = L, .codec = c, .array = base + 1, .set = base + 2};
-  const char *why = copy(&w, idx, 0);
+  lua_pushvalue(L, idx);
+  const char *why = copy(&w, lua_gettop(L), 0);
   if (why) {
     lua_settop(L, base);
     lua_pop(L, 1);

@@ -535,7 +535,12 @@ static bool walk_table(walker *w, const frame *up, int t) {
     ok = walk_set(w, up, t);
   else {
     lua_pushnil(L);
-    if (!lua_next(L, t)) {
+    bool empty = !lua_next(L, t);
+    if (empty && hearth__json_thaw(L, t)) {
+      lua_pushnil(L);
+      empty = !lua_next(L, t);
+    }
+    if (empty) {
       place at = here(w);
       ok = put_open(w, mark != MARK_ARRAY) && put_close(w, mark != MARK_ARRAY, at, 0);
     } else if (lua_type(L, -2) != LUA_TSTRING)

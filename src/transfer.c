@@ -87,6 +87,7 @@ static void pack_table(lua_State *L, packing *k, int idx) {
   }
   lua_pop(L, 1);
   if (hearth__json_is_set(L, idx)) refuse(L, k, "a Set");
+  hearth__json_thaw(L, idx);
   if (k->depth == HEARTH__TRANSFER_DEPTH) refuse(L, k, "nested too deeply");
   lua_pushvalue(L, idx);
   lua_pushinteger(L, ++k->count);

@@ -26,15 +26,17 @@ end
 --- hearth ARGS, with the lines of `input` on standard input. Returns standard output, the status and standard error.
 ---@param args string[]
 ---@param input? string[]
+---@param environment? table<string, string>
 ---@return string out, integer status, string err
-function program.run(args, input)
+function program.run(args, input, environment)
   local words = { quoted(binary()) }
   for _, word in ipairs(args) do words[#words + 1] = quoted(word) end
+  for name, value in pairs(environment or {}) do table.insert(words, 1, name .. "=" .. quoted(value)) end
   local in_name, err_name = os.tmpname(), os.tmpname()
   local file = assert(io.open(in_name, "w"))
   for _, line in ipairs(input or {}) do file:write(line, "\n") end
   file:close()
-  local pipe = assert(io.popen(("env -u HEARTH_STORE timeout 20 %s < %s 2> %s"):format(table.concat(words, " "), in_name, err_name)))
+  local pipe = assert(io.popen(("timeout 20 env -u HEARTH_STORE %s < %s 2> %s"):format(table.concat(words, " "), in_name, err_name)))
   local out = pipe:read "a"
   local _, _, status = pipe:close()
   local err_file = assert(io.open(err_name))

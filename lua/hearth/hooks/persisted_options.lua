@@ -2,6 +2,7 @@
 
 local cells = require "hearth.storage.cells"
 local errors = require "hearth.errors"
+local private = require("hearth.storage.cell").private
 local scopes = require "hearth.storage.scopes"
 
 local M = {}
@@ -121,8 +122,8 @@ end
 ---@return any
 function M.merge(how, stored, initial)
   if type(how) == "function" then return how(stored, initial) end
-  if not is_object(initial) then return stored end
-  return merged(stored, require("hearth.storage.cell").private(initial), how == "deep")
+  if type(initial) ~= "table" then return stored end
+  return merged(stored, private(initial), how == "deep")
 end
 
 return M

@@ -12,6 +12,7 @@ local plain_cell = require "hearth.hooks.plain_cell"
 local private = require("hearth.storage.cell").private
 local same = require("hearth.storage.cell").same
 local scheduler = require "hearth.ui.scheduler"
+local strict = require "hearth.ui.strict"
 
 local KIND <const> = "use_persisted_state"
 local VALUE <const>, SETTER <const>, RENDERED <const> = 3, 4, 5
@@ -19,6 +20,7 @@ local SETTER_NAME <const> = "the setter of use_persisted_state"
 
 local math_type, rawequal, type = math.type, rawequal, type
 local peek, keep, check_set = hooks.peek, hooks.keep, hooks.check_set
+local strict_mode = strict.on
 local mark, set = scheduler.mark, cells.set
 
 hooks.value_kind(KIND)
@@ -197,5 +199,6 @@ return function(key, initial, options)
   slot.seen = false
   local value = compute(slot.voice, cell)
   slot[VALUE], slot[RENDERED], slot.serial = value, value, cell.serial
+  if strict_mode then strict.freeze(value) end
   return value, slot[SETTER], slot.info
 end

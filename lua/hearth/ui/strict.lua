@@ -2,6 +2,7 @@
 -- metatable that refuses to be written. What breaks under it would have broken in a rarer case anyway.
 
 local errors = require "hearth.errors"
+local null = require "hearth.core.json".null
 
 local strict = { on = os.getenv "HEARTH_STRICT" == "1" }
 
@@ -16,6 +17,7 @@ function strict.freeze(v)
   if type(v) ~= "table" or getmetatable(v) ~= nil then return end
   local fields = {}
   setmetatable(v, {
+    fields, null, -- by this the codec of JSON knows it (src/json_internal.h)
     __index = fields,
     __newindex = frozen,
     __len = function() return #fields end,
