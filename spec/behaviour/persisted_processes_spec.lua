@@ -96,6 +96,48 @@ describe("persisted state in several processes", function()
     assert.are.equal(before + 1, renders)
   end)
 
+  -- kill -9 before, in, between and after the steps of a migration.
+  it("migrates whole or not at all when it is killed in the middle", function()
+    begin [[
+      local hearth = require "hearth"
+      local testing = require "hearth.testing"
+      local function stop(where) if os.getenv "DIE_AT" == where then os.execute "kill -9 $PPID" end end
+      local C = hearth.component("C", function()
+        local n, set, info = hearth.use_persisted_state("n", 0, {version = 2, migrate = {
+          function(v) stop "first" hearth.sleep(0.001) return v * 10 end,
+          function(v) stop "second" hearth.sleep(0.001) stop "late" return v + 1 end,
+        }})
+        hearth.use_effect(function() if info.status == "loading" then set(function(now) return now * 100 end) end end, {})
+        return hearth.Text(n .. " " .. info.status)
+      end)
+      local screen = testing.render(C {})
+      screen:find_by_text("7100 ready", 5)
+      stop "shown"
+      screen:unmount()
+      print "done"
+    ]]
+    for _, where in ipairs {"first", "second", "late", "shown"} do
+      local mine <close> = hearth.storage.open {url = store}
+      mine:clear()
+      mine:set_json("n", 7)
+      local _, status = program.run({"-e", ("require('hearth.storage.default').use(%q)"):format(store), script}, nil, {DIE_AT = where})
+      assert.are_not.equal(0, status)
+      local now, version = mine:get_json "n", hearth.storage.raw(mine):read("default", {"n"}).n.version
+      if now == 7 then
+        assert.are.equal(0, version)
+      else   -- the migration has landed, perhaps with the set that came after it
+        assert.are.equal("shown", where)
+        assert.is_true(now == 71 or now == 7100)
+        assert.are.equal(2, version)
+      end
+      if now ~= 7100 then
+        mine:set_json("n", 7)
+        assert.are.equal("done\n", (program.run {"-e", ("require('hearth.storage.default').use(%q)"):format(store), script}))
+        assert.are.equal(7100, mine:get_json "n")
+      end
+    end
+  end)
+
   it("migrates once when two start at the same moment", function()
     begin(MIGRATE)
     local mine <close> = hearth.storage.open {url = store}

@@ -80,6 +80,28 @@ describe("hearth run --watch", function()
     wait_for "B 2"
   end)
 
+  it("keeps persisted cells: the value on screen, one truth for old and new code, and what is not written yet", function()
+    local function text(name)
+      return ([[
+        local h = require "hearth"
+        return h.component("Keeper", function()
+          local n, set, info = h.use_persisted_state("n", 0, {write_delay = 60, max_delay = 60})
+          return h.Column { h.Text("%s " .. n .. " " .. info.status .. " " .. info.save), h.Button("more", { on_click = function()
+            set(function(now) return now + 1 end)
+          end }) }
+        end)
+      ]]):format(name)
+    end
+    save(text "B")
+    wait_for "B 0 ready clean"
+    command "click more"
+    wait_for "B 1 ready dirty"
+    save(text "C")
+    wait_for "C 1 ready dirty"
+    command "click more"
+    wait_for "C 2 ready dirty"
+  end)
+
   it("shows a syntax error and keeps the old app running", function()
     save "local x = = 1"
     wait_for "app.lua:1: unexpected symbol near '='"

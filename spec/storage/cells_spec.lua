@@ -189,6 +189,31 @@ describe("the cells of a store", function()
     assert.are.equal(21, shown(cell))
   end)
 
+  it("takes what came from outside while its own write was on its way", function()
+    local cell = cell_of "k"
+    drain()
+    cells.set(cell, "mine")
+    turn()
+    handle:perform()
+    db:put("default", "k", '"theirs"')
+    while handle:deliver() do end   -- both events, then the answer of the older write
+    assert.are.equal("theirs", shown(cell))
+    assert.are.equal(db.revision, cell.base.revision)
+  end)
+
+  it("does not go back to an older record when a load lands late", function()
+    put("k", '"old"')
+    local cell = cell_of "k"
+    turn()
+    handle:perform()
+    db:put("default", "k", '"new"')
+    while handle:deliver() do end   -- the event, then the answer of the load
+    assert.are.equal("new", shown(cell))
+    cells.set(cell, "mine")
+    drain()
+    assert.are.equal(1, #db.commits - 2)   -- over the right revision: nothing was refused
+  end)
+
   it("does not hear its own commits, and hears those of others", function()
     local cell = cell_of "n"
     drain()
