@@ -7,6 +7,44 @@
 /* At most so many unchanged cells are sent again instead of moving the cursor over them. */
 enum { NEAR = 5 };
 
+static size_t decimal(char *out, unsigned n) {
+  char digits[12];
+  size_t size = 0;
+  do digits[size++] = (char)('0' + n % 10);
+  while ((n /= 10) > 0);
+  for (size_t i = 0; i < size; i++) out[i] = digits[size - 1 - i];
+  return size;
+}
+
+static size_t ansi_go(char *out, size_t room, int x, int y) {
+  (void)room;
+  size_t n = 2;
+  memcpy(out, "\033[", 2);
+  n += decimal(out + n, (unsigned)y + 1);
+  out[n++] = ';';
+  n += decimal(out + n, (unsigned)x + 1);
+  out[n++] = 'H';
+  return n;
+}
+
+static size_t ansi_colour(char *out, size_t room, bool background, unsigned index) {
+  (void)room;
+  memcpy(out, background ? "\033[48;5;" : "\033[38;5;", 7);
+  size_t n = 7 + decimal(out + 7, index);
+  out[n++] = 'm';
+  return n;
+}
+
+const hearth__caps hearth__ansi = {
+    .go = ansi_go,
+    .colour = ansi_colour,
+    .plain = "\033[m",
+    .on = {"\033[1m", "\033[2m", "\033[3m", "\033[4m", "\033[9m", "\033[7m"},
+    .show_cursor = "\033[?25h",
+    .hide_cursor = "\033[?25l",
+    .colours = 256,
+};
+
 static const hearth__cell blank = {.text = " ", .size = 1, .width = 1};
 
 int hearth__cells_resize(hearth__cells *c, int width, int height) {
@@ -189,15 +227,6 @@ static unsigned nearest(unsigned rgb, unsigned from, unsigned to) {
     if (d < best_distance) best = i, best_distance = d;
   }
   return best;
-}
-
-static size_t decimal(char *out, unsigned n) {
-  char digits[12];
-  size_t size = 0;
-  do digits[size++] = (char)('0' + n % 10);
-  while ((n /= 10) > 0);
-  for (size_t i = 0; i < size; i++) out[i] = digits[size - 1 - i];
-  return size;
 }
 
 static void set_colour(hearth__cells *c, const hearth__caps *caps, bool background, uint32_t colour) {

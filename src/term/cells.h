@@ -29,6 +29,9 @@ typedef struct hearth__caps {
   int colours; /* 0, 8, 16, 256, or 1 << 24 */
 } hearth__caps;
 
+/* What nearly every terminal understands, in 256 colours: for a picture without a terminal. */
+extern const hearth__caps hearth__ansi;
+
 typedef struct hearth__cells {
   int width, height;
   hearth__cell *back, *front; /* what shall be, and what the terminal shows */

@@ -42,12 +42,16 @@ end
 local Session = {}
 Session.__index = Session
 
-local function renderer_of(self)
+--- A renderer of nodes that a stage can lay out and paint. `owner.laid_out` becomes false with each change; on_commit() is called after each commit.
+---@param owner { laid_out: boolean }
+---@param on_commit fun()
+---@return hearth.Renderer
+function terminal.renderer(owner, on_commit)
   return {
     create = function(type, props) return { type = type, props = props, children = NONE, parent = false, stale = true } end,
     update = function(node, props)
       node.props, node.stale = props, true
-      self.laid_out = false
+      owner.laid_out = false
       if node.type == "TextInput" then widgets.TextInput.updated(node) end
     end,
     children = function(node, nodes)
@@ -57,9 +61,9 @@ local function renderer_of(self)
       end
       for i = 1, #nodes do nodes[i].parent = node end
       node.children = nodes
-      self.laid_out = false
+      owner.laid_out = false
     end,
-    commit = function() self:frame() end,
+    commit = on_commit,
   }
 end
 
@@ -77,7 +81,7 @@ function terminal.mount(element)
       return t
     end,
     cells = cells, failed = false, gone = false, inside = false, laid_out = false, closing = false }, Session)
-  self.root = root.mount(element, renderer_of(self))
+  self.root = root.mount(element, terminal.renderer(self, function() self:frame() end))
   self.top = self.root.node
   local width, height = cells.enter()
   self.inside = true

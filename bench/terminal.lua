@@ -1,0 +1,93 @@
+-- The terminal UI against its targets: layout, painting and difference of 200x50 cells; bytes for one changed line; and in a pseudo terminal the time
+-- from the start to the first frame, from a key to the screen, and wake-ups at rest.
+
+local hearth = require "hearth"
+local feature = require "hearth.core.feature"
+local root = require "hearth.ui.root"
+local stage = require "hearth.render.terminal.stage"
+local task = require "hearth.core.task"
+local terminal = require "hearth.render.terminal"
+local Column, Row, Text, Button = hearth.Column, hearth.Row, hearth.Text, hearth.Button
+
+local cells = feature.load "term"
+cells.canvas(200, 50)
+
+local set_line
+local Screen = hearth.component(function()
+  local line, set = hearth.use_state "line"
+  set_line = set
+  local left = {}
+  for i = 1, 44 do left[i] = Text(i == 20 and line or ("Entry %02d of a list that fills a pane"):format(i), { key = i }) end
+  return Column {
+    style = { grow = 1 },
+    Row { spacing = 1, Button "One", Button "Two", Button "Three", hearth.Spacer(), Text "status" },
+    Row {
+      spacing = 2, style = { grow = 1 },
+      Column { style = { grow = 1, border = "single" }, left },
+      Column { style = { grow = 1, border = "single" }, Text(("Some words of a longer text. "):rep(60)) },
+    },
+    Text "a line at the bottom",
+  }
+end)
+
+local owner = { laid_out = false }
+local mounted = root.mount(Screen {}, terminal.renderer(owner, function() end))
+local st = stage.new(cells, 256)
+
+local function frame()
+  if not owner.laid_out then
+    owner.laid_out = true
+    st:layout(mounted.node, 200, 50)
+  end
+  st:paint(mounted.node)
+  return cells.diff()
+end
+frame()
+
+local function median(n, fn)
+  local times = {}
+  for i = 1, n do
+    local before = hearth.now()
+    fn(i)
+    times[i] = (hearth.now() - before) * 1e6
+  end
+  table.sort(times)
+  return times[n // 2 + 1]
+end
+
+local function line(name, value, unit, target)
+  print(("%-58s %8.1f %s   (at most %s)%s"):format(name, value, unit, target, value <= target and "" or "   MISSED"))
+end
+
+local changes = {}
+for i = 1, 301 do changes[i] = "changed " .. i end
+local bytes
+local whole = median(301, function(i)
+  set_line(changes[i])
+  task.settle()
+end)
+local layout_and_diff = median(301, function()
+  owner.laid_out = false
+  bytes = frame()
+end)
+set_line "changed 9999"
+task.settle()
+bytes = frame()
+line("layout, painting and difference of 200x50 cells", layout_and_diff, "us", 150)
+print(("%-58s %8.1f us"):format("of it painting and difference", median(301, frame)))
+print(("%-58s %8.1f us"):format("(a render and commit of that screen, for comparison)", whole))
+line("bytes for one changed line", #bytes, "bytes", 40)
+mounted:unmount()
+
+local helper = (os.getenv "BUILD" or "build") .. "/pty"
+local file = io.open(helper)
+if file then
+  file:close()
+  local me = io.popen("readlink /proc/$PPID/exe"):read "l"
+  local pipe = assert(io.popen(("HEARTH_STORE=memory: %s %s run examples/counter.lua"):format(helper, me)))
+  local start, key, wakes = pipe:read("n", "n", "n")
+  pipe:close()
+  line("start to the first frame", start, "ms", 20)
+  line("key to the screen", key, "ms", 2)
+  line("wake-ups in one second at rest", wakes, "  ", 0)
+end
