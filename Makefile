@@ -103,6 +103,10 @@ $(BUILD)/posts-server: examples/posts_server.c | deps-build-once
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< -luv
 
+$(BUILD)/pty: spec/support/pty.c | deps-build-once
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< -lutil
+
 $(BUILD)/test/%: spec/c/%.c $(BUILD)/libhearth.a | deps-build-once
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -Ispec/c $(LDFLAGS) -o $@ $< $(BUILD)/libhearth.a $(LIBS)
@@ -161,7 +165,7 @@ $(BUILD)/bench/%: bench/%.c $(BUILD)/libhearth.a | deps-build-once
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/libhearth.a $(LIBS)
 
-bench: all $(BENCHES) $(BUILD)/posts-server ## print the benchmarks' ratios
+bench: all $(BENCHES) $(BUILD)/posts-server $(BUILD)/pty ## print the benchmarks' ratios
 	@BUILD=$(BUILD) sh tools/bench.sh
 
 install: all ## below $(PREFIX), with DESTDIR

@@ -432,11 +432,33 @@ local function container(box, s, whole_w, limit_w, w, h, x, y, low_w, high_w, lo
   return out_w, out_h
 end
 
+-- Are places kept from one compute to the next (see layout.touch)?
+local keeping = false
+
+local function shift(box, dx, dy)
+  box.x, box.y = box.x + dx, box.y + dy
+  local children = box.children
+  if children then
+    for i = 1, #children do
+      if children[i].x then shift(children[i], dx, dy) end
+    end
+  end
+end
+
 -- The border box of a box. whole_*: what its percentages are of (nil: not known). limit_w: it should not be wider (nil: no limit).
 -- fixed_*: its parent has decided. x, y: place it there; without them the answer is only measured and remembered. content_height: as if
 -- `height` were auto.
 function size(box, whole_w, whole_h, limit_w, fixed_w, fixed_h, x, y, content_height)
   local remembered
+  local placed = x and box.placed_
+  if placed then
+    if placed[1] == (whole_w or -1) and placed[2] == (whole_h or -1) and placed[3] == (limit_w or -1) and placed[4] == (fixed_w or -1)
+      and placed[5] == (fixed_h or -1) and placed[6] == (content_height or false) then
+      if box.x ~= x or box.y ~= y then shift(box, x - box.x, y - box.y) end
+      return box.width, box.height
+    end
+    box.placed_ = nil
+  end
   if not x then
     remembered = box.measured_
     if not remembered then
@@ -476,7 +498,10 @@ function size(box, whole_w, whole_h, limit_w, fixed_w, fixed_h, x, y, content_he
     w = w or max(clamp(0, low_w, high_w), left + right)
     h = h or max(clamp(0, low_h, high_h), top + bottom)
   end
-  if x then box.x, box.y, box.width, box.height = x, y, w, h end
+  if x then
+    box.x, box.y, box.width, box.height = x, y, w, h
+    if keeping then box.placed_ = { whole_w or -1, whole_h or -1, limit_w or -1, fixed_w or -1, fixed_h or -1, content_height or false } end
+  end
   if remembered then
     local at = remembered.next
     remembered.next = (at + 8) % REMEMBERED
@@ -488,7 +513,7 @@ function size(box, whole_w, whole_h, limit_w, fixed_w, fixed_h, x, y, content_he
 end
 
 local function forget(box)
-  box.measured_, box.narrowest_ = nil, nil
+  box.measured_, box.narrowest_, box.placed_ = nil, nil, nil
   local children = box.children
   if children then
     for i = 1, #children do forget(children[i]) end
@@ -504,13 +529,25 @@ end
 ---@field width? integer
 ---@field height? integer
 
+--- A box has changed, in its style, its content or its children: what is kept of it, and of all that it lies in (`parent`), holds no
+--- longer.
+---@param box hearth.layout.box
+function layout.touch(box)
+  while box do
+    box.measured_, box.narrowest_, box.placed_ = nil, nil, nil
+    box = box.parent
+  end
+end
+
 --- Lays a tree of boxes out. The root fills what is given; without a height (or width) it is as large as its content.
 ---@param root hearth.layout.box
 ---@param width? integer
 ---@param height? integer
+---@param keep? boolean what did not change since the last time (layout.touch tells of what did) stays where it is
 ---@return integer width, integer height
-function layout.compute(root, width, height)
-  forget(root)
+function layout.compute(root, width, height, keep)
+  if not keep then forget(root) end
+  keeping = keep or false
   local s = root.style
   local fixed_w = s.width == nil and width and clamp(width, resolve(s.min_width, width), resolve(s.max_width, width)) or nil
   local fixed_h = s.height == nil and height and clamp(height, resolve(s.min_height, height), resolve(s.max_height, height)) or nil

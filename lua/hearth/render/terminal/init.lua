@@ -8,6 +8,7 @@ local events = require "hearth.ui.events"
 local feature = require "hearth.core.feature"
 local focus = require "hearth.render.terminal.focus"
 local input = require "hearth.render.terminal.input"
+local layout = require "hearth.ui.layout"
 local log = require "hearth.render.terminal.log"
 local menu = require "hearth.render.terminal.menu"
 local root = require "hearth.ui.root"
@@ -42,7 +43,8 @@ end
 local Session = {}
 Session.__index = Session
 
---- A renderer of nodes that a stage can lay out and paint. `owner.laid_out` becomes false with each change; on_commit() is called after each commit.
+--- A renderer of nodes that a stage can lay out and paint. `owner.laid_out` becomes false with each change; on_commit() is called after
+--- each commit.
 ---@param owner { laid_out: boolean }
 ---@param on_commit fun()
 ---@return hearth.Renderer
@@ -61,6 +63,7 @@ function terminal.renderer(owner, on_commit)
       end
       for i = 1, #nodes do nodes[i].parent = node end
       node.children = nodes
+      layout.touch(node)
       owner.laid_out = false
     end,
     commit = on_commit,
@@ -106,7 +109,10 @@ local function interface(self)
       local t = self.fire(handler, ...)
       t:on_done(function() task.at_turn_end(fn) end)
     end,
-    changed = function() self:again(true) end,
+    changed = function(node)
+      layout.touch(node)
+      self:again(true)
+    end,
     seen = function() self:again(false) end,
     open_menu = function(node) menu.open(self, node) end,
     copy = function(text)

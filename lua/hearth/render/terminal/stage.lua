@@ -31,7 +31,34 @@ local function soften(style)
   if style.min_height == nil then style.min_height = 0 end
 end
 
+-- Fields of a style that move nothing.
+local LOOKS = {
+  color = true, background = true, bold = true, dim = true, italic = true, underline = true, strikethrough = true, inverse = true,
+  border_style = true, border_color = true, text_align = true, opacity = true, z_index = true, min_height = true,
+}
+
+local function same_place(a, b)
+  for key, value in next, a do
+    if not LOOKS[key] and b[key] ~= value then return false end
+  end
+  for key, value in next, b do
+    if not LOOKS[key] and a[key] ~= value then return false end
+  end
+  return true
+end
+
+-- Does a node that has changed keep its place? What it held before is in `old`; a leaf keeps it if it is as large as it was.
+local function keeps_place(node, old)
+  if not old or node.own_min_height ~= node.style.min_height or not same_place(old, node.style) then return false end
+  if not node.measure then return true end
+  local w, h, narrowest = node:measure(nil)
+  local same = w == node.natural_w and h == node.natural_h and narrowest == node.natural_narrowest and w <= (node.width or 0)
+  node.natural_w, node.natural_h, node.natural_narrowest = w, h, narrowest
+  return same
+end
+
 local function resolve(node)
+  local old = node.style
   local style = style_of.resolve(node.type, node.props)
   local widget = widgets[node.type]
   node.widget = widget or false
@@ -50,6 +77,7 @@ local function resolve(node)
   node.style = style
   node.foreground, node.background = theme.colour(style.color), theme.colour(style.background)
   node.attributes = theme.attributes(style)
+  if not keeps_place(node, old) then layout.touch(node) end
   node.own_min_height = style.min_height
   node.stale = false
 end
@@ -133,14 +161,14 @@ function Stage:layout(top, width, height, dialog)
   local children = top.children
   for i = 1, #children do prepare(children[i], modals) end
   if dialog then prepare(dialog, modals) end
-  layout.compute(top, width, height)
+  layout.compute(top, width, height, true)
   scroll.settle(top)
   for i = 1, #children do settle_scrollers(children[i]) end
   for _, modal in ipairs(modals) do
     local panel = panel_of(modal)
     modal.panel = panel
     panel.parent = nil
-    layout.compute({ style = { direction = "column", align = "center", justify = "center" }, children = { panel } }, width, height)
+    layout.compute({ style = { direction = "column", align = "center", justify = "center" }, children = { panel } }, width, height, true)
     scroll.settle(panel)
     for _, child in ipairs(panel.children) do settle_scrollers(child) end
   end

@@ -25,11 +25,17 @@ local function click(node, ui) ui.fire(node.props.on_click) end
 local Text = { focusable = clickable, click = click }
 widgets.Text = Text
 
+-- The lines of a text in so many cells, and the widest: remembered for the few widths that a layout asks for.
 local function lines_of(node, limit)
-  local text = shown(node.props.text)
-  if node.lines and node.lines_text == text and node.lines_limit == limit then return node.lines, node.lines_width end
+  local text, how, most = shown(node.props.text), node.style.text_wrap, node.props.max_lines
+  local known = node.wrapped
+  if not known or known.text ~= text or known.how ~= how or known.most ~= most or known.n > 8 then
+    known = { text = text, how = how, most = most, n = 0 }
+    node.wrapped = known
+  end
+  local found = known[limit or -1]
+  if found then return found, found.width end
   local lines, widest
-  local how = node.style.text_wrap
   if how == "truncate" or how == "clip" then
     lines, widest = text_width.wrap(text, nil)
     if how == "truncate" and limit and widest > limit then
@@ -39,12 +45,12 @@ local function lines_of(node, limit)
   else
     lines, widest = text_width.wrap(text, limit)
   end
-  local most = node.props.max_lines
   if most and #lines > most and most >= 1 then
     for i = #lines, most + 1, -1 do lines[i] = nil end
     lines[most] = text_width.truncate(lines[most] .. " …", limit or width_of(lines[most]))
   end
-  node.lines, node.lines_text, node.lines_limit, node.lines_width = lines, text, limit, widest
+  lines.width = widest
+  known[limit or -1], known.n = lines, known.n + 1
   return lines, widest
 end
 
