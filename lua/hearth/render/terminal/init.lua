@@ -8,7 +8,7 @@ local events = require "hearth.ui.events"
 local feature = require "hearth.core.feature"
 local focus = require "hearth.render.terminal.focus"
 local input = require "hearth.render.terminal.input"
-local layout = require "hearth.ui.layout"
+local boxes = require "hearth.ui.layout"
 local log = require "hearth.render.terminal.log"
 local menu = require "hearth.render.terminal.menu"
 local root = require "hearth.ui.root"
@@ -63,7 +63,7 @@ function terminal.renderer(owner, on_commit)
       end
       for i = 1, #nodes do nodes[i].parent = node end
       node.children = nodes
-      layout.touch(node)
+      boxes.touch(node)
       owner.laid_out = false
     end,
     commit = on_commit,
@@ -110,7 +110,7 @@ local function interface(self)
       t:on_done(function() task.at_turn_end(fn) end)
     end,
     changed = function(node)
-      layout.touch(node)
+      boxes.touch(node)
       self:again(true)
     end,
     seen = function() self:again(false) end,

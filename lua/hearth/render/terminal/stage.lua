@@ -65,7 +65,8 @@ local function resolve(node)
   node.measure = widget and widget.measure or nil
   if style.overflow == "scroll" then
     node.scroll = node.scroll or 0
-    if not node.props.horizontal and type(style.padding_right or 0) == "number" then style.padding_right = (style.padding_right or 0) + 1 end
+    local right = style.padding_right or 0
+    if not node.props.horizontal and type(right) == "number" then style.padding_right = right + 1 end -- for the bar
   end
   if style.align_self == nil and style.width == nil and NARROW[node.type] then style.align_self = "start" end
   if node.type == "Modal" and style.display ~= "none" then
