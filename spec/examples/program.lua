@@ -20,7 +20,7 @@ function program.temporary(suffix)
 end
 
 function program.clean(path)
-  for _, suffix in ipairs { "", "-wal", "-shm", ".lock", ".touch", ".gate" } do os.remove(path .. suffix) end
+  for _, suffix in ipairs { "", "-wal", "-shm", "-gate" } do os.remove(path .. suffix) end
 end
 
 --- hearth ARGS, with the lines of `input` on standard input. Returns standard output, the status and standard error.

@@ -17,22 +17,46 @@ local function waiting()
   return table.concat(lines, "\n")
 end
 
--- hearth.testing, once a test or the runner has loaded it.
-local testing
+local testing -- hearth.testing, once a spec or the runner has loaded it
+local installed, running -- on a core of busted; the name of the test that runs
+
+---hearth.testing makes itself known. Loaded in the middle of a test it begins with that one.
+---@param module table
 function runner.use(module)
+  if testing == module then return end
   testing = module
+  if not installed then return end
+  if running then
+    testing._begin_test(running)
+  else
+    testing._between()
+  end
+end
+
+-- Where the main chunk waits, seen from a callback of the loop: the frames between the loop and those of busted.
+local function waiting_main()
+  local lines = {}
+  for line in debug.traceback("", 3):gmatch "[^\n]+" do
+    if line:find("/busted/", 1, true) then break end
+    if line:find("%S") and not line:find "^stack traceback" and (#lines > 0 or not line:find "in %?$") then lines[#lines + 1] = line end
+  end
+  while lines[#lines] and lines[#lines]:find "%[C%]: in function '[xp]*call'$" do lines[#lines] = nil end
+  return "stack traceback:\n" .. table.concat(lines, "\n") .. "\n"
 end
 
 local function begin(element)
-  if testing then testing._begin_test(element.name) end
+  running = element.name or "test"
+  if testing then testing._begin_test(running) end
   local seconds = runner.timeout
   return timer.after(seconds, function()
-    task.interrupt(errors.new("ETIMEOUT", ("the test waited longer than %g s (--timeout)\n%s"):format(seconds, waiting()), { op = "test" }))
+    local text = ("the test waited longer than %g s (--timeout)\n%s%s"):format(seconds, waiting_main(), waiting())
+    task.interrupt(errors.new("ETIMEOUT", text, { op = "test" }))
   end, "ru")
 end
 
 -- What is wrong although the test itself passed: a list of messages.
 local function finish()
+  running = nil
   local problems = testing and testing._end_test() or {}
   for _, text in ipairs(task.unseen()) do problems[#problems + 1] = text end
   return problems
@@ -74,6 +98,8 @@ end
 ---@return table core
 function runner.install(core)
   local register, safe_publish = core.register, core.safe_publish
+  installed = true
+  if testing then testing._between() end
   function core.register(descriptor, executor, attributes)
     if descriptor == "it" and type(executor) == "function" then
       local original = executor

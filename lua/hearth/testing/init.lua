@@ -2,6 +2,7 @@
 -- undone after it: `_begin_test` and `_end_test` are called around each one by the runner (hearth.testing.busted).
 
 local alerts = require "hearth.alerts"
+local busted = require "hearth.testing.busted"
 local diagnostics = require "hearth.ui.diagnostics"
 local errors = require "hearth.errors"
 local roots = require "hearth.ui.root"
@@ -136,5 +137,8 @@ testing._join { begin = alerts.reset, restart = alerts.reset }
 -- What queries keep in memory goes with the test.
 local function forget_queries() require("hearth.hooks.query_cache").reset() end
 testing._join { begin = forget_queries, restart = forget_queries }
+
+testing._between = stores.between
+busted.use(testing)
 
 return testing

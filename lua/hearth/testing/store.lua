@@ -5,6 +5,7 @@ local cells = require "hearth.storage.cells"
 local core = require "hearth.core.store"
 local default = require "hearth.storage.default"
 local errors = require "hearth.errors"
+local verbs = require "hearth.storage.verbs"
 local watch = require "hearth.storage.watch"
 
 local M = {}
@@ -16,6 +17,14 @@ local files = {}         -- temporary files of this test
 ---@class hearth.testing.Store
 local Store = {}
 Store.__index = Store
+
+-- It is a store: the verbs of AsyncStorage, as methods.
+local names = verbs.names "store:"
+local function handle(view) return view.raw end
+for method in pairs(verbs.is_verb) do
+  local verb = verbs[method]
+  Store[method] = function(self, ...) return verb(self.view, ...) end
+end
 
 --- Replaces the bytes of a value and leaves the checksum: a damaged record, as a bad disk leaves one.
 ---@param key string
@@ -32,10 +41,10 @@ function Store:url() return self.raw:url() end
 ---@return table[] what was set aside: {key=, bytes=, time=, …}
 function Store:quarantine() return self.raw:quarantine() end
 
-local function use(handle)
-  raw = handle
-  opened[#opened + 1] = handle
-  default.use(handle)
+local function use(opened_now)
+  raw = opened_now
+  opened[#opened + 1] = opened_now
+  default.use(opened_now)
 end
 
 --- The test's own store. With file=true, from then on, a temporary file.
@@ -49,7 +58,8 @@ function M.store(options)
     cells.forget()
     use(core.open("file:" .. path, {}))
   end
-  return setmetatable({raw = raw}, Store)
+  if not raw then use(core.open("memory:", {})) end
+  return setmetatable({raw = raw, view = {raw = raw, namespace = "default", names = names, handle = handle}}, Store)
 end
 
 local function is_count(n)
@@ -70,27 +80,32 @@ end
 
 local function remove_files()
   for _, path in ipairs(files) do
-    for _, suffix in ipairs {"", "-wal", "-shm", "-lock", "-touch", "-journal"} do os.remove(path .. suffix) end
+    for _, suffix in ipairs {"", "-wal", "-shm", "-gate", "-journal"} do os.remove(path .. suffix) end
   end
   files = {}
+end
+
+-- Between tests (setup blocks, the top of a spec) there is a memory store too: specs leave no files.
+function M.between()
+  default.use("memory:")
 end
 
 M.part = {
   begin = function() use(core.open("memory:", {})) end,
   restart = function()
     cells.forget()
-    for _, handle in ipairs(opened) do
-      watch.reset(handle)
-      handle:crash()
+    for _, it in ipairs(opened) do
+      watch.reset(it)
+      it:crash()
     end
   end,
   finish = function()
     core.set_faults(nil)
     cells.forget()
-    default.use(nil)
-    for _, handle in ipairs(opened) do
-      watch.reset(handle)
-      pcall(handle.close, handle)
+    M.between()
+    for _, it in ipairs(opened) do
+      watch.reset(it)
+      pcall(it.close, it)
     end
     raw, opened = nil, {}
     remove_files()
