@@ -111,6 +111,9 @@ $(BUILD)/test/%: spec/c/%.c $(BUILD)/libhearth.a | deps-build-once
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -Ispec/c $(LDFLAGS) -o $@ $< $(BUILD)/libhearth.a $(LIBS)
 
+# There the n-th allocation fails: Lua's, and our own.
+$(BUILD)/test/test_out_of_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=lua_newstate,--wrap=luaL_newstate
+
 # The C examples as a user would build them, and the header as C++ reads it.
 .PHONY: embedded
 embedded: $(BUILD)/examples/embed $(BUILD)/examples/own_loop $(BUILD)/examples/header.o

@@ -157,30 +157,39 @@ void hearth__report_value(lua_State *L, hearth_t *h, int idx) {
   lua_pop(L, 1);
 }
 
-/* Copies an error value of Lua into what a C caller gets. */
-static void fill_error(lua_State *L, int idx, hearth_error *error) {
-  if (!error) return;
-  memset(error, 0, sizeof *error);
-  idx = lua_absindex(L, idx);
-  const char *code = hearth__error_code(L, idx);
-  snprintf(error->code, sizeof error->code, "%s", code ? code : "EINVAL");
-  if (code) {
-    lua_getfield(L, idx, "message");
-    lua_getfield(L, idx, "traceback");
-    if (lua_isstring(L, -1)) snprintf(error->traceback, sizeof error->traceback, "%s", lua_tostring(L, -1));
-    lua_pop(L, 1);
-  } else {
-    luaL_tolstring(L, idx, NULL);
-  }
-  if (lua_isstring(L, -1)) snprintf(error->message, sizeof error->message, "%s", lua_tostring(L, -1));
-  lua_pop(L, 1);
-}
-
 static void say_error(hearth_error *error, const char *code, const char *message) {
   if (!error) return;
   memset(error, 0, sizeof *error);
   snprintf(error->code, sizeof error->code, "%s", code);
   snprintf(error->message, sizeof error->message, "%s", message);
+}
+
+/* Copies the error value at 2 into what a C caller gets, the hearth_error at 1; protected. */
+static int copy_error(lua_State *L) {
+  hearth_error *error = lua_touserdata(L, 1);
+  const char *code = hearth__error_code(L, 2);
+  snprintf(error->code, sizeof error->code, "%s", code ? code : "EINVAL");
+  if (code) {
+    lua_getfield(L, 2, "traceback");
+    if (lua_isstring(L, -1)) snprintf(error->traceback, sizeof error->traceback, "%s", lua_tostring(L, -1));
+    lua_getfield(L, 2, "message");
+  } else {
+    luaL_tolstring(L, 2, NULL);
+  }
+  if (lua_isstring(L, -1)) snprintf(error->message, sizeof error->message, "%s", lua_tostring(L, -1));
+  return 0;
+}
+
+/* Pops the error value on top, and says it to a C caller. */
+static void take_error(lua_State *L, hearth_error *error) {
+  if (error) {
+    say_error(error, "EIO", "not enough memory");
+    lua_pushcfunction(L, copy_error);
+    lua_pushlightuserdata(L, error);
+    lua_pushvalue(L, -3);
+    if (lua_pcall(L, 2, 0, 0) != LUA_OK) lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
 }
 
 /* ---- made */
@@ -213,7 +222,7 @@ static int init_handles(hearth_t *h) {
   return err;
 }
 
-/* The Lua side of a new runtime, protected: light userdata state at 1, `lua_path` (may be nil) at 2. */
+/* The Lua side of a new runtime, protected: light userdata at 1 the state, at 2 the text `lua_path` (may be NULL). */
 static int install(lua_State *L) {
   hearth__state *s = lua_touserdata(L, 1);
   if (s->owns_L) {
@@ -230,10 +239,11 @@ static int install(lua_State *L) {
   hearth__modules_install(L, s);
   hearth__exit_install(L, s);
   hearth__luv_offer(L, s->h->loop);
-  if (lua_isstring(L, 2)) {
+  const char *lua_path = lua_touserdata(L, 2);
+  if (lua_path) {
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "path");
-    lua_pushfstring(L, "%s;%s", lua_tostring(L, 2), lua_tostring(L, -1));
+    lua_pushfstring(L, "%s;%s", lua_path, lua_tostring(L, -1));
     lua_setfield(L, -3, "path");
   }
   return 0;
@@ -278,12 +288,11 @@ static hearth_t *make(lua_State *L, const hearth_options *options, unsigned flag
   }
   lua_pushcfunction(L, install);
   lua_pushlightuserdata(L, s);
-  lua_pushstring(L, options->lua_path);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)options->lua_path);
   live_add(h);
   lua_pushboolean(L, flags & HEARTH__NO_ENV);
   if (lua_pcall(L, 3, 0, 0) != LUA_OK) {
-    fill_error(L, -1, error);
-    lua_pop(L, 1);
+    take_error(L, error);
     hearth_free(h);
     return NULL;
   }
@@ -373,27 +382,36 @@ static int with_traceback(lua_State *L) {
   return 1;
 }
 
-/* Runs the chunk that was loaded, or reports why it was not. */
-static int run_chunk(hearth_t *h, int status, hearth_error *error) {
+typedef struct chunk {
+  const char *path, *text, *name;
+} chunk;
+
+static int load_chunk(lua_State *L) {
+  const chunk *c = lua_touserdata(L, 1);
+  int status = c->path ? luaL_loadfile(L, c->path) : luaL_loadbuffer(L, c->text, strlen(c->text), c->name ? c->name : c->text);
+  return status == LUA_OK ? 1 : lua_error(L);
+}
+
+static int run_chunk(hearth_t *h, chunk c, hearth_error *error) {
   lua_State *L = h->state->L;
-  if (status == LUA_OK) {
-    lua_pushcfunction(L, with_traceback);
-    lua_insert(L, -2);
-    status = lua_pcall(L, 0, 0, -2);
-    lua_remove(L, status == LUA_OK ? -1 : -2);
-  }
+  lua_pushcfunction(L, with_traceback);
+  int handler = lua_gettop(L);
+  lua_pushcfunction(L, load_chunk);
+  lua_pushlightuserdata(L, &c);
+  int status = lua_pcall(L, 1, 1, 0); /* a chunk that does not load has no traceback */
+  if (status == LUA_OK) status = lua_pcall(L, 0, 0, handler);
+  lua_remove(L, handler);
   if (status == LUA_OK) return 0;
-  fill_error(L, -1, error);
-  lua_pop(L, 1);
+  take_error(L, error);
   return -1;
 }
 
 int hearth_do_file(hearth_t *h, const char *path, hearth_error *error) {
-  return run_chunk(h, luaL_loadfile(h->state->L, path), error);
+  return run_chunk(h, (chunk){.path = path}, error);
 }
 
-int hearth_do_string(hearth_t *h, const char *chunk, const char *name, hearth_error *error) {
-  return run_chunk(h, luaL_loadbuffer(h->state->L, chunk, strlen(chunk), name ? name : chunk), error);
+int hearth_do_string(hearth_t *h, const char *text, const char *name, hearth_error *error) {
+  return run_chunk(h, (chunk){.text = text, .name = name}, error);
 }
 
 /* ---- calls from other threads */

@@ -137,8 +137,9 @@ function async.timeout(seconds, fn, ...)
     errors.raise("EINVAL", "timeout: expects a finite number of seconds, 0 or more", { op = "timeout" })
   end
   core.check "timeout"
-  local task = async.run_async(fn, ...)
-  local guard <close> = setmetatable({}, { __close = function() task:cancel() end })
+  local task
+  local guard <close> = setmetatable({}, { __close = function() if task then task:cancel() end end })
+  task = async.run_async(fn, ...)
   local results = pack(pcall(core.await, task, seconds))
   if results[1] then return unpack(results, 2, results.n) end
   if not task:done() and errors.code(results[2]) == "ETIMEOUT" then

@@ -277,8 +277,7 @@ local function later(list, n, ready, more)
   return n + more
 end
 
---- Renders and commits until nothing is dirty.
-function commit.flush()
+local function flush()
   hooks.guard(true)
   local rounds = 0
   repeat
@@ -322,6 +321,22 @@ function commit.flush()
   until not scheduler.busy() and not binding.busy()
   hooks.phase = nil
   hooks.guard(false)
+end
+
+--- Ends a flush or a render that broke off outside the components (memory): awaits work again.
+function commit.break_off()
+  hooks.phase = nil
+  hooks.abandon()
+  reconciler.use(nil)
+  hooks.guard(false)
+end
+
+--- Renders and commits until nothing is dirty.
+function commit.flush()
+  local ok, err = pcall(flush)
+  if ok then return end
+  commit.break_off()
+  error(err, 0)
 end
 
 scheduler.on_flush(commit.flush)

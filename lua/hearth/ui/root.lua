@@ -42,6 +42,12 @@ local function failing(self)
   end
 end
 
+local function render_into(self, element)
+  hooks.guard(true)
+  reconciler.use(self)
+  return boundary.attempt(nil, reconciler.update_children, self.fiber, { element }, 1)
+end
+
 -- Renders `element` as the only child of the root fiber and flushes; raises what no boundary caught.
 local function show(self, element)
   local rendering = hooks.rendering()
@@ -51,12 +57,14 @@ local function show(self, element)
   local outer = reconciler.root()
   local before = self.synchronous
   self.synchronous, self.failure = true, nil
-  hooks.guard(true)
-  reconciler.use(self)
   -- Nearly all that a first render makes stays: collecting meanwhile would walk it again and again.
   local collecting = collectgarbage "isrunning"
   if collecting then collectgarbage "stop" end
-  local ok, err = boundary.attempt(nil, reconciler.update_children, self.fiber, { element }, 1)
+  local whole, ok, err = pcall(render_into, self, element)
+  if not whole then
+    ok, err = false, ok
+    hooks.abandon()
+  end
   if collecting then collectgarbage "restart" end
   if ok then
     commit.flush()
