@@ -298,10 +298,6 @@ end:
   alarm(0);
   CHECK(atomic_load(&works) == 0);
   remove_files();
-  if (__lsan_do_recoverable_leak_check() != 0) {
-    fputs(now, stderr);
-    CHECK(!"nothing leaks");
-  }
   return seen;
 }
 
@@ -319,6 +315,10 @@ static void every_failure_is_survived(place p) {
       run(s, p, n);
       if (say && uv_hrtime() - start > 300000000u) fprintf(stderr, "%.1f s: %s", (double)(uv_hrtime() - start) / 1e9, now);
       n += all ? 1 : n <= 24 ? 1 : 1 + n / 20;
+    }
+    if (__lsan_do_recoverable_leak_check() != 0) {
+      fprintf(stderr, "in %s, %s\n", s->name, place_names[p]);
+      CHECK(!"nothing leaks");
     }
     if (say) fprintf(stderr, "%-12s %s: %ld allocations, %ld runs\n", s->name, place_names[p], total, runs);
   }

@@ -676,6 +676,8 @@ static void say_late(hearth__closer *c) {
 static void close_all(hearth__closer *c) {
   hearth__stores *ss = of_closer(c);
   ss->ended = true;
+  hearth__blob_release(ss->lent);
+  ss->lent = NULL;
   while (ss->first) handle_close(ss->first, 100);
   uv_close((uv_handle_t *)ss->turn, turn_closed);
   ss->turn = NULL;

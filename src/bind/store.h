@@ -33,6 +33,7 @@ typedef struct hearth__stores {
   hearth__plan plan;
   uv_prepare_t *turn;  /* runs before the loop waits: the turn's writes begin */
   int refs;            /* handles, and the state */
+  hearth__blob *lent;  /* is being copied to Lua, which may raise: released before the next, or at the end */
   hearth__timer sweep; /* lets go of tags */
   int *tags;
   size_t n_tags, room_tags;

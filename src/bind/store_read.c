@@ -65,15 +65,11 @@ static int get(lua_State *L, hearth__handle *hd, const hearth__name *name, const
     int known = hearth__store_get(hd->store, name, -1, &found);
     if (known < 0) known = hearth__store_get(hd->store, name, hearth__wall_ms(hd->stores->h), &found);
     if (known > 0) {
-      int n;
-      if (found.value && found.value->size > 1024) { /* long strings may fail to be made: the bytes must not leak then */
-        hearth__blob **guard = lua_newuserdatauv(L, sizeof *guard, 0);
-        *guard = found.value;
-        luaL_setmetatable(L, "hearth.blob");
-        n = push_value(L, &found, value_only);
-        *guard = NULL;
-      } else
-        n = push_value(L, &found, value_only);
+      hearth__stores *ss = hd->stores;
+      hearth__blob_release(ss->lent);
+      ss->lent = found.value;
+      int n = push_value(L, &found, value_only);
+      ss->lent = NULL;
       hearth__blob_release(found.value);
       return hearth__answer(L, s, n);
     }
