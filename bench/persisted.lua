@@ -61,12 +61,20 @@ local per_set = measure(51, function()
 end)
 report("a set, of 1,000 scalars in one turn", per_set, "us", 0.3)
 
+local json = require "hearth.core.json"
+local encode, encodes = json.encode_stored, 0
+json.encode_stored = function(...)
+  encodes = encodes + 1
+  return encode(...)
+end
 local before, events = renders, 0
 local stop = hearth.AsyncStorage.watch("one", function() events = events + 1 end)
 for i = 1, 1000 do set(-i) end
 task.settle()
 report("renders of 1,000 sets in one turn", renders - before, "", 1)
 report("commits of 1,000 sets in one turn", events, "", 1)
+report("encodes of 1,000 sets in one turn", encodes, "", 1)
+json.encode_stored = encode
 stop()
 
 -- ---- a set to a re-rendered frame: everything that happens between the call and the new frame

@@ -52,6 +52,37 @@ describe("persisted state at the end of the program", function()
     end)
   end
 
+  -- A script that mounts a user interface itself runs until that is unmounted, or the program is told to end.
+  it("is on disk after SIGTERM to a script whose main chunk has ended and whose screen is still mounted", function()
+    local _, err, out = run [[
+      screen = testing.render(C {})
+      set "on screen"
+      hearth.run_async(function()
+        hearth.sleep(0.05)
+        print "still there"
+        io.stdout:flush()
+        os.execute "kill -TERM $PPID"
+      end)
+    ]]
+    assert.are.equal("", err)
+    assert.are.equal("still there\n", out)
+    assert.are.equal("on screen", stored())
+  end)
+
+  it("is on disk when the screen is unmounted after the main chunk has ended, which ends the program", function()
+    local status, err = run [[
+      screen = testing.render(C {})
+      set "last"
+      hearth.run_async(function()
+        hearth.sleep(0.05)
+        screen:unmount()
+      end)
+    ]]
+    assert.are.equal("", err)
+    assert.are.equal(0, status)
+    assert.are.equal("last", stored())
+  end)
+
   it("is named when it cannot be saved, and the status says so", function()
     local status, err = run [[
       require("hearth.core.store").set_faults {fail = {op = "write", nth = 1, times = 100000, code = "ENOSPC"}}
