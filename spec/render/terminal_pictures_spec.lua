@@ -7,7 +7,7 @@ describe("the picture of", function()
   local t
   after_each(function() t:close() end)
 
-  for _, name in ipairs { "counter", "form", "notes", "stopwatch", "theme_toggle", "todo", "two_panes" } do
+  for _, name in ipairs { "counter", "draft", "form", "notes", "settings", "shopping", "stopwatch", "theme_toggle", "todo", "two_panes" } do
     it("examples/" .. name .. ".lua", function()
       t = terminal.open { "run", "examples/" .. name .. ".lua" }
       t:until_(function(picture) return picture:find "%S" ~= nil and not picture:find "loading" end, "a first frame")

@@ -363,6 +363,38 @@ end)]]
     t:until_(function(picture) return picture:find "row 5%d%d%d%d " or picture:find "row 4%d%d%d%d " end, "a row from the middle")
   end)
 
+  it("mounts enough rows for a tall terminal", function()
+    app([[
+      local rows = {}
+      for i = 1, 1000 do rows[i] = i end
+      return hearth.component(function()
+        return hearth.FlatList(rows, { style = { grow = 1 }, render_item = function(i) return Text("row " .. i .. ".") end })
+      end)]], { width = 40, height = 150 })
+    t:see "row 150."
+    t:press "NPage"
+    t:see "row 299."
+    t:press "NPage"
+    t:see "row 448."
+    t:press "End"
+    t:see "row 1000."
+  end)
+
+  it("ends when its terminal is closed", function()
+    local hearth = require "hearth"
+    app [[
+      local pid = io.popen("echo $PPID"):read "l"
+      return hearth.component(function() return Text("process " .. pid .. ".") end)]]
+    local pid = t:see("process"):match "process (%d+)"
+    t:close()
+    local stop, running = hearth.now() + 3, nil
+    repeat
+      hearth.sleep(0.01)
+      running = io.open("/proc/" .. pid .. "/status")
+      if running then running:close() end
+    until not running or hearth.now() > stop
+    assert.is_nil(running, "the program goes on without its terminal")
+  end)
+
   it("shows a Modal over everything, with the focus in it, and alerts one after the other", function()
     app [[return hearth.component(function()
       local open, set = hearth.use_state(false); local said, say = hearth.use_state "nothing"

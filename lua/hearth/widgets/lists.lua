@@ -51,12 +51,17 @@ end
 
 -- Shows rows first..last of `total`; row(i) gives the element of one, with its key.
 local function window(name, props, total, row)
-  local size = math.max(1, math.floor(props.window_size or WINDOW))
+  local grown, set_grown = use_state(0) -- a renderer that shows many rows at once gets a larger window
+  local size = math.max(1, math.floor(props.window_size or WINDOW), grown)
   local start, set_start = use_state(1)
   local latest = use_ref()
   latest.current = { props = props, total = total, size = size }
-  local on_scroll = use_callback(function(wanted)
+  local on_scroll = use_callback(function(wanted, seen)
     local now = latest.current
+    if seen and seen * 4 > now.size then
+      now.size = seen * 4
+      set_grown(now.size)
+    end
     if type(wanted) ~= "number" then
       errors.raise("EINVAL", name .. ": on_scroll takes the number of a row, got a " .. type(wanted), { op = name })
     end

@@ -225,6 +225,7 @@ function Session:frame()
   end
   if self.menu then menu.paint(self) end
   self.log:paint()
+  for _, list in ipairs(st.lists) do scroll.refill(list, self.fire) end
   if st.caret_x and not self.menu then self.cells.cursor(st.caret_x, st.caret_y) else self.cells.cursor() end
   self.wanted = false
   self.painting = false

@@ -90,7 +90,7 @@ function scroll.anchor(node)
 end
 
 -- Asks for the rows around what is seen when the window's edge comes near.
-local function refill(node, fire)
+function scroll.refill(node, fire)
   if not windowed(node) then return end
   local props = node.props
   local above, below = node.scroll, node.content - node.seen - node.scroll
@@ -98,7 +98,8 @@ local function refill(node, fire)
     local row = scroll.row(node)
     if node.asked ~= row then
       node.asked = row
-      fire(props.on_scroll, row)
+      local per_row = max(1, node.content / max(1, props.last - props.first + 1))
+      fire(props.on_scroll, row, floor(node.seen / per_row) + 1)
     end
   end
 end
@@ -112,7 +113,7 @@ function scroll.by(node, by, fire)
   local old = node.scroll
   node.scroll = max(0, min(old + by, node.content - node.seen))
   scroll.anchor(node)
-  refill(node, fire)
+  scroll.refill(node, fire)
   if node.scroll == old then return false end
   if not node.props.total and node.props.on_scroll then fire(node.props.on_scroll, node.scroll) end
   return true
@@ -135,7 +136,7 @@ function scroll.to(node, fraction, fire)
     end
     node.wanted_row = row
     scroll.settle(node)
-    refill(node, fire)
+    scroll.refill(node, fire)
     return
   end
   scroll.by(node, floor(fraction * (node.content - node.seen) + 0.5) - node.scroll, fire)

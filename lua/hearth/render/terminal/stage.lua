@@ -282,6 +282,7 @@ local function paint(self, node, dx, dy, x0, y0, x1, y1, fg, attr)
   for i = 1, n do paint(self, sorted[i], cdx, cdy, cx0, cy0, cx1, cy1, fg, attr) end
 
   if scrolls then
+    if shown and props.total then self.lists[#self.lists + 1] = node end
     if shown and not props.horizontal then
       local border = style.border or 0
       local bar_x, bar_y, bar_h = x + w - 1 - border, y + border, h - 2 * border
@@ -309,7 +310,7 @@ end
 function Stage:paint(top)
   local cells, d = self.cells, self.d
   cells.clear()
-  self.order, self.places, self.ticking, self.caret_x = {}, {}, false, nil
+  self.order, self.places, self.lists, self.ticking, self.caret_x = {}, {}, {}, false, nil
   d.focus, d.pressed = self.focus, self.pressed
   self.layer = top
   top.widget, top.attributes = false, 0
