@@ -386,7 +386,8 @@ end)]]
       return hearth.component(function() return Text("process " .. pid .. ".") end)]]
     local pid = t:see("process"):match "process (%d+)"
     t:close()
-    local stop, running = hearth.now() + 3, nil
+    local stop = hearth.now() + 3
+    local running
     repeat
       hearth.sleep(0.01)
       running = io.open("/proc/" .. pid .. "/status")
