@@ -1,8 +1,19 @@
-/* hearth.h: a host for Lua programs whose state stays.
+/* hearth.h: a host for Lua programs whose state stays. This header is the manual of the C library.
 **
-** A runtime (hearth_t) is one libuv loop, one Lua state and its stores. Unless its line says otherwise, a function may be
-** called on the runtime's owner thread only: the thread that called hearth_new and that drives the loop. Functions return 0
-** on success and a negative number otherwise; `error`, where it is taken, may be NULL and is filled on failure.
+** Caveats first
+** - A runtime (hearth_t) is one libuv loop, one Lua state and its stores. It belongs to its owner thread: the one that called hearth_new and that drives
+**   the loop. Every function is for that thread alone, unless its line says "any thread". Several runtimes may live in one process, each on a thread.
+** - Functions return 0 on success and a negative number otherwise. `error`, where one is taken, may be NULL; it is filled on failure only. Other pointers
+**   must not be NULL unless their line says so.
+** - Lua inside a callback of the loop cannot wait: only a task and the main chunk (hearth_do_file, hearth_do_string) can. These two may be called whenever
+**   no Lua of this runtime is running; inside a call_threadsafe function a chunk runs, but an await in it raises ENOTASK.
+** - Nothing may call hearth_run, hearth_poll or hearth_free from inside Lua or from inside a callback of the runtime's loop.
+** - A runtime does not survive fork(): start it in the child.
+** - The library sets no signal handler, no locale, and leaves the size of libuv's thread pool (UV_THREADPOOL_SIZE) as it is.
+** - Memory that runs out is an error (EIO, "not enough memory") or an error in Lua, never an abort. Lua functions that you call yourself on hearth_lua(h)
+**   outside a protected call keep Lua's own rule: they abort the process.
+** - uv.h needs POSIX names: with -std=c11 in place of gnu11 define _DEFAULT_SOURCE or _GNU_SOURCE (pkg-config --cflags hearth does).
+** - Lua in this process is no security boundary: memory_limit bounds a mistake, not an attack.
 */
 #ifndef HEARTH_H
 #define HEARTH_H
@@ -27,64 +38,108 @@ extern "C" {
 typedef struct hearth hearth_t;
 typedef struct hearth_future hearth_future;
 
-/* What went wrong: `code` is one of the codes of the documentation (EINVAL, EIO, …), `message` one readable line. */
+/* What went wrong, in a struct of the caller's; longer texts are cut. `code` is a code of the documentation, or EINVAL for an error of the script's own (a
+** string, a table) and for a chunk that does not load. `message` is one line, without the code. `traceback` may be empty: an error that is no text and
+** no error of Hearth, and a chunk that does not load, have none. */
 typedef struct hearth_error {
   char code[32];
   char message[512];
   char traceback[2048];
 } hearth_error;
 
-/* Set `size` to sizeof(hearth_options) and every field you do not use to zero. Strings are copied by hearth_new. */
+/* Set `size` to sizeof(hearth_options), and every field that you do not use to zero: fields that a later version adds are then taken as absent. The
+** struct and `lua_path` are read during hearth_new, `store` is copied: all are the caller's to free afterwards. */
 typedef struct hearth_options {
   size_t size;
-  const char *store;                                  /* URL of the default store; NULL: $HEARTH_STORE, then the application's own file */
-  const char *lua_path;                               /* put in front of package.path, may be NULL */
-  uv_loop_t *loop;                                    /* a loop of yours; NULL: the runtime makes one. It has to outlive the runtime */
-  size_t memory_limit;                                /* bytes that the Lua state may hold; 0: no bound */
-  void (*on_error)(void *userdata, const char *text); /* hears errors that nobody saw; NULL: standard error */
-  void *userdata;
+  /* URL of the default store (file:PATH, memory:, json:PATH). NULL: $HEARTH_STORE, then the application's own file. It is opened at its first use, not by
+  ** hearth_new: what is wrong with it is an error of that use. */
+  const char *store;
+  /* Templates that are put in front of package.path. NULL: none. */
+  const char *lua_path;
+  /* A loop of yours, initialised; it has to outlive the runtime and to be run by the owner thread alone. Whoever runs it runs the tasks, so uv_run is as
+  ** good as hearth_run; only hearth_run and hearth_poll tell whether tasks failed. NULL: the runtime makes one. */
+  uv_loop_t *loop;
+  /* Bytes that the Lua state may hold; 0: no bound. Beyond it Lua raises "not enough memory". Stores, worker threads and C are not counted. */
+  size_t memory_limit;
+  /* Hears, on the owner thread, each error that nobody saw: text with traceback, valid during the call. It must not call into the runtime. NULL: they go
+  ** to standard error. */
+  void (*on_error)(void *userdata, const char *text);
+  void *userdata; /* handed to on_error; stays the caller's */
 } hearth_options;
 
-/* A new runtime, or NULL with `error` filled. The caller owns it and ends it with hearth_free, on the same thread. */
+/* ---- life */
+
+/* A new runtime with the standard libraries and `require "hearth"`. `options` may be NULL. The caller owns it, becomes its owner thread, and ends it with
+** hearth_free. NULL on failure: EIO when memory or descriptors have run out. Any thread. */
 HEARTH_API hearth_t *hearth_new(const hearth_options *options, hearth_error *error);
 
-/* Stops intake, flushes accepted writes (at most 2 s), cancels tasks, closes what the runtime owns and frees it. A loop given in
-** the options is left open, without handles of ours. Never call it from inside a callback of the runtime. */
+/* Ends a runtime, however much is pending: refuses new calls and futures from other threads, writes what was accepted (for at most 2 s; keys that could
+** not be saved are named to on_error), cancels tasks, whose <close> variables run and may wait briefly, stops threads of to_thread (2 s more if one is
+** deep in a C function; it is then left behind), closes stores and the Lua state, and frees `h`. Work of hearth_await that has begun is waited
+** for; its `free` has run when this returns. A loop of yours stays open, without handles of ours; on our own loop what Lua code left open is closed too.
+** NULL is fine. Afterwards `h`, hearth_lua(h) and hearth_loop(h) are gone; hearth_call_threadsafe(h, …) and pending futures answer with an error.
+** A hearth_t that is made later may have the same address: threads that may outlive a runtime have to be told. */
 HEARTH_API void hearth_free(hearth_t *h);
 
-/* Runs the loop until nothing that keeps a program alive is left. 0 when idle; negative if a task failed with nobody to see it,
-** or if tasks wait for what can never come. */
+/* Runs the loop until nothing is left that keeps a program alive: tasks that can go on, timers, work, pending futures of hearth_future_new, mounted UIs,
+** and referenced handles of the loop. 0 when idle. Negative when meanwhile a task failed with nobody to see it, or when tasks wait for
+** what can never come: each has then been told to on_error with its traceback. May be called again. */
 HEARTH_API int hearth_run(hearth_t *h);
 
-/* One turn without waiting: 0 idle, 1 still alive, negative as hearth_run. */
+/* One turn without waiting, for a host with a main loop of its own: 0 idle, 1 alive, negative when a task failed in this turn with nobody to see it (go
+** on polling all the same). Unlike hearth_run it does not report tasks that wait for ever: the host may yet resolve what they wait for. */
 HEARTH_API int hearth_poll(hearth_t *h);
 
-/* For a host with a loop of its own: wait for the descriptor to become readable, for at most the time-out (milliseconds, -1 for
-** ever, 0 when there is work now), then call hearth_poll. */
+/* When to call hearth_poll: when the descriptor becomes readable, at the latest after the time-out in milliseconds (0: there is work now, -1: no time-out).
+** The descriptor is the loop's: only wait for it. Ask for the time-out anew before each wait. Neither fails on Linux. */
 HEARTH_API int hearth_backend_fd(const hearth_t *h);
 HEARTH_API int hearth_backend_timeout(const hearth_t *h);
 
-/* The runtime's Lua state and loop; borrowed. */
+/* The main thread of the runtime's Lua state, and its loop. Borrowed until hearth_free. Leave the Lua stack as you found it, and do not close either. */
 HEARTH_API lua_State *hearth_lua(hearth_t *h);
 HEARTH_API uv_loop_t *hearth_loop(hearth_t *h);
 
-/* Runs a file or a chunk as a main chunk: an await in it drives the loop. Its error goes to the caller alone. */
+/* Runs a file (text or precompiled), or a text that ends with NUL, as a main chunk without arguments; an await in it drives the loop until the answer is
+** there. Results are dropped. Returns when the chunk has ended; tasks that it started may go on: hearth_run. `name` is the chunk's name in messages
+** ("=name", "@file"); NULL: the text itself. The error goes to the caller alone, with a traceback: EINVAL if the chunk does not load, fails with a value of
+** its own or cannot be read; the code of the error of Hearth that it raised; ETIMEOUT where it awaits what can never come; EIO when memory has run out.
+** The texts are read during the call only. */
 HEARTH_API int hearth_do_file(hearth_t *h, const char *path, hearth_error *error);
 HEARTH_API int hearth_do_string(hearth_t *h, const char *chunk, const char *name, hearth_error *error);
 
-/* Any thread: fn(h, arg) on the owner thread, soon. Calls of one thread run in order. Negative, and fn is never called, when the runtime
-** is ending or gone; `arg` then stays the caller's. */
+/* ---- from other threads */
+
+/* Any thread, also while the runtime is being freed and afterwards. fn(h, arg) runs on the owner thread, at the top of the loop, soon; calls of one thread
+** run in order. `arg` goes to fn. fn may use hearth_lua(h), outside a protected call at its own risk; it must not wait. A posted call does not keep
+** the runtime alive: hold a future while more may come. Negative when the runtime is ending or gone, or memory is short: fn is never called then and `arg`
+** stays the caller's. A call that was taken but not yet run when hearth_free closes the mailbox is dropped: fn is not called; let `arg` be
+** owned by something that outlives the runtime if that matters. */
 HEARTH_API int hearth_call_threadsafe(hearth_t *h, void (*fn)(hearth_t *h, void *arg), void *arg);
 
-/* A value that arrives later. Resolve or reject consumes it, once, on any thread: 0, or negative when the runtime is gone (it is
-** consumed then too). The bytes are copied. While pending it keeps the loop alive. NULL when memory is short. */
+/* A value that arrives later, for Lua to await. NULL when memory is short. The caller owns it until it is resolved or rejected, once: that consumes it, also
+** where an error is returned. While pending it keeps the runtime alive; it may outlive it, and has to be consumed all the same. */
 HEARTH_API hearth_future *hearth_future_new(hearth_t *h);
+
+/* Pushes the future as Lua sees it (an object with await, done, on_done …) on L, a thread of the runtime's state with a free slot; returns 1. Owner thread,
+** before it is consumed. The Lua object lives as long as Lua refers to it. */
 HEARTH_API int hearth_future_push(lua_State *L, hearth_future *f);
+
+/* Any thread, once. The value is a string of `size` bytes (NULL if size is 0), which are copied. 0, or negative: the runtime is ending or gone, or memory is
+** short (those who await it then get EIO). If Lua has settled the future before, nothing happens. */
 HEARTH_API int hearth_future_resolve(hearth_future *f, const char *bytes, size_t size);
+
+/* Any thread, once. Those who await it get an error with this code (NULL or "": EIO; at most 31 bytes) and message (NULL: ""); both are copied. Returns as
+** hearth_future_resolve. */
 HEARTH_API int hearth_future_reject(hearth_future *f, const char *code, const char *message);
 
-/* Work for a libuv thread. `work` runs there and must not touch Lua; `push` (owner thread, in the waiting coroutine) pushes the results and
-** returns their number, or raises; `free` runs once, last, on the owner thread, whatever happened. */
+/* ---- work on a thread, awaited */
+
+/* Work for a libuv thread, usually the first member of a struct of the caller's. The caller fills it and keeps it valid until `free`; each function may be
+** NULL. `size` is sizeof(hearth_work), for later versions; `data` is the caller's.
+**   work   on a thread of libuv's pool: only memory that this work owns, never Lua. Not called if the waiter was cancelled before a thread was free.
+**   push   on the owner thread, in the coroutine that waits: pushes the results (room for LUA_MINSTACK values) and returns their number, or raises.
+**          Not called when the waiter was cancelled.
+**   free   once, last, on the owner thread, whatever happened. It must not call Lua. */
 typedef struct hearth_work hearth_work;
 struct hearth_work {
   size_t size;
@@ -94,11 +149,16 @@ struct hearth_work {
   void *data;
 };
 
-/* The last line of a C function that Lua calls: `return hearth_await(L, work)`. Raises ENOTASK where an await cannot work, after calling
-** work->free, with nothing started. */
+/* The last line of a C function that Lua calls: `return hearth_await(L, work);`. Takes `work` over: from here on `free` releases it, on every path. In a
+** task it yields, in the main chunk it runs the loop. Raises, as errors of Lua: ENOTASK where an await cannot work and ECANCELED in a task that is being
+** cancelled, both with nothing started; EIO when the work could not be queued; an error without code when memory is short or the state has no runtime. */
 HEARTH_API int hearth_await(lua_State *L, hearth_work *work);
 
-/* `require "hearth"` for a program that has a Lua state already. */
+/* ---- inside somebody else's Lua */
+
+/* `require "hearth"` for a program that has a Lua 5.4 state already (a lua_CFunction; also the entry of hearth.so). The first call makes a runtime on the
+** state's main thread, and on luv's loop where luv has been loaded before; it ends, and flushes, when the state is closed. In a state of
+** hearth_new it gives that runtime's module. Pushes the module and returns 1; raises EIO when no runtime could be made. */
 HEARTH_API int luaopen_hearth(lua_State *L);
 
 #ifdef __cplusplus

@@ -539,7 +539,7 @@ static void close_handles(hearth_t *h) {
     uv_walk(h->loop, close_stray, NULL);
     while (uv_loop_close(h->loop) == UV_EBUSY) uv_run(h->loop, UV_RUN_DEFAULT);
   } else {
-    while (h->open_handles > 0) uv_run(h->loop, UV_RUN_NOWAIT);
+    while (h->open_handles > 0 || h->works > 0) uv_run(h->loop, UV_RUN_ONCE);
   }
 }
 

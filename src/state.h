@@ -60,6 +60,7 @@ struct hearth {
   bool leaving;  /* a task has asked for the end of the process */
   int exit_status;
   int open_handles; /* of ours, while they close */
+  int works;        /* requests of hearth_await on libuv's threads: their struct refers to the runtime */
   bool capturing;
   hearth__said *said, **said_end;
   unsigned failures; /* reported errors that nobody saw */

@@ -51,6 +51,7 @@ static void job_after(uv_work_t *request, int status) {
   job *j = request->data;
   (void)status;
   hearth__busy_end(j->h);
+  j->h->works--;
   j->landed = true;
   if (j->orphan)
     job_free(j);
@@ -85,6 +86,7 @@ int hearth_await(lua_State *L, hearth_work *work) {
                          "hearth_await: no thread for the work");
   }
   hearth__busy_begin(s->h);
+  s->h->works++;
   return hearth__await(L, &j->op);
 }
 

@@ -285,6 +285,20 @@ static void a_given_loop_stays_open_and_has_no_handle_of_ours_left(void) {
   CHECK(uv_loop_close(&loop) == 0);
 }
 
+static void work_in_flight_is_waited_for_on_a_given_loop_too(void) {
+  uv_loop_t loop;
+  uv_loop_init(&loop);
+  hearth_options options = {.size = sizeof options, .loop = &loop, .store = "memory:"};
+  hearth_t *h = hearth_new(&options, NULL);
+  lua_register(hearth_lua(h), "double", l_double);
+  atomic_store(&freed, 0);
+  CHECK(hearth_do_string(h, "for i = 1, 9 do require 'hearth'.run_async(double, i) end", "=chunk", NULL) == 0);
+  hearth_poll(h);
+  hearth_free(h);
+  CHECK(atomic_load(&freed) == 9);
+  CHECK(uv_loop_close(&loop) == 0);
+}
+
 static void freeing_cancels_tasks_and_runs_their_close_variables(void) {
   int count = 0;
   hearth_options options = {.size = sizeof options, .on_error = hear, .userdata = &count};
@@ -313,6 +327,7 @@ int main(void) {
   RUN(work_resumes_its_caller_and_is_freed_once);
   RUN(two_runtimes_live_on_two_threads);
   RUN(a_given_loop_stays_open_and_has_no_handle_of_ours_left);
+  RUN(work_in_flight_is_waited_for_on_a_given_loop_too);
   RUN(freeing_cancels_tasks_and_runs_their_close_variables);
   return check_end();
 }

@@ -84,7 +84,7 @@ describe("hearth SCRIPT", function()
     assert.are.same({ 4, "closed\n" }, { status, out })
   end)
 
-  -- Signals the program when it says so ("ready"), so that no time is guessed. A shell starts what is in the background with SIGINT ignored, hence env.
+  -- Signals the program when it says "ready", so that no time is guessed. What a shell starts in the background ignores SIGINT, hence env.
   local function signalled(name, args)
     local out = os.tmpname()
     finally(function() os.remove(out) end)
@@ -123,7 +123,7 @@ describe("hearth SCRIPT", function()
 
   it("runs <close> variables of the interrupted chunk and of its tasks, and saves what was accepted", function()
     local store = os.tmpname()
-    finally(function() for _, tail in ipairs { "", "-wal", "-shm", ".lock" } do os.remove(store .. ".db" .. tail) end os.remove(store) end)
+    finally(function() os.execute("rm -f " .. store .. " " .. store .. ".db*") end)
     local status, out = signalled("INT", ("-e \"store = [[%s.db]]\" %s"):format(store, chunk [[
       local s = h.storage.open { url = store }
       local function guard(name) return setmetatable({}, { __close = function() print("closed", name) end }) end
@@ -135,7 +135,8 @@ describe("hearth SCRIPT", function()
     assert.are.equal(1, status)
     assert.matches("closed\tmain", out)
     assert.matches("closed\ttask", out)
-    assert.are.same({ 0, "v\n" }, { run(("%s -e 'print(require [[hearth]].storage.open{url=[[%s.db]]}:get [[k]])'"):format(program, store)) })
+    local read = "print(require [[hearth]].storage.open{ url = [[%s.db]] }:get [[k]])"
+    assert.are.same({ 0, "v\n" }, { run(("%s -e '%s'"):format(program, read:format(store))) })
   end)
 
   it("may catch an interrupt and go on", function()
