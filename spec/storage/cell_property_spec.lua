@@ -227,10 +227,10 @@ describe("a cell, under any interleaving,", function()
   after_each(function() timer.fake(false) end)
 
   it("applies each accepted operation once, in order, over the newest base (one process)", function()
-    for seed = 1, 150 do run(seed, 120, 1) end
+    for seed = 1, 120 do run(seed, 120, 1) end
   end)
 
   it("applies each accepted operation once, in order, over the newest base (three processes)", function()
-    for seed = 1001, 1100 do run(seed, 200, 3) end
+    for seed = 1001, 1060 do run(seed, 200, 3) end
   end)
 end)

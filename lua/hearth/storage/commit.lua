@@ -73,8 +73,14 @@ end
 
 --- Writes what is due. What is not comes back when its reason ends: a load, an answer, a timer, the end of a batch.
 function Pool:commit_due()
-  local marked, now, cells, chosen = self.to_commit, timer.now(), {}, {}
+  local marked = self.to_commit
   self.to_commit = {}
+  local only = marked[1]
+  if not marked[2] and not only.group and not only.due and can_send(only) then   -- by far the most frequent case
+    only.marked, only.told, only.hot = nil, nil, nil
+    return self:commit(marked)
+  end
+  local now, cells, chosen = timer.now(), {}, {}
   for _, cell in ipairs(marked) do
     cell.marked, cell.told, cell.hot = nil, nil, nil
     if not chosen[cell] and cell.n > 0 and is_due(cell, now) then

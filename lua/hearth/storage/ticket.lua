@@ -16,7 +16,7 @@ local M = {}
 
 ---@return hearth.Ticket
 function M.new()
-  return setmetatable({state = "pending"}, Ticket)
+  return setmetatable({state = "pending", answer = nil}, Ticket)   -- with room for the answer
 end
 
 ---@param revision integer?
