@@ -1,4 +1,4 @@
--- The runtime: what a task, an await that is answered at once, and a suspended task cost. Medians; the ratio is to a bare coroutine's switch.
+-- The runtime: what a task, an await and a suspended task cost, and the program at rest. Medians; ratios are to something bare in the same run.
 local hearth = require "hearth"
 
 local function median(n, fn)
@@ -53,3 +53,13 @@ print(("await answered at once    %6.0f ns   %4.1f of a switch (at most 160 ns)"
 print(("task: start, await, end   %6.0f ns   %4.1f of a switch (at most 1000 ns)"):format(task, task / switch))
 print(("a suspended task          %6.0f bytes of Lua (at most 1600 with the operation it waits for)"):format(suspended))
 gate:resolve()
+
+-- The C side is a program of its own: `make bench` builds it.
+local build = os.getenv "BUILD" or "build"
+os.execute(build .. "/bench/thread")
+
+-- Memory at rest, of this program doing nothing.
+local probe = "for l in io.lines [[/proc/self/status]] do local n = l:match [[^VmRSS:%s+(%d+)]] if n then print(n) end end"
+local status = io.popen(('%s/hearth -e "%s"'):format(build, probe))
+print(("resident at rest          %6.1f MB (at most 12)"):format(tonumber(status:read "a") / 1024))
+status:close()
