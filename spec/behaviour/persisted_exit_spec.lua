@@ -31,7 +31,7 @@ describe("persisted state at the end of the program", function()
 
   local function stored()
     local mine <close> = hearth.storage.open {url = store}
-    return mine:get_json "k"
+    return mine:get_json "k" or mine:get_json "n"
   end
 
   after_each(function() program.clean(store) end)
@@ -81,6 +81,27 @@ describe("persisted state at the end of the program", function()
     assert.are.equal("", err)
     assert.are.equal(0, status)
     assert.are.equal("last", stored())
+  end)
+
+  it("is on disk also when the program ends before its store was open", function()
+    store = program.temporary ".sqlite3"
+    local app = program.file [[
+      local hearth = require "hearth"
+      return hearth.component("Counts", function()
+        local n, set = hearth.use_persisted_state("n", 0)
+        hearth.use_effect(function()
+          set(function(now) return now + 1 end)
+          os.exit(0)
+        end, {})
+        return hearth.Text(n)
+      end)
+    ]]
+    for i = 1, 2 do
+      local _, status, err = program.run {"run", app, "--ui=headless", "--store", store}
+      assert.are.same({0, ""}, {status, err})
+      assert.are.equal(i, stored())
+    end
+    os.remove(app)
   end)
 
   it("is named when it cannot be saved, and the status says so", function()

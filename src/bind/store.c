@@ -360,7 +360,9 @@ static void opening_end(opening *o) {
   o->stores->opening--;
   not_busy(o->stores);
   o->landed = true;
-  if (o->handle && (o->released || o->stores->ended)) {
+  /* Callbacks run while the runtime flushes: what they wait for is still of use. */
+  bool wanted = !o->released && o->stores->h && (!o->stores->ended || o->op.callback != LUA_NOREF);
+  if (o->handle && !wanted) {
     handle_close(o->handle, 2000);
     hearth__handle_unref(o->handle);
     o->handle = NULL;
@@ -455,13 +457,15 @@ static int64_t option_bytes(lua_State *L, int idx, const char *field) {
   return n;
 }
 
-/* open(url, options) -> store */
+/* open(url, options) -> store, or with a function as third argument from anywhere: fn(store), or fn(nil, nil, err), later */
 static int l_open(lua_State *L) {
   hearth__state *s = hearth__state_of(L);
   hearth__stores *ss = hearth__stores_of(L);
   hearth__store_options options = {.set_aside = false};
   size_t size;
-  hearth__check_await(L, s, open_class.verb);
+  bool calls_back = lua_isfunction(L, 3);
+  int callback = LUA_NOREF;
+  if (!calls_back) hearth__check_await(L, s, open_class.verb);
   if (lua_type(L, 1) != LUA_TSTRING)
     return hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = "store.open"}, "store.open: a URL is a string, not a %s",
                          luaL_typename(L, 1));
@@ -483,13 +487,18 @@ static int l_open(lua_State *L) {
   }
   if (ss->ended) return hearth__raise(L, "ECLOSED", &(hearth__error_fields){.op = "store.open"}, "store.open: the runtime is ending");
   options.now = hearth__wall_ms(ss->h);
+  if (calls_back) {
+    lua_settop(L, 3);
+    callback = hearth__ref(L);
+  }
   opening *o = calloc(1, sizeof *o);
-  if (!o) return hearth__no_memory(L);
-  if (!(o->url = strdup(url))) {
+  if (!o || !(o->url = strdup(url))) {
     free(o);
+    hearth__unref(L, callback);
     return hearth__no_memory(L);
   }
   hearth__op_init(&o->op, &open_class, s);
+  o->op.callback = callback;
   o->stores = ss;
   ss->refs++;
   o->options = options;
@@ -499,7 +508,7 @@ static int l_open(lua_State *L) {
   o->timer.fire = open_late;
   if (!ss->plan.active || ss->plan.latency <= 0 || hearth__timer_start(ss->h, &o->timer, ss->plan.latency, HEARTH__TIMER_REAL) != 0)
     open_start(o);
-  return hearth__await(L, &o->op);
+  return calls_back ? 0 : hearth__await(L, &o->op);
 }
 
 /* ---- close */

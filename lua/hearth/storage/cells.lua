@@ -81,18 +81,16 @@ function cells.default()
   default_pool = pool
   function pool:open()
     self.opening = true
-    local opening = default.open()
-    task.spawn(function()
-      local ok, answer = pcall(task.await, opening)
+    default.open(function(opened, err)
       self.opening = false
       if self.dead or self.raw then return end
-      if ok then
-        register(self, answer)
-        self:attach(answer)
+      if opened then
+        register(self, opened)
+        self:attach(opened)
       else
         local waiting = self.to_load
         self.to_load = {}
-        self:load_failed(waiting, answer)
+        self:load_failed(waiting, err)
       end
     end)
   end

@@ -310,6 +310,7 @@ function Pool:save()
     end
   end
   if not saved and now - (self.saved_at or -1) >= 0.05 then self.saved_at = now end
+  if self.raw and self.to_load[1] then self:fetch() end -- an updater waits for what it is folded over
   if self.raw and self.to_commit[1] then self:commit_due() end
   return saved
 end

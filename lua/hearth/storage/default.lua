@@ -26,33 +26,45 @@ end
 ---@type fun(err: any)|nil hears of each open that failed; for programs that must not lose state in silence
 default.on_failure = nil
 
----Opens the store if need be, for those who cannot wait. A failed open is tried again by the next call.
+local waiting = {} -- functions that hear of the open that is under way
+
+local function landed(future, raw, err)
+  if opening ~= future then -- replaced meanwhile
+    if raw then task.spawn(raw.close, raw) end
+    raw, err = current, err or "the default store was replaced"
+  else
+    opening = nil
+    if raw then
+      current = raw
+    elseif default.on_failure then
+      default.on_failure(err)
+    end
+  end
+  local list = waiting
+  waiting = {}
+  if raw then future:resolve(raw) else future:reject(err) end
+  for _, fn in ipairs(list) do fn(raw, err) end
+  if raw then changed() end
+end
+
+---Opens the store if need be, for those who cannot wait. A failed open is tried again by the next call. It goes on while the
+---runtime flushes.
+---@param fn? fun(raw: userdata|nil, err: any) called when it is open, or failed; must not await
 ---@return table future resolves with the handle
-function default.open()
-  if opening then return opening end
-  local future = task.future()
+function default.open(fn)
+  local future = opening or task.future()
   if current then
     future:resolve(current)
+    if fn then fn(current) end
     return future
   end
+  waiting[#waiting + 1] = fn
+  if opening then return opening end
   opening = future
-  task.spawn(function()
-    local ok, raw = pcall(function() return core.open(chosen or url.default(), { on_damage = "set_aside" }) end)
-    if opening ~= future then -- replaced meanwhile
-      if ok then raw:close() end
-      if current then future:resolve(current) else future:reject(ok and "the default store was replaced" or raw) end
-      return
-    end
-    opening = nil
-    if ok then
-      current = raw
-      future:resolve(raw)
-      changed()
-    else
-      if default.on_failure then default.on_failure(raw) end
-      future:reject(raw)
-    end
+  local ok, err = pcall(function()
+    core.open(chosen or url.default(), { on_damage = "set_aside" }, function(raw, _, why) landed(future, raw, why) end)
   end)
+  if not ok then landed(future, nil, err) end
   return future
 end
 
