@@ -1,4 +1,4 @@
--- The runtime: what a task, an await and a suspended task cost, and the program at rest. Medians; ratios are to something bare in the same run.
+-- The runtime: what a task, an await and a suspended task cost, and the program at rest. Medians; ratios are to something bare.
 local hearth = require "hearth"
 
 local function median(n, fn)
@@ -57,6 +57,7 @@ gate:resolve()
 -- The C side is a program of its own: `make bench` builds it.
 local build = os.getenv "BUILD" or "build"
 os.execute(build .. "/bench/thread")
+os.execute(("%s/bench/startup %s/hearth -"):format(build, build))
 
 -- Memory at rest, of this program doing nothing.
 local probe = "for l in io.lines [[/proc/self/status]] do local n = l:match [[^VmRSS:%s+(%d+)]] if n then print(n) end end"
