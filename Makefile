@@ -9,7 +9,7 @@ VERSION  := $(shell sed -n 's/^#define HEARTH_VERSION "\(.*\)"/\1/p' src/hearth.
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion
 OPT      ?= -O2 -g
-PKGS     := lua5.4 libuv sqlite3 libcurl
+PKGS     := lua5.4 libuv sqlite3 libcurl libwebsockets
 CPPFLAGS += -D_GNU_SOURCE -Isrc $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 CFLAGS   += -std=c11 $(OPT) $(WARN) $(WERROR) -fPIC -fvisibility=hidden -MMD -MP $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -DHEARTH_SANITIZED)
 LDFLAGS  += $(if $(SANITIZE),-fsanitize=$(SANITIZE))
@@ -17,9 +17,11 @@ LIBS_NOLUA = -luv -lsqlite3 -llua5.4-cjson -lpthread -ldl -lm
 LIBS       = $(LIBS_NOLUA) -llua5.4
 
 # Feature modules: libraries of their own, loaded at first use (src/api.h). NAME is build/hearth-NAME.so.
-FEATURES := net term
+FEATURES := net term web
 net_SRC  := src/bind/net.c src/net/http.c src/net/source.c src/net/address.c
 net_LIBS := -lcurl -luv
+web_SRC  := src/bind/web.c src/net/web_server.c
+web_LIBS := -lwebsockets -lcrypto -luv
 term_SRC  := src/bind/term.c src/term/cells.c src/term/tty.c
 term_LIBS := -lncursesw -ltinfo -luv
 

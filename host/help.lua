@@ -5,6 +5,7 @@ local help = {}
 local general = [==[
 usage: hearth [lua options] [SCRIPT [ARGS]]     run a script as lua5.4 would; its main chunk may await
        hearth run APP.lua [options] [-- ARGS]   run an app with a user interface
+       hearth serve APP.lua [options]           the same app as a web page
        hearth test [busted options] [FILES]     busted inside the runtime: every block may await
        hearth store [options] COMMAND …         look into a store, copy it, repair it
        hearth help COMMAND                      more about one of them

@@ -141,6 +141,28 @@ function mount.line(element)
   return require("hearth.render.line").mount(element)
 end
 
+--- Loads the app that the options name, with its arguments, its modules and its store. Returns its element, or nil and what is wrong.
+---@param options { app: string, args: string[], store?: string, watch?: boolean }
+---@return any element, string? err
+function run.prepare(options)
+  local path, arg = options.app, options.args
+  arg[0], arg[-1] = path, "hearth"
+  _G.arg = arg
+  local folder = path:match "^(.*)/[^/]*$"
+  package.path = (folder or ".") .. "/?.lua;" .. (folder or ".") .. "/?/init.lua;" .. package.path
+  require("hearth.storage.url").configure { script = path, store = options.store }
+  require("hearth.core.stdio").ignore_pipe()
+  report_closed_store()
+  if options.watch then require("hearth.host.watch").install() end
+  local element, err = run.load(path)
+  local app = element ~= nil and require("hearth.app").current()
+  if app and app.preload then
+    -- What cannot be read is shown as loading, and its hook hears of the error.
+    pcall(require("hearth").preload, app.preload)
+  end
+  return element, err
+end
+
 ---@param args string[] args[0] is "run"
 ---@return integer status
 function run.main(args)
@@ -166,25 +188,9 @@ function run.main(args)
   end
 
   local path = options.app
-  local arg = options.args
-  arg[0], arg[-1] = path, "hearth"
-  _G.arg = arg
-  local folder = path:match "^(.*)/[^/]*$"
-  package.path = (folder or ".") .. "/?.lua;" .. (folder or ".") .. "/?/init.lua;" .. package.path
-  require("hearth.storage.url").configure { script = path, store = options.store }
-  stdio.ignore_pipe()
-  report_closed_store()
-
-  local watch = options.watch and require "hearth.host.watch"
-  if watch then watch.install() end
   local element
-  element, err = run.load(path)
+  element, err = run.prepare(options)
   if element == nil then return complain(err) end
-  local app = require("hearth.app").current()
-  if app and app.preload then
-    -- What cannot be read is shown as loading, and its hook hears of the error.
-    pcall(require("hearth").preload, app.preload)
-  end
   local ok, session = xpcall(mount[ui], described, element)
   if not ok then return complain(("%s: the first render failed: %s"):format(path, session)) end
 
@@ -193,7 +199,7 @@ function run.main(args)
     if stdio.output_closed() then os.exit(session.failed and 1 or 0) end
   end)
   watcher:name "the watch over standard output"
-  local watching = watch and watch.start(path, session, run.load)
+  local watching = options.watch and require("hearth.host.watch").start(path, session, run.load)
   session:loop()
   if watching then watching:stop() end
   watcher:cancel()

@@ -171,7 +171,7 @@ end
 local function run_effects(ready, n, layout)
   for i = 1, n do
     local slot = ready[i]
-    if slot.effect and slot.layout == layout then protected(run_effect, slot, "an effect") end
+    if slot.effect and slot.layout == layout and not slot[2][ROOT].inert then protected(run_effect, slot, "an effect") end
   end
 end
 

@@ -82,12 +82,13 @@ end
 --- Mounts an element. Returns when the first frame is on screen; raises what its render raised, then nothing stays mounted.
 ---@param element any
 ---@param renderer hearth.Renderer
----@param options? { observe?: boolean } observe: counts renders by component, for tests
+---@param options? { observe?: boolean, inert?: boolean } observe: counts renders by component, for tests; inert: effects do not run, for a look that
+--- nobody has answered yet
 ---@return hearth.Root
 function root.mount(element, renderer, options)
   check_renderer(renderer)
   local self = setmetatable({
-    renderer = renderer, place = placement.placer(renderer), commits = 0, renders = {}, observe = options and options.observe or false,
+    renderer = renderer, place = placement.placer(renderer), commits = 0, renders = {}, observe = options and options.observe or false, inert = options and options.inert or false,
     suspends = false, touched = false, portals = nil, synchronous = false,
   }, Root)
   self.fail = failing(self)

@@ -1,0 +1,87 @@
+-- A style as CSS declarations. Lengths are cells, as in a terminal: the width of a digit across, half a line down
+-- (a whole line for heights); font sizes, radii and border widths are CSS pixels. Names and values have their one form already
+-- (hearth.ui.style). What a value may contain is bounded, so that no text of a user's ends a declaration and begins another.
+
+local style = require "hearth.ui.style"
+
+local css = {}
+
+local POSITIONS = { start = "flex-start", ["end"] = "flex-end", center = "center", stretch = "stretch", baseline = "baseline",
+  auto = "auto",
+  space_between = "space-between", space_around = "space-around", space_evenly = "space-evenly" }
+local BORDERS = { single = "solid", rounded = "solid", bold = "solid", double = "double" }
+
+local function cells(unit, each)
+  return function(v)
+    if type(v) == "number" then return ("%.14g%s"):format(v * each, v == 0 and "" or unit) end
+    return v
+  end
+end
+local across, down, lines, pixels = cells("ch", 1), cells("rem", 0.75), cells("rem", 1.5), cells("px", 1)
+local function number(v) return ("%.14g"):format(v) end
+local function position(v) return POSITIONS[v] end
+local function word(v) return (v:gsub("_", "-")) end
+local function color(v)
+  if math.type(v) == "integer" then return ("#%06x"):format(v & 0xffffff) end
+  return v
+end
+
+-- name -> { CSS name, how the value is written }
+local FIELDS = {
+  width = { "width", across }, min_width = { "min-width", across }, max_width = { "max-width", across },
+  height = { "height", lines }, min_height = { "min-height", lines }, max_height = { "max-height", lines },
+  position = { "position", word }, left = { "left", across }, right = { "right", across }, top = { "top", lines }, bottom = { "bottom",
+    lines },
+  z_index = { "z-index", number }, grow = { "flex-grow", number }, shrink = { "flex-shrink", number }, basis = { "flex-basis", across },
+  wrap = { "flex-wrap", word }, align = { "align-items", position }, align_self = { "align-self", position },
+  align_content = { "align-content", position }, justify = { "justify-content", position },
+  row_gap = { "row-gap", down }, column_gap = { "column-gap", across }, border_color = { "border-color", color },
+  border_radius = { "border-radius", pixels }, color = { "color", color }, background = { "background-color", color },
+  opacity = { "opacity", number }, text_align = { "text-align", word }, font_size = { "font-size", pixels },
+  font_family = { "font-family", word }, overflow = { "overflow", word },
+}
+for side, unit in pairs { left = across, right = across, top = down, bottom = down } do
+  FIELDS["padding_" .. side] = { "padding-" .. side, unit }
+  FIELDS["margin_" .. side] = { "margin-" .. side, unit }
+end
+
+local FLAGS = { bold = "font-weight:bold", italic = "font-style:italic", dim = "opacity:.6", inverse = "filter:invert(1)" }
+local ROW = { Row = true }
+
+local function safe(text) return text:match "^[%w#%%(),.%s'\"-]*$" and not text:find "[Uu][Rr][Ll]%s*%(" end
+
+--- The declarations of an element, in a fixed order; "" when it has none of its own.
+---@param type_ string
+---@param props table
+---@return string
+function css.of(type_, props)
+  local s = style.resolve(type_, props)
+  local out = {}
+  for name, field in pairs(FIELDS) do
+    local v = s[name]
+    if v ~= nil and v ~= false then
+      v = field[2](v)
+      if type(v) == "string" and v ~= "" and safe(v) then out[#out + 1] = field[1] .. ":" .. v end
+    end
+  end
+  for name, text in pairs(FLAGS) do
+    if s[name] then out[#out + 1] = text end
+  end
+  if s.underline or s.strikethrough then
+    out[#out + 1] = "text-decoration:" .. (s.underline and "underline" or "") .. (s.strikethrough and " line-through" or "")
+  end
+  if s.border then
+    out[#out + 1] = ("border-style:%s"):format(BORDERS[s.border_style] or "solid")
+    out[#out + 1] = ("border-width:%s"):format(pixels(props.border_width or s.border_width or (s.border_style == "bold" and 2 or 1)))
+    if s.border_style == "rounded" and not s.border_radius then out[#out + 1] = "border-radius:8px" end
+  end
+  if s.text_wrap == "truncate" or s.text_wrap == "clip" then
+    out[#out + 1] = "white-space:nowrap;overflow:hidden;text-overflow:" .. (s.text_wrap == "clip" and "clip" or "ellipsis")
+  end
+  if s.direction ~= (ROW[type_] and "row" or "column") then out[#out + 1] = "flex-direction:" .. word(s.direction) end
+  if s.display == "none" then out[#out + 1] = "display:none" end
+  table.sort(out)
+  return table.concat(out, ";")
+end
+
+return css

@@ -1,0 +1,232 @@
+local hearth = require "hearth"
+local testing = require "hearth.testing"
+local root = require "hearth.ui.root"
+local session = require "hearth.web.session"
+local task = require "hearth.core.task"
+local web = require "hearth.render.web"
+
+-- A server that keeps what is sent to each connection.
+local function fake_server()
+  local server = { sent = {}, kicked = {} }
+  function server:send(id, text)
+    self.sent[#self.sent + 1] = { id, hearth.json.decode(text) }
+    return true
+  end
+  function server:kick(id) self.kicked[id] = true end
+  function server:last() return self.sent[#self.sent][2] end
+  return server
+end
+
+describe("the web renderer", function()
+  local mounted
+  local function mount(element)
+    local renderer = web.new()
+    mounted = root.mount(element, renderer)
+    return renderer
+  end
+  after_each(function()
+    if mounted then mounted:unmount() end
+    mounted = nil
+  end)
+
+  it("escapes everything", function()
+    local evil = [[<script>alert("x")</script>' & \0]] .. "\xff"
+    local page = mount(hearth.Column {
+      id = evil, label = evil, hearth.Text(evil), hearth.Button(evil), hearth.TextInput { value = evil, label = evil, placeholder = evil },
+      hearth.TextInput { value = evil, multiline = true }, hearth.Image { source = "javascript:alert(1)", alt = evil },
+      hearth.Picker { value = evil, options = { evil } }, hearth.Modal { title = evil, hearth.Text(evil) },
+      hearth.View { style = { background = "red;background:url(//evil)", font_family = "a}b{" } },
+    }).html()
+    assert.is_nil(page:find("<script", 1, true))
+    assert.is_nil(page:find("javascript:", 1, true))
+    assert.is_nil(page:find("evil)", 1, true))
+    assert.truthy(page:find("&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&#39; &amp;", 1, true))
+    assert.truthy(utf8.len(page))
+  end)
+
+  it("has a form for every element", function()
+    local html = require "hearth.render.web.html"
+    for type in pairs(require("hearth.ui.props").schemas) do assert.truthy(html.types[type], type) end
+  end)
+
+  it("tells the page only what differs", function()
+    local set
+    local App = hearth.component("App", function()
+      local n
+      n, set = hearth.use_state(1)
+      local rows = {}
+      for i = 1, n do rows[i] = hearth.Text("row " .. i, { key = i }) end
+      return hearth.Column { hearth.Text("n " .. n), hearth.Button("same", { on_click = function() end }), hearth.Column(rows) }
+    end)
+    local renderer = mount(App {})
+    renderer.html()
+    set(2)
+    testing.settle()
+    local patches = renderer.take()
+    assert.equal(2, #patches)
+    assert.equal("u", patches[1][1])
+    assert.truthy(patches[1][3]:find("n 2", 1, true))
+    assert.equal("c", patches[2][1])
+    assert.equal(2, #patches[2][3])
+    assert.equal("integer", math.type(patches[2][3][1]))
+    assert.truthy(patches[2][3][2]:find("row 2", 1, true))
+    assert.is_nil(renderer.take())
+  end)
+
+  it("does only what a browser would let its user do", function()
+    local done = {}
+    local function note(name) return function(v) done[#done + 1] = name .. ":" .. tostring(v) end end
+    local renderer = mount(hearth.Column {
+      hearth.Button("off", { on_click = note "off", disabled = true }), hearth.Button("on", { on_click = note "on" }),
+      hearth.TextInput { value = "", max_length = 3, on_change = note "text" }, hearth.Checkbox { on_change = note "check" },
+      hearth.Picker { options = { { value = 10, label = "ten" } }, on_change = note "pick" },
+      hearth.Slider { min = 0, max = 5, on_change = note "slide" },
+      hearth.View { hidden = true, hearth.Button("hidden", { on_click = note "hidden" }) },
+    })
+    local kids = renderer.top.children[1].children
+    local function fire(i, kind, value) renderer.event((kids[i] or kids[7].children[1]).id, kind, value) end
+    fire(1, "c")
+    fire(2, "c")
+    fire(3, "v", "long text")
+    fire(3, "v", 5)
+    fire(3, "v", "abc")
+    fire(4, "v", "yes")
+    fire(4, "v", true)
+    fire(5, "v", 2)
+    fire(5, "v", 1)
+    fire(6, "v", 99)
+    fire(8, "c")
+    renderer.event(12345, "c")
+    renderer.event(0, "c")
+    testing.settle()
+    assert.same({ "on:nil", "text:abc", "check:true", "pick:10", "slide:5" }, done)
+  end)
+
+  it("renders a first look without effects", function()
+    local ran = false
+    local App = hearth.component("App", function()
+      hearth.use_effect(function() ran = true end, {})
+      return hearth.Text "x"
+    end)
+    local renderer = web.new()
+    mounted = root.mount(App {}, renderer, { inert = true })
+    assert.truthy(renderer.html():find(">x<", 1, true))
+    assert.is_false(ran)
+  end)
+end)
+
+describe("a web session", function()
+  local server, s, storage
+  local App = hearth.component("App", function()
+    local n, set = hearth.use_state(0)
+    local text, set_text = hearth.use_state ""
+    storage = hearth.use_local_storage()
+    return hearth.Column {
+      hearth.Text(("n %d %s %s"):format(n, text, storage:get("theme", "none"))),
+      hearth.Button("Add", { on_click = function() set(function(c) return c + 1 end) end }),
+      hearth.TextInput { value = text, on_change = function(v) set_text(v:upper()) end },
+    }
+  end)
+
+  before_each(function()
+    server = fake_server()
+    s = session.open { server = server, id = "s1", client = "c1", tab = "aa", connection = 7, element = App {}, items = {
+      theme = { "dark", false }, list = { "[1,2]", true },
+    } }
+  end)
+  after_each(function() s:close() end)
+
+  -- Ids are given in the order of creation, parents first or not: found by type.
+  local function id_of(type)
+    local function look(node)
+      if node.type == type then return node.id end
+      for _, child in ipairs(node.children) do
+        local id = look(child)
+        if id then return id end
+      end
+    end
+    return look(s.renderer.top)
+  end
+
+  local function hear(...)
+    s:hear { ... }
+    testing.settle()
+  end
+
+  it("begins with the whole page", function()
+    assert.equal("new", server:last().t)
+    assert.truthy(server:last().html:find("n 0  dark", 1, true))
+    assert.same({ 1, 2 }, storage:get "list")
+  end)
+
+  it("answers an event with numbered patches and an acknowledgement", function()
+    hear(1, "e", id_of "Button", "c")
+    local m = server:last()
+    assert.equal(1, m.q)
+    assert.equal(1, m.a)
+    assert.truthy(m.p[1][3]:find("n 1", 1, true))
+  end)
+
+  it("does an event once that is sent twice, and refuses a gap", function()
+    hear(1, "e", id_of "Button", "c")
+    hear(1, "e", id_of "Button", "c")
+    assert.truthy(s.renderer.html():find("n 1", 1, true))
+    assert.has_error(function() s:hear { 3, "e", id_of "Button", "c" } end)
+  end)
+
+  it("resumes with what the page has not seen, and nothing else", function()
+    hear(1, "e", id_of "Button", "c")
+    s.connection = nil
+    hear(2, "e", id_of "Button", "c")
+    hear(3, "e", id_of "Button", "c")
+    server.sent = {}
+    s:resume(8, 1)
+    assert.same({ "ok", 3 }, { server.sent[1][2].t, server.sent[1][2].a })
+    assert.equal(3, #server.sent)
+    assert.equal(2, server.sent[2][2].q)
+    assert.equal(8, server.sent[3][1])
+    hear(0, "a", 3)
+    server.sent = {}
+    s:resume(9, 3)
+    assert.equal(1, #server.sent)
+  end)
+
+  it("puts a control right whose handler did not take the value", function()
+    hear(1, "e", id_of "TextInput", "v", "ab")
+    local m = server:last()
+    assert.equal(1, m.a)
+    assert.truthy(hearth.json.encode(m.p):find([[value=\"AB\"]], 1, true))
+  end)
+
+  it("mirrors localStorage both ways", function()
+    storage:set("o", { a = 1 })
+    testing.settle()
+    local found
+    for _, item in ipairs(server.sent) do found = item[2].ls or found end
+    assert.same({ localstorage = { o = { '{"a":1}', true } }, revision = 1 }, found)
+    assert.is_true(storage:is_pending())
+    hear(1, "l", { ack = 1 })
+    assert.is_false(storage:is_pending())
+    hear(2, "l", { localstorage = { theme = { "1", false } } })
+    assert.equal("1", storage:get "theme")
+    assert.truthy(hearth.json.encode(server:last().p):find("n 0  1", 1, true))
+  end)
+
+  it("raises for what makes no sense, and stays as it was", function()
+    for _, message in ipairs {
+      {}, { 1 }, { 1, "zz" }, { "1", "e", 1, "c" }, { 1.5, "e", 1, "c" }, { 0, "a", "x" }, { 1, "e", "1", "c" }, { 2, "l", 5 },
+      { 3, "l", { localstorage = { k = "x" } } }, { 4, "l", { removed = 5 } },
+    } do
+      assert.has_error(function() s:hear(message) end)
+    end
+    testing.settle()
+    assert.truthy(s.renderer.html():find("n 0  dark", 1, true))
+  end)
+
+  it("lets go of a page that does not keep up", function()
+    for i = 1, 10 do storage:set("k" .. i, ("x"):rep(500000)) end
+    task.settle()
+    assert.is_true(server.kicked[7])
+    assert.truthy(s.closed)
+  end)
+end)

@@ -1,0 +1,92 @@
+-- A page without a browser: a WebSocket connection to `hearth serve`, over luv. Messages are JSON, decoded.
+
+local hearth = require "hearth"
+local uv = require "luv"
+
+local Page = {}
+Page.__index = Page
+
+local function frame(text)
+  local mask = "\1\2\3\4"
+  local size = #text < 126 and string.pack("B", 0x80 | #text) or string.pack(">BI2", 0x80 | 126, #text)
+  local masked = text:gsub("()(.)", function(i, c) return string.char(c:byte() ~ mask:byte((i - 1) % 4 + 1)) end)
+  return "\x81" .. size .. mask .. masked
+end
+
+-- Takes whole frames off the front of what came.
+local function frames(page)
+  while #page.bytes >= 2 do
+    local op, size = page.bytes:byte(1, 2)
+    local at = 3
+    if size == 126 then
+      if #page.bytes < 4 then return end
+      size, at = string.unpack(">I2", page.bytes, 3)
+    elseif size == 127 then
+      if #page.bytes < 10 then return end
+      size, at = string.unpack(">I8", page.bytes, 3)
+    end
+    if #page.bytes < at + size - 1 then return end
+    if op & 15 == 1 then table.insert(page.messages, hearth.json.decode(page.bytes:sub(at, at + size - 1))) end
+    page.bytes = page.bytes:sub(at + size)
+  end
+end
+
+---@param port integer
+---@param headers table<string, string> over those of a page that the server itself served
+---@return table page with `status`, and `messages` when it is 101
+function Page.open(port, headers)
+  local self = setmetatable({ bytes = "", messages = {}, closed = false, socket = uv.new_tcp() }, Page)
+  local all = { Host = "127.0.0.1:" .. port, Origin = "http://127.0.0.1:" .. port, Connection = "Upgrade", Upgrade = "websocket",
+    ["Sec-WebSocket-Version"] = "13", ["Sec-WebSocket-Key"] = "AAAAAAAAAAAAAAAAAAAAAA==", ["Sec-WebSocket-Protocol"] = "hearth" }
+  for name, value in pairs(headers) do all[name] = value or nil end
+  local lines = { "GET /live HTTP/1.1" }
+  for name, value in pairs(all) do lines[#lines + 1] = name .. ": " .. value end
+  self.socket:connect("127.0.0.1", port, function(err)
+    if err then
+      self.closed = true
+      return
+    end
+    self.socket:write(table.concat(lines, "\r\n") .. "\r\n\r\n")
+    self.socket:read_start(function(_, bytes)
+      if not bytes then
+        self.closed = true
+        return
+      end
+      self.bytes = self.bytes .. bytes
+      if not self.status then
+        local status, rest = self.bytes:match "^HTTP/1.1 (%d+).-\r\n\r\n(.*)$"
+        if not status then return end
+        self.status, self.bytes = tonumber(status), rest
+      end
+      if self.status == 101 then frames(self) end
+    end)
+  end)
+  self:till(function() return self.status or self.closed end)
+  return self
+end
+
+--- Waits until check() says so.
+function Page:till(check)
+  for _ = 1, 1000 do
+    local answer = check(self)
+    if answer then return answer end
+    hearth.sleep(0.005)
+  end
+  error("the page never came to that state: " .. hearth.json.encode(hearth.json.array(self.messages)), 2)
+end
+
+function Page:send(message) self.socket:write(frame(hearth.json.encode(message))) end
+
+--- Says which session it is, and waits for the answer.
+function Page:hello(said)
+  local all = { tab = "aa", g = 0, items = {}, own = hearth.json.array {} }
+  for k, v in pairs(said or {}) do all[k] = v end
+  self:send { 0, "h", all }
+  return self:till(function() return self.messages[1] end)
+end
+
+function Page:close()
+  if not self.socket:is_closing() then self.socket:close() end
+end
+
+return Page
