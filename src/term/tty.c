@@ -46,11 +46,12 @@ static size_t colour(char *to, size_t room, bool background, unsigned index) {
   return take(to, room, tparm(background ? set_a_background : set_a_foreground, (int)index, 0, 0, 0, 0, 0, 0, 0, 0));
 }
 
-/* A copy without the padding ($<5>) of old entries. */
+/* A copy without the padding ($<5>) of old entries, for the life of the process: the sequences are read once. */
 static const char *sequence(const char *text) {
-  if (!text || text == (const char *)-1) return NULL;
-  char *copy = strdup(text), *to = copy;
-  if (!copy) return NULL;
+  static char pool[2048];
+  static size_t used;
+  if (!text || text == (const char *)-1 || strlen(text) >= sizeof pool - used) return NULL;
+  char *copy = pool + used, *to = copy;
   while (*text) {
     const char *stop = text[0] == '$' && text[1] == '<' ? strchr(text, '>') : NULL;
     if (stop)
@@ -58,7 +59,8 @@ static const char *sequence(const char *text) {
     else
       *to++ = *text++;
   }
-  *to = '\0';
+  *to++ = '\0';
+  used = (size_t)(to - pool);
   return copy;
 }
 
