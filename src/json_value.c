@@ -4,6 +4,8 @@
 #include "error.h"
 #include "json_internal.h"
 
+#include <math.h>
+
 static bool equal(lua_State *L, const hearth__json_codec *c, int a, int b, int depth);
 
 static bool equal_tables(lua_State *L, const hearth__json_codec *c, int a, int b, int depth) {
@@ -62,15 +64,21 @@ typedef struct copier {
   int array, set; /* where the metatables are */
 } copier;
 
-/* Pushes a copy of the value at idx. NULL, or why there is none. */
-static const char *copy(const copier *w, int idx, int depth) {
+/* Pushes a copy of the value at idx. NULL, or why there is none. `inner`: a table that a set keeps its elements in, whose keys are its own affair. */
+static const char *copy(const copier *w, int idx, int depth, bool inner) {
   lua_State *L = w->L;
   switch (lua_type(L, idx)) {
     case LUA_TNIL:
     case LUA_TBOOLEAN:
+    case LUA_TSTRING: lua_pushvalue(L, idx); return NULL;
     case LUA_TNUMBER:
-    case LUA_TSTRING:
-    case LUA_TLIGHTUSERDATA: lua_pushvalue(L, idx); return NULL;
+      if (!lua_isinteger(L, idx) && !isfinite(lua_tonumber(L, idx))) return "NaN or an infinity";
+      lua_pushvalue(L, idx);
+      return NULL;
+    case LUA_TLIGHTUSERDATA:
+      if (lua_touserdata(L, idx)) return "a pointer";
+      lua_pushvalue(L, idx);
+      return NULL;
     case LUA_TTABLE: break;
     default: return luaL_typename(L, idx);
   }
@@ -81,11 +89,21 @@ static const char *copy(const copier *w, int idx, int depth) {
   size_t length = lua_rawlen(L, idx);
   lua_createtable(L, length < 0x7FFFFFFF ? (int)length : 0, 0);
   int to = lua_gettop(L);
+  lua_Integer integers = 0, last = 0, others = 0;
   lua_pushnil(L);
   while (lua_next(L, idx)) {
     /* key value */
-    if (lua_type(L, -1) == LUA_TTABLE || lua_type(L, -1) > LUA_TTABLE) {
-      const char *why = copy(w, lua_gettop(L), depth + 1);
+    if (lua_isinteger(L, -2)) {
+      integers++;
+      if (lua_tointeger(L, -2) > last) last = lua_tointeger(L, -2);
+      if (lua_tointeger(L, -2) < 1) others++;
+    } else if (lua_type(L, -2) == LUA_TSTRING) {
+      others++;
+    } else if (mark != MARK_SET && !inner) {
+      return "a table with keys that are neither strings nor 1 to n";
+    }
+    if (lua_type(L, -1) == LUA_TNUMBER || lua_type(L, -1) == LUA_TLIGHTUSERDATA || lua_type(L, -1) == LUA_TTABLE || lua_type(L, -1) > LUA_TTABLE) {
+      const char *why = copy(w, lua_gettop(L), depth + 1, mark == MARK_SET);
       if (why) return why;
       lua_replace(L, -2);
     }
@@ -93,6 +111,8 @@ static const char *copy(const copier *w, int idx, int depth) {
     lua_insert(L, -2); /* key key value */
     lua_rawset(L, to);
   }
+  if (mark != MARK_SET && !inner && integers > 0 && (others > 0 || last != integers)) return "a table with mixed or sparse keys";
+  if (mark == MARK_ARRAY && others > 0) return "an array with keys that are strings";
   if (mark != MARK_NONE) {
     lua_pushvalue(L, mark == MARK_ARRAY ? w->array : w->set);
     lua_setmetatable(L, to);
@@ -109,7 +129,7 @@ void hearth__json_copy(lua_State *L, int idx) {
   lua_getiuservalue(L, base, HEARTH__CODEC_SET);
   copier w = {.L = L, .codec = c, .array = base + 1, .set = base + 2};
   lua_pushvalue(L, idx);
-  const char *why = copy(&w, lua_gettop(L), 0);
+  const char *why = copy(&w, lua_gettop(L), 0, false);
   if (why) {
     lua_settop(L, base);
     lua_pop(L, 1);
