@@ -42,17 +42,17 @@ end
 local function run(args)
   collector(os.getenv "HEARTH_GC")
   local compatibility = require "busted.compatibility"
-  local old_exit, old_arg = compatibility.exit, arg
+  local old_exit, old_arg = compatibility.exit, _G.arg
   compatibility.exit = function(code)
     finished.code = code
     error(finished, 0)
   end
-  arg = args -- luacheck: ignore 111
+  _G.arg = args
   local ok, err = xpcall(require "busted.runner", function(e)
     return e == finished and e or debug.traceback(tostring(e), 2)
   end, { standalone = false })
   compatibility.exit = old_exit
-  arg = old_arg -- luacheck: ignore 111
+  _G.arg = old_arg
   if ok then return 0 end
   if err == finished then return finished.code end
   io.stderr:write("hearth test: ", tostring(err), "\n")

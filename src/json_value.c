@@ -102,7 +102,8 @@ static const char *copy(const copier *w, int idx, int depth, bool inner) {
     } else if (mark != MARK_SET && !inner) {
       return "a table with keys that are neither strings nor 1 to n";
     }
-    if (lua_type(L, -1) == LUA_TNUMBER || lua_type(L, -1) == LUA_TLIGHTUSERDATA || lua_type(L, -1) == LUA_TTABLE || lua_type(L, -1) > LUA_TTABLE) {
+    if (lua_type(L, -1) == LUA_TNUMBER || lua_type(L, -1) == LUA_TLIGHTUSERDATA || lua_type(L, -1) == LUA_TTABLE ||
+        lua_type(L, -1) > LUA_TTABLE) {
       const char *why = copy(w, lua_gettop(L), depth + 1, mark == MARK_SET);
       if (why) return why;
       lua_replace(L, -2);

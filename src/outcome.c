@@ -244,7 +244,7 @@ int hearth__l_join(lua_State *L) {
   join *j = calloc(1, sizeof *j + (size_t)count * sizeof j->items[0]);
   if (!j) return luaL_error(L, "not enough memory");
   hearth__op_init(&j->op, &join_class, s);
-  j->mode = mode;
+  j->mode = (unsigned)mode;
   j->count = j->left = count;
   for (int i = 1; i <= count; i++) {
     lua_rawgeti(L, 3, i);

@@ -33,7 +33,8 @@ local whole = {
   -- components
   Portal = "ui.portal",
   use_state = "hooks.use_state", use_reducer = "hooks.use_reducer", use_ref = "hooks.use_ref", use_memo = "hooks.use_memo",
-  use_persisted_state = "hooks.use_persisted_state", use_callback = "hooks.use_callback", use_async_effect = "hooks.use_async_effect", use_resource = "hooks.use_resource", deps = "hooks.deps",
+  use_persisted_state = "hooks.use_persisted_state", use_callback = "hooks.use_callback",
+  use_async_effect = "hooks.use_async_effect", use_resource = "hooks.use_resource", deps = "hooks.deps",
 }
 
 local hearth = { version = "0.1.0" }

@@ -36,6 +36,7 @@ describe("strict mode", function()
     ]]
     assert.are.equal("", err)
     assert.are.equal(0, status)
-    assert.are.equal(table.concat({"2", "EHOOK", "none\t2\tEHOOK", '{"more":[1,[2]]}', '{"more":[1,[2]],"name":"none"}', "2", ""}, "\n"), out)
+    assert.are.equal(table.concat({
+      "2", "EHOOK", "none\t2\tEHOOK", '{"more":[1,[2]]}', '{"more":[1,[2]],"name":"none"}', "2", ""}, "\n"), out)
   end)
 end)

@@ -57,7 +57,8 @@ function program.start(args, input)
   local lines = {}
   for i, line in ipairs(input or {}) do lines[i] = quoted(line) end
   local feed = lines[1] and ("printf '%%s\\n' %s | "):format(table.concat(lines, " ")) or ""
-  return assert(io.popen(("%sexec env -u HEARTH_STORE timeout 30 sh -c 'echo $$; exec \"$0\" \"$@\" 2>&1' %s"):format(feed, table.concat(words, " "))))
+  return assert(io.popen((
+    "%sexec env -u HEARTH_STORE timeout 30 sh -c 'echo $$; exec \"$0\" \"$@\" 2>&1' %s"):format(feed, table.concat(words, " "))))
 end
 
 --- The frames that a line UI printed, each a list of lines without their indent.

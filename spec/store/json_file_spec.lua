@@ -131,7 +131,8 @@ describe("a JSON file store", function()
   end)
 
   it("refuses a foreign file and a newer format, and leaves both in place", function()
-    for text, code in pairs { ['{"name": "somebody else"}'] = "ECORRUPT", ['{"hearth": {"format": 99}}'] = "ENEWER", ["[1]"] = "ECORRUPT" } do
+    local files = { ['{"name": "somebody else"}'] = "ECORRUPT", ['{"hearth": {"format": 99}}'] = "ENEWER", ["[1]"] = "ECORRUPT" }
+    for text, code in pairs(files) do
       write(path, text)
       for _, on_damage in ipairs { "refuse", "set_aside" } do
         local ok, err = pcall(open, path, { on_damage = on_damage })

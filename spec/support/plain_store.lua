@@ -72,7 +72,8 @@ local function apply(self, ops, origin)
   local events = {}
   for i, op in ipairs(ops) do
     local before = self:row(op.ns, op.key)
-    table.insert(self.commits, {key = op.key, ns = op.ns, before = before, value = op.value, tag = op.tag, origin = origin, after = op.after})
+    table.insert(self.commits, {
+      key = op.key, ns = op.ns, before = before, value = op.value, tag = op.tag, origin = origin, after = op.after})
     if op.value == nil then
       self.rows[id(op.ns, op.key)] = nil
     else

@@ -88,7 +88,8 @@ end
 function root.mount(element, renderer, options)
   check_renderer(renderer)
   local self = setmetatable({
-    renderer = renderer, place = placement.placer(renderer), commits = 0, renders = {}, observe = options and options.observe or false, inert = options and options.inert or false,
+    renderer = renderer, place = placement.placer(renderer), commits = 0, renders = {},
+    observe = options and options.observe or false, inert = options and options.inert or false,
     suspends = false, touched = false, portals = nil, synchronous = false,
   }, Root)
   self.fail = failing(self)
