@@ -15,8 +15,9 @@ local commands = {
   test = [[
 usage: hearth test [--timeout SECONDS] [busted options] [FILES]
 
-Runs busted inside the runtime: every block may await, each test has its own memory store, tasks that outlive a test fail it, and a test
-that waits longer than its timeout (5 s) fails with the tracebacks of what it waits for. Options are busted's (hearth test --help lists them).
+Runs busted inside the runtime: every block may await, each test has its own memory store, tasks that outlive a test fail
+it, and a test that waits longer than its timeout (5 s) fails with the tracebacks of what it waits for. Options are
+busted's (hearth test --help lists them).
 Status 0 if every test passed and at least one was run.]],
 }
 
