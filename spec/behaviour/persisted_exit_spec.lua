@@ -42,7 +42,7 @@ describe("persisted state at the end of the program", function()
     ["os.exit in a task"] = "hearth.run_async(function() os.exit(0) end) hearth.sleep(5)",
     ["an error in the main chunk"] = "error 'no'",
     SIGTERM = "os.execute('kill -TERM $PPID') hearth.sleep(5)",
-    SIGINT = "os.execute('(sleep 0.1; kill -INT $PPID) &') while true do end",
+    SIGINT = "os.execute('(sleep 0.1; kill -INT $PPID) &') while true do io.stdout:flush() end", -- a call, so that ThreadSanitizer delivers the signal
   } do
     it("is on disk after " .. what, function()
       local from = hearth.now()

@@ -36,7 +36,7 @@ function program.run(args, input, environment)
   local file = assert(io.open(in_name, "w"))
   for _, line in ipairs(input or {}) do file:write(line, "\n") end
   file:close()
-  local pipe = assert(io.popen(("timeout 20 env -u HEARTH_STORE %s < %s 2> %s"):format(table.concat(words, " "), in_name, err_name)))
+  local pipe = assert(io.popen(("timeout -k 5 20 env -u HEARTH_STORE %s < %s 2> %s"):format(table.concat(words, " "), in_name, err_name)))
   local out = pipe:read "a"
   local _, _, status = pipe:close()
   local err_file = assert(io.open(err_name))

@@ -54,7 +54,7 @@ end)]]
 
   it("ends by Ctrl-C, also out of a busy script", function()
     app [[return hearth.component(function() return Button("Hang", {
-      on_click = function() io.stdout:write "hanging" while true do end end }) end)]]
+      on_click = function() io.stdout:write "hanging" while true do io.stdout:flush() end end }) end)]]
     t:see "Hang"
     t:press "Enter"
     t:press "C-c"
