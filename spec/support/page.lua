@@ -26,7 +26,9 @@ local function frames(page)
       size, at = string.unpack(">I8", page.bytes, 3)
     end
     if #page.bytes < at + size - 1 then return end
-    if op & 15 == 1 then table.insert(page.messages, hearth.json.decode(page.bytes:sub(at, at + size - 1))) end
+    if op & 15 == 1 then
+      for message in page.bytes:sub(at, at + size - 1):gmatch "[^\n]+" do table.insert(page.messages, hearth.json.decode(message)) end
+    end
     page.bytes = page.bytes:sub(at + size)
   end
 end

@@ -216,7 +216,7 @@ return [==[
       var m = marks();
       s.send(JSON.stringify([0, "h", { s: session, g: got, tab: tab(), items: items(m), own: Object.keys(m), rev: applied }]));
     };
-    s.onmessage = function (e) { if (s === socket) receive(JSON.parse(e.data)); };
+    s.onmessage = function (e) { e.data.split("\n").forEach(function (m) { if (s === socket) receive(JSON.parse(m)); }); };
     s.onclose = function () {
       if (s !== socket) return;
       ready = false;
