@@ -131,19 +131,23 @@ $(BUILD)/examples/header.o: src/hearth.h | deps-build-once
 run: all ## the gallery on a terminal; elsewhere the theme that survives kill -9
 	@sh tools/run.sh $(BUILD)/hearth
 
-test: deps-test all ## the C tests and the specs; closes with N passed, N failed, N skipped
+test: deps-test all ## the C tests, the specs and those in a browser; closes with N passed, N failed, N skipped
 	@$(MAKE) --no-print-directory check
 
 check: $(TESTS) build $(BUILD)/posts-server embedded
-	@BUILD=$(BUILD) TEST_TIMEOUT=$(TEST_TIMEOUT) sh tools/test.sh $(TESTS)
+	@BUILD=$(BUILD) BROWSER=$(BROWSER) TEST_TIMEOUT=$(TEST_TIMEOUT) sh tools/test.sh $(TESTS)
+
+.PHONY: browser
+browser: deps-test build ## the specs in a real browser alone; pictures are in build/screenshots
+	@BUILD=$(BUILD) sh tools/browser.sh $(BROWSER_SPECS)
 
 test-gc: deps-test all ## the specs in incremental and in the most aggressive collection
 	@for mode in incremental aggressive; do echo "== $$mode"; HEARTH_GC=$$mode BUILD=$(BUILD) $(BUILD)/hearth test spec || exit 1; done
 
 asan: deps-test ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
-	@$(MAKE) --no-print-directory check BUILD=build-asan SANITIZE=address,undefined OPT="-O1 -g" TEST_TIMEOUT=120
+	@$(MAKE) --no-print-directory check BROWSER=no BUILD=build-asan SANITIZE=address,undefined OPT="-O1 -g" TEST_TIMEOUT=120
 tsan: deps-test ## the same under ThreadSanitizer
-	@$(MAKE) --no-print-directory check BUILD=build-tsan SANITIZE=thread OPT="-O1 -g" TEST_TIMEOUT=120
+	@$(MAKE) --no-print-directory check BROWSER=no BUILD=build-tsan SANITIZE=thread OPT="-O1 -g" TEST_TIMEOUT=120
 
 lint: deps-lint ## compiler warnings of gcc and clang as errors, luacheck, clang-format, shellcheck
 	@sh tools/lint.sh

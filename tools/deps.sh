@@ -6,7 +6,7 @@ packages=""
 for what in "$@"; do
   case $what in
     build) packages="$packages gcc libc6-dev pkg-config liblua5.4-dev libuv1-dev libsqlite3-dev libcurl4-openssl-dev libncurses-dev ca-certificates lua-cjson lua-cjson-dev libwebsockets-dev libwebsockets-evlib-uv libssl-dev" ;;
-    test) packages="$packages lua5.4 lua-busted lua-luv sqlite3 g++ openssl tmux" ;;
+    test) packages="$packages lua5.4 lua-busted lua-luv sqlite3 g++ openssl tmux nodejs npm chromium" ;;
     lint) packages="$packages clang clang-format lua-check shellcheck" ;;
     *) echo "deps.sh: unknown set '$what' (build, test, lint)" >&2; exit 2 ;;
   esac
@@ -14,6 +14,11 @@ done
 missing=""
 for p in $packages; do
   case " $missing " in *" $p "*) continue ;; esac
+  # Whoever has the programs has no need of the packages, and npm's contradicts a nodejs from elsewhere.
+  case $p in
+    nodejs) ! command -v node >/dev/null || continue ;;
+    npm | chromium) ! command -v "$p" >/dev/null || continue ;;
+  esac
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null || true)" = installed ] || missing="$missing $p"
 done
 [ -n "$missing" ] || exit 0

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs the C tests given as arguments, then the specs in the host; closes with one line that adds both up.
+# Runs the C tests given as arguments, then the specs in the host, then those in a browser (unless BROWSER=no); closes with one line that
+# adds all up.
 set -u
 : "${BUILD:=build}"
 passed=0 failed=0 skipped=0
@@ -36,5 +37,12 @@ echo "== specs"
 status=$?
 cat "$out"
 add $status
+if [ "${BROWSER:-yes}" != no ]; then
+  echo "== in the browser"
+  BUILD=$BUILD sh tools/browser.sh > "$out" 2>&1
+  status=$?
+  cat "$out"
+  add $status
+fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

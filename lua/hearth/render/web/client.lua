@@ -190,6 +190,7 @@ return [==[
     if (m.t === "new") { session = m.s; got = applied = 0; mount(m.html); }
     if (m.t) {
       ready = true;
+      main.dataset.live = 1;
       tries = 0;
       if (state) state.hidden = true;
       for (i = 0; i < out.length; i++) socket.send(JSON.stringify(out[i]));
@@ -220,6 +221,7 @@ return [==[
     s.onclose = function () {
       if (s !== socket) return;
       ready = false;
+      delete main.dataset.live;
       if (state && !first) state.hidden = false;
       first = false;
       timer = setTimeout(connect, Math.min(5000, 100 * Math.pow(2, tries++)) * (0.5 + Math.random()));
