@@ -44,8 +44,9 @@ end
 function terminal.open(args, options)
   options = options or {}
   local self = setmetatable({ socket = temporary ".tmux" }, Terminal)
+  -- Sanitizers: the leak check hangs in a process that has lost its terminal, and a fault is for the program's own handler.
   local words = { "env", "-u", "COLORFGBG", "-u", "NO_COLOR", "HEARTH_STORE=memory:", "HEARTH_THEME=dark",
-    "ASAN_OPTIONS=detect_leaks=0:handle_segv=0" } -- its leak check hangs in a process that has lost its terminal
+    "ASAN_OPTIONS=detect_leaks=0:handle_segv=0", "TSAN_OPTIONS=handle_segv=0" }
   for _, entry in ipairs(options.env or {}) do words[#words + 1] = quoted(entry) end
   words[#words + 1] = quoted(binary())
   for _, word in ipairs(args) do words[#words + 1] = quoted(word) end

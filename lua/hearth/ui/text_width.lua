@@ -100,6 +100,11 @@ function text_width.each(s)
   end
 end
 
+--- Is a text printable ASCII, a cell each byte?
+---@param s string
+---@return boolean
+function text_width.is_plain(s) return not find(s, "[\0-\31\127-\255]") end
+
 --- Cells that a text takes on one line.
 ---@param s string
 ---@return integer

@@ -57,6 +57,13 @@ local function keeps_place(node, old)
   return same
 end
 
+local function can_focus(node, widget)
+  local props = node.props
+  if props.focusable == false then return false end
+  if widget and widget.focusable then return widget.focusable(node) end
+  return not widget and (props.on_click ~= nil or props.focusable == true) and not props.disabled
+end
+
 local function resolve(node)
   local old = node.style
   local style = style_of.resolve(node.type, node.props)
@@ -78,6 +85,9 @@ local function resolve(node)
   node.style = style
   node.foreground, node.background = theme.colour(style.color), theme.colour(style.background)
   node.attributes = theme.attributes(style)
+  node.can_focus = can_focus(node, widget)
+  -- Where the content begins is asked at each painting: known at once where it is the box itself.
+  node.bare = not (style.padding_left or style.padding_top or style.padding_right or style.padding_bottom or style.border)
   if not keeps_place(node, old) then layout.touch(node) end
   node.own_min_height = style.min_height
   node.stale = false
@@ -143,7 +153,7 @@ function stage.new(cells, colours)
     focus = nil, pressed = nil, caret_x = nil, caret_y = nil,
   }, Stage)
   self.d = {
-    look = self.look, text = pen.new(cells), fill = cells.fill,
+    look = self.look, text = pen.new(cells), ascii = cells.ascii, fill = cells.fill,
     tick = function()
       self.ticking = true
       return self.ticks
@@ -181,14 +191,14 @@ local function draw_border(self, x, y, w, h, style, fg, title, attr)
   local text, fill = self.d.text, self.cells.fill
   fg = theme.colour(style.border_color) or fg
   if w < 2 or h < 2 then return end
-  text(x, y, b[1], fg)
+  fill(x, y, 1, 1, b[1], fg)
   fill(x + 1, y, w - 2, 1, b[2], fg)
-  text(x + w - 1, y, b[3], fg)
+  fill(x + w - 1, y, 1, 1, b[3], fg)
   fill(x, y + 1, 1, h - 2, b[4], fg)
   fill(x + w - 1, y + 1, 1, h - 2, b[4], fg)
-  text(x, y + h - 1, b[5], fg)
+  fill(x, y + h - 1, 1, 1, b[5], fg)
   fill(x + 1, y + h - 1, w - 2, 1, b[2], fg)
-  text(x + w - 1, y + h - 1, b[6], fg)
+  fill(x + w - 1, y + h - 1, 1, 1, b[6], fg)
   if title and title ~= "" and w > 6 then text(x + 2, y, " " .. text_width.truncate(title, w - 6) .. " ", fg, nil, (attr or 0) | BOLD) end
 end
 
@@ -208,38 +218,44 @@ local function paint(self, node, dx, dy, x0, y0, x1, y1, fg, attr)
   node.sx, node.sy = x, y
   if node.foreground then fg = node.foreground end
   attr = attr | node.attributes
-  local shown = x < x1 and y < y1 and x + w > x0 and y + h > y0
+  local xw, yh = x + w, y + h
+  local shown = x < x1 and y < y1 and xw > x0 and yh > y0
 
-  local can_focus
-  if widget and widget.focusable then can_focus = widget.focusable(node)
-  else can_focus = not widget and (props.on_click ~= nil or props.focusable == true) and not props.disabled end
-  if props.focusable == false then can_focus = false end
-  if can_focus then
+  if node.can_focus then
     self.order[#self.order + 1] = node
     node.inside = self.layer
   end
 
   if shown then
-    local vx0, vy0, vx1, vy1 = max(x, x0), max(y, y0), min(x + w, x1), min(y + h, y1)
+    -- The part of the box that may be seen.
+    local vx0, vy0, vx1, vy1 = x, y, xw, yh
+    if vx0 < x0 then vx0 = x0 end
+    if vy0 < y0 then vy0 = y0 end
+    if vx1 > x1 then vx1 = x1 end
+    if vy1 > y1 then vy1 = y1 end
     local places = self.places
     local n = #places
     places[n + 1], places[n + 2], places[n + 3], places[n + 4], places[n + 5] = node, vx0, vy0, vx1, vy1
-    self.cells.clip(x0, y0, x1, y1)
-    if node.background then self.cells.fill(x, y, w, h, " ", fg or 0, node.background, 0) end
+    local cells = self.cells
     local border = style.border or 0
-    if border > 0 then
-      local bfg = node.type == "Panel" and (self.look.accent or fg) or fg or 0
-      draw_border(self, x, y, w, h, style, bfg, node.type == "Panel" and tostring(node.modal.props.title or "") or nil, attr)
+    if node.background or border > 0 then
+      cells.clip(vx0, vy0, vx1, vy1)
+      if node.background then cells.fill(x, y, w, h, " ", fg or 0, node.background, 0) end
+      if border > 0 then
+        local bfg = node.type == "Panel" and (self.look.accent or fg) or fg or 0
+        draw_border(self, x, y, w, h, style, bfg, node.type == "Panel" and tostring(node.modal.props.title or "") or nil, attr)
+      end
     end
     if widget then
       if widget.paint then
-        local left = cells_of(style.padding_left, w) + border
-        local top = cells_of(style.padding_top, h) + border
-        local iw = w - left - cells_of(style.padding_right, w) - border
-        local ih = h - top - cells_of(style.padding_bottom, h) - border
-        if iw > 0 and ih > 0 then
-          self.cells.clip(max(x0, x), max(y0, y), min(x1, x + w), min(y1, y + h))
-          widget.paint(node, self.d, x + left, y + top, iw, ih, fg or 0, attr)
+        if not node.bare then
+          local left, top = cells_of(style.padding_left, w) + border, cells_of(style.padding_top, h) + border
+          x, y = x + left, y + top
+          w, h = w - left - cells_of(style.padding_right, w) - border, h - top - cells_of(style.padding_bottom, h) - border
+        end
+        if w > 0 and h > 0 then
+          cells.clip(vx0, vy0, vx1, vy1)
+          widget.paint(node, self.d, x, y, w, h, fg or 0, attr)
         end
       end
       return

@@ -49,7 +49,10 @@ local function lines_of(node, limit)
     for i = #lines, most + 1, -1 do lines[i] = nil end
     lines[most] = text_width.truncate(lines[most] .. " …", limit or width_of(lines[most]))
   end
-  lines.width = widest
+  lines.width, lines.plain = widest, true
+  for i = 1, #lines do
+    if not text_width.is_plain(lines[i]) then lines.plain = false end
+  end
   known[limit or -1], known.n = lines, known.n + 1
   return lines, widest
 end
@@ -73,9 +76,11 @@ end
 function Text.paint(node, d, x, y, w, h, fg, attr)
   local lines = lines_of(node, w)
   if node == d.focus then attr = attr ~ INVERSE end
-  for i = 1, min(#lines, h) do
+  local draw = lines.plain and d.ascii or d.text
+  local style, n = node.style, #lines
+  for i = 1, n < h and n or h do
     local line = lines[i]
-    d.text(x + aligned(node.style, line, w), y + i - 1, line, fg, nil, attr)
+    draw(style.text_align and x + aligned(style, line, w) or x, y + i - 1, line, fg, nil, attr)
   end
 end
 
