@@ -59,6 +59,7 @@ int hearth__l_result(lua_State *L);
 int hearth__l_spawn(lua_State *L);
 int hearth__l_start(lua_State *L);
 int hearth__l_current(lua_State *L);
+int hearth__l_owner(lua_State *L);
 int hearth__l_live(lua_State *L);
 int hearth__l_traceback(lua_State *L);
 

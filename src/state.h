@@ -17,6 +17,7 @@ struct hearth__state {
   hearth__op *ready_head, *ready_tail;
   hearth__op *turn_list; /* what this turn has yet to deliver */
   hearth__task *current; /* the task that is running; NULL in the main chunk */
+  lua_Integer owner;     /* of the code that runs: whom what it starts belongs to (task.c); 0 for none */
   hearth__task *live;    /* every task that has not ended */
   hearth__task *failed;  /* ended with an error that nobody has seen yet */
   hearth__op *main_op;   /* what the main chunk waits for, or has left behind by an error */

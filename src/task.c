@@ -27,6 +27,7 @@ struct hearth__task {
   const char *verb;           /* what it waited for when it was cancelled */
   unsigned cancels;           /* asked for and not yet delivered */
   int answers;                /* how many results wait on its stack while it gives way */
+  lua_Integer owner;          /* on whose behalf it runs: that of whoever started it */
   bool started, waiting, queued, failed, cancelled;
 };
 
@@ -162,6 +163,7 @@ static hearth__task *new_task(lua_State *L, hearth__state *s, int n) {
   memset(t, 0, sizeof *t);
   t->end = (hearth__outcome){.kind = &hearth__task_kind, .state = s};
   t->co_ref = t->self_ref = LUA_NOREF;
+  t->owner = s->owner;
   hearth__op_init(&t->self, &self_class, s);
   if (luaL_getmetatable(L, TASK_CLASS) != LUA_TTABLE) {
     lua_pop(L, 1);
@@ -194,6 +196,7 @@ hearth__task *hearth__spawn(lua_State *L, hearth__state *s, int n) {
 /* The task has ended: results or the error are the top n values of its coroutine. */
 static void finish(lua_State *L, hearth__task *t, hearth__status status, int n) {
   hearth__state *s = t->end.state;
+  lua_Integer owner = s->owner;
   let_go(t);
   list_remove(t);
   hearth__ref_push(L, t->self_ref);
@@ -204,7 +207,9 @@ static void finish(lua_State *L, hearth__task *t, hearth__status status, int n) 
     const char *code = hearth__error_code(L, -1);
     if (code && strcmp(code, "ECANCELED") == 0 && t->cancelled) status = HEARTH__CANCELLED;
   }
+  s->owner = t->owner; /* its on_done functions run on the same behalf */
   hearth__outcome_settle(L, self, &t->end, status, n);
+  s->owner = owner;
   give_coroutine(L, s, t);
   if (status == HEARTH__FAILED && !t->end.seen) {
     list_add(&s->failed, t); /* stays anchored until it has been reported */
@@ -235,10 +240,14 @@ static void kill_task(lua_State *L, hearth__task *t) {
 static void resume(lua_State *L, hearth__task *t, int nargs) {
   hearth__state *s = t->end.state;
   hearth__task *outer = s->current;
+  lua_Integer owner = s->owner;
   int n = 0;
   s->current = t;
+  s->owner = t->owner;
   t->waiting = false;
   int status = lua_resume(t->co, L, nargs, &n);
+  t->owner = s->owner;
+  s->owner = owner;
   s->current = outer;
   if (status == LUA_YIELD && t->waiting) return;
   if (status == LUA_OK) {
@@ -615,6 +624,15 @@ int hearth__l_current(lua_State *L) {
   hearth__task *t = hearth__state_of(L)->current;
   if (!t || t->co != L) return 0;
   hearth__ref_push(L, t->self_ref);
+  return 1;
+}
+
+/* owner([id]) -> the owner of the code that runs: an integer, 0 for none. Tasks that it starts inherit it. */
+int hearth__l_owner(lua_State *L) {
+  hearth__state *s = hearth__state_of(L);
+  lua_Integer before = s->owner;
+  s->owner = luaL_optinteger(L, 1, before);
+  lua_pushinteger(L, before);
   return 1;
 }
 

@@ -177,7 +177,9 @@ static void settle(hearth_t *h) {
 void hearth__deliver(hearth_t *h) {
   hearth__state *s = h->state;
   bool outer = h->in_loop;
+  lua_Integer owner = s->owner;
   h->in_loop = true;
+  s->owner = 0;
   if (h->flushing) {
     if (has_callback(s)) deliver_once(h, s->L);
   } else if (pending(s) &&
@@ -188,6 +190,7 @@ void hearth__deliver(hearth_t *h) {
     while (deliver_once(h, s->L) && s->turn_list && !h->leaving) continue;
   }
   h->in_loop = outer;
+  s->owner = owner;
   if (h->leaving && !h->flushing) hearth__leave(h);
   if (s->settling) settle(h);
 }

@@ -5,6 +5,7 @@
 
 local errors = require "hearth.errors"
 local frames = require "hearth.animated.frames"
+local owner = require "hearth.owner"
 local task = require "hearth.core.task"
 
 local Handle = { __name = "hearth.Animation" }
@@ -40,6 +41,7 @@ function Handle:start(cb)
   if cb ~= nil and type(cb) ~= "function" then
     errors.raise("EINVAL", ("animation:start takes a function, got a %s"):format(type(cb)), { op = "Animated" })
   end
+  if cb then cb = owner.keep(cb) end
   if self.running then
     self.callbacks[#self.callbacks + 1] = cb
     return self

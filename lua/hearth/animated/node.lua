@@ -5,6 +5,7 @@ local binding = require "hearth.ui.binding"
 local errors = require "hearth.errors"
 local frames = require "hearth.animated.frames"
 local hooks = require "hearth.ui.hooks"
+local owner = require "hearth.owner"
 local task = require "hearth.core.task"
 
 local notify, rawget, rawset = binding.notify, rawget, rawset
@@ -78,7 +79,7 @@ end
 ---@return fun() remove
 function Node:add_listener(fn)
   if type(fn) ~= "function" then refuse(("add_listener takes a function, got a %s"):format(type(fn))) end
-  local entry = { fn = fn }
+  local entry = { fn = owner.keep(fn) }
   -- A new list each time: one that is being told stays as it is.
   self.listeners = table.move(self.listeners or {}, 1, #(self.listeners or {}), 1, {})
   self.listeners[#self.listeners + 1] = entry

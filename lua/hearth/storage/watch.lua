@@ -3,6 +3,7 @@
 -- store knows no clock, so a timer asks it at the right moment.
 
 local check = require "hearth.storage.check"
+local owner = require "hearth.owner"
 local task = require "hearth.core.task"
 local timer = require "hearth.core.timer"
 
@@ -206,7 +207,7 @@ function watch.install(verbs)
     end
     local raw = view:handle(verb)
     local hub = hub_of(raw)
-    local w = { namespace = namespace, key = key, prefix = prefix, fn = fn, queue = {}, first = 1, last = 0 }
+    local w = { namespace = namespace, key = key, prefix = prefix, fn = owner.keep(fn), queue = {}, first = 1, last = 0 }
     table.insert(hub.watchers, w)
     local ok, err = pcall(find_ends, hub, view, verb, w)
     if not ok then

@@ -10,6 +10,7 @@ local hooks = require "hearth.ui.hooks"
 local placement = require "hearth.ui.placement"
 local reconciler = require "hearth.ui.reconciler"
 local scheduler = require "hearth.ui.scheduler"
+local task = require "hearth.core.task"
 
 local TYPE <const> = 1
 local PROPS <const> = 2
@@ -26,6 +27,7 @@ local LIMIT <const> = 50 -- renders in a row
 local commit = {}
 
 local next, xpcall, ipairs = next, xpcall, ipairs
+local owner = task.owner
 local hosts, kinds = reconciler.hosts, reconciler.kinds
 local save, rollback, refresh, is_dying = reconciler.save, reconciler.rollback, reconciler.refresh, reconciler.is_dying
 local on_error = boundary.on_error
@@ -71,7 +73,9 @@ end
 local function unhook(slot)
   local fn = slot.on_unmount
   slot.on_unmount = nil
+  local before = owner(slot[2][ROOT].owner)
   local ok, err = xpcall(fn, on_error, slot)
+  owner(before)
   if not ok then fail(slot[2], err, "a cleanup") end
 end
 
@@ -138,13 +142,15 @@ local function run_effect(slot)
   end
 end
 
--- Calls fn(slot) for a mounted component; its error goes to the boundary.
+-- Calls fn(slot) for a mounted component, on behalf of its root's owner; its error goes to the boundary.
 local function protected(fn, slot, what)
   local f = slot[2]
   if f[STATE] < 0 then return end
   hooks.phase = slot[1]
   boundary.where.component = nil
+  local before = owner(f[ROOT].owner)
   local ok, err = xpcall(fn, on_error, slot)
+  owner(before)
   if not ok then fail(f, err, what) end
 end
 

@@ -91,6 +91,7 @@ function root.mount(element, renderer, options)
     renderer = renderer, place = placement.placer(renderer), commits = 0, renders = {},
     observe = options and options.observe or false, inert = options and options.inert or false,
     suspends = false, touched = false, portals = nil, synchronous = false,
+    owner = task.owner(), -- on whose behalf its effects run (hearth.owner)
   }, Root)
   self.fail = failing(self)
   self.committed = function()

@@ -4,6 +4,7 @@
 local binding = require "hearth.ui.binding"
 local errors = require "hearth.errors"
 local hooks = require "hearth.ui.hooks"
+local owner = require "hearth.owner"
 local scheduler = require "hearth.ui.scheduler"
 local task = require "hearth.core.task"
 
@@ -57,7 +58,7 @@ function Store:subscribe(fn)
   if type(fn) ~= "function" then
     errors.raise("EINVAL", ("Store:subscribe takes a function(value, old), got a %s"):format(type(fn)), { op = "Store:subscribe" })
   end
-  local entry = { fn = fn }
+  local entry = { fn = owner.keep(fn) }
   self.subscribers[#self.subscribers + 1] = entry
   return function()
     for i, other in ipairs(self.subscribers) do
