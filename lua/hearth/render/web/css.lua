@@ -6,6 +6,11 @@ local style = require "hearth.ui.style"
 
 local css = {}
 
+local math_type, concat = math.type, table.concat
+
+local KNOWN <const> = 2000 -- styles that are remembered; an animation makes new ones with each frame
+local LOOK <const> = { horizontal = true, size = true, hidden = true, visible = true, border_width = true } -- props that styles follow
+
 local POSITIONS = { start = "flex-start", ["end"] = "flex-end", center = "center", stretch = "stretch", baseline = "baseline",
   auto = "auto",
   space_between = "space-between", space_around = "space-around", space_evenly = "space-evenly" }
@@ -50,11 +55,61 @@ local ROW = { Row = true }
 
 local function safe(text) return text:match "^[%w#%%(),.%s'\"-]*$" and not text:find "[Uu][Rr][Ll]%s*%(" end
 
+-- What of an element its declarations depend on, as one text: resolving a style takes much longer than finding it again.
+local parts = {}
+
+local function note(n, key, value)
+  parts[n + 1], parts[n + 2], parts[n + 3] = key, math_type(value) or type(value), type(value) == "boolean" and (value and 1 or 0) or value
+  return n + 3
+end
+
+local function note_style(n, value)
+  for key, v in next, value do
+    if type(v) == "table" then
+      n = note_style(note(n, key, ""), v)
+    else
+      n = note(n, key, v)
+    end
+  end
+  return note(n, "", "")
+end
+
+local function key_of(type_, props)
+  parts[1] = type_
+  local n, keys = 1, style.keys
+  for key, v in next, props do
+    if math_type(key) then
+      -- a child
+    elseif key == "style" then
+      if type(v) == "table" then n = note_style(note(n, key, ""), v) end
+    elseif (keys[key] or LOOK[key]) and type(v) ~= "table" then
+      n = note(n, key, v)
+    end
+  end
+  return n == 1 and type_ or concat(parts, "\0", 1, n)
+end
+
+local known, count = {}, 0
+
 --- The declarations of an element, in a fixed order; "" when it has none of its own.
 ---@param type_ string
 ---@param props table
 ---@return string
 function css.of(type_, props)
+  local key = key_of(type_, props)
+  local text = known[key]
+  if text then return text end
+  if count >= KNOWN then known, count = {}, 0 end
+  text = css.write(type_, props)
+  known[key], count = text, count + 1
+  return text
+end
+
+--- The same, written afresh.
+---@param type_ string
+---@param props table
+---@return string
+function css.write(type_, props)
   local s = style.resolve(type_, props)
   local out = {}
   for name, field in pairs(FIELDS) do

@@ -15,6 +15,7 @@ local ESCAPES = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quo
 ---@return string
 function html.escape(value)
   local text = tostring(value)
+  if not text:find "[^\x20\x21\x23-\x25\x28-\x3b\x3d\x3f-\x7e]" then return text end -- nothing special in it: nearly always
   if not utf8.len(text) then
     local out, i = {}, 1
     while i <= #text do
@@ -42,10 +43,16 @@ local function common(node, class, events, control)
   local list = events
   if props.on_focus then list = list .. "f" end
   if props.on_blur then list = list .. "b" end
-  return (' data-h="%d" class="%s"'):format(node.id, escape(props.class and class .. " " .. tostring(props.class) or class))
-    .. attribute("id", props.id) .. attribute("role", props.role) .. attribute("title", props.tooltip)
-    .. attribute("aria-label", not control and props.label or nil) .. attribute("data-e", list ~= "" and list or nil)
-    .. attribute("data-y", style ~= "" and style or nil) .. attribute("hidden", props.hidden and true or nil)
+  if props.class then class = escape(class .. " " .. tostring(props.class)) end
+  local text = ' data-h="' .. node.id .. '" class="' .. class .. '"'
+  if list ~= "" then text = text .. ' data-e="' .. list .. '"' end
+  if style ~= "" then text = text .. ' data-y="' .. escape(style) .. '"' end
+  if props.id then text = text .. attribute("id", props.id) end
+  if props.role then text = text .. attribute("role", props.role) end
+  if props.tooltip then text = text .. attribute("title", props.tooltip) end
+  if props.label and not control then text = text .. attribute("aria-label", props.label) end
+  if props.hidden then text = text .. " hidden" end
+  return text
 end
 
 local open = {}

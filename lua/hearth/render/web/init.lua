@@ -10,6 +10,32 @@ local web = {}
 
 local NONE = setmetatable({}, { __newindex = function() error("a node's children belong to the renderer", 2) end })
 
+-- Do the same things stand on the page? Handlers are called by name of the node, children are told of by themselves.
+local function same_style(a, b)
+  for key, v in next, a do
+    if b[key] ~= v then return false end
+  end
+  for key in next, b do
+    if a[key] == nil then return false end
+  end
+  return true
+end
+
+local function same_look(a, b)
+  for key, v in next, a do
+    local w = b[key]
+    if v ~= w and math.type(key) == nil then
+      local kind = type(v)
+      if kind ~= type(w) then return false end
+      if kind ~= "function" and not (key == "style" and kind == "table" and same_style(v, w)) then return false end
+    end
+  end
+  for key in next, b do
+    if a[key] == nil and math.type(key) == nil then return false end
+  end
+  return true
+end
+
 ---@class hearth.WebRenderer: hearth.Renderer
 ---@field top table the root node
 ---@field local_storage? hearth.LocalStorage of the browser that shows this
@@ -31,12 +57,17 @@ function web.new()
     return node
   end
 
-  function renderer.update(node, props)
-    node.props = props
+  local function look_again(node)
     if node.sent and not updated[node] then
       updated[node] = true
       updated[#updated + 1] = node
     end
+  end
+
+  function renderer.update(node, props)
+    local before = node.props
+    node.props = props
+    if not same_look(before, props) then look_again(node) end
   end
 
   function renderer.children(node, list)
@@ -105,7 +136,7 @@ function web.new()
       local function compare()
         if attached(node) and not (node.type == "TextInput" and tostring(node.props.value) == value) then
           node.sent = ""
-          renderer.update(node, node.props)
+          look_again(node)
           renderer.commit()
         end
       end
