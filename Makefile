@@ -111,7 +111,8 @@ $(BUILD)/pty: spec/support/pty.c | deps-build-once
 
 $(BUILD)/test/%: spec/c/%.c $(BUILD)/libhearth.a | deps-build-once
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -Ispec/c $(LDFLAGS) -o $@ $< $(BUILD)/libhearth.a $(LIBS)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -Ispec/c $(LDFLAGS) -o $@ $(filter %.c %.o,$^) $(BUILD)/libhearth.a $(LIBS)
+$(BUILD)/test/test_cells: $(BUILD)/obj/src/term/cells.o
 
 # There the n-th allocation fails: Lua's, and our own.
 $(BUILD)/test/test_out_of_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=lua_newstate,--wrap=luaL_newstate

@@ -128,7 +128,7 @@ void hearth__cells_put(hearth__cells *c, int x, int y, const char *text, size_t 
   if (left && right) {
     set(c, row, x, text, fitting(text, size), 2, fg, bg, attr);
     row[x].width = 1; /* while the second half is put, so that it does not part them */
-    set(c, row, x + 1, "", 0, 0, fg, bg, attr);
+    set(c, row, x + 1, "", 0, 0, fg, row[x].bg, attr);
     row[x].width = 2;
   } else if (left) {
     set(c, row, x, " ", 1, 1, fg, bg, attr);
