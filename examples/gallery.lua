@@ -16,9 +16,8 @@ local function card(title, ...)
   return Column { style = CARD, Text(title, { style = TITLE }), ... }
 end
 
-local Welcome = hearth.component("Welcome", function()
-  local visits, set_visits = hearth.use_persisted_state("visits", 0)
-  hearth.use_effect(function() set_visits(function(n) return n + 1 end) end, {})
+local Welcome = hearth.component("Welcome", function(props)
+  local visits = props.visits
   return Column {
     spacing = 1,
     Text("Everything here is one Lua file: examples/gallery.lua.", { style = { bold = true } }),
@@ -206,6 +205,8 @@ local PAGES = {
 
 local Gallery = hearth.component("Gallery", function()
   local page, set_page, info = hearth.use_persisted_state("page", 1)
+  local visits, set_visits = hearth.use_persisted_state("visits", 0)
+  hearth.use_effect(function() set_visits(function(n) return n + 1 end) end, {})
   local here = PAGES[page] or PAGES[1]
   local tabs = {}
   for i, entry in ipairs(PAGES) do
@@ -218,10 +219,10 @@ local Gallery = hearth.component("Gallery", function()
       spacing = 1, tabs, Spacer(),
       Text(info.status == "loading" and "loading" or info.save == "clean" and "saved" or info.save, { style = HINT }),
     },
-    View { key = here[1], style = { grow = 1 }, here[2] {} },
+    View { key = here[1], style = { grow = 1 }, here[2] { visits = visits } },
   }
 end)
 
-hearth.app { name = "gallery", root = Gallery }
+hearth.app { name = "gallery", root = Gallery, preload = { "page", "visits" } }
 
 return Gallery

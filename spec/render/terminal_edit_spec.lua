@@ -58,6 +58,17 @@ describe("text being edited", function()
     assert.equal("abc|", shown(state))
   end)
 
+  it("selects the word or the line at a position", function()
+    local e = edit.new "one two-three\nfour"
+    local function word(at)
+      e:select_word(at)
+      return e:selected()
+    end
+    assert.same({ "one", "one", "two", "-", "three", "four" }, { word(0), word(2), word(5), word(7), word(8), word(#e.text) })
+    e:select_line(5)
+    assert.equal("one two-three", e:selected())
+  end)
+
   it("takes back what was typed in one go, and does it again", function()
     local state = edit.new ""
     for letter in ("abc"):gmatch "." do state:insert(letter, true) end

@@ -74,7 +74,16 @@ describe("terminal input", function()
   end)
 
   it("steps over sequences that it does not know and over answers it did not ask for", function()
-    assert.equal("text:x", (words "\27[?1;2c\27]11;rgb:0000/0000/0000\7\27P1$r\27\\\27[99;99zx"))
+    assert.equal("text:x", (words "\27[?1;2c\27]10;rgb:0000/0000/0000\7\27P1$r\27\\\27[99;99zx"))
+  end)
+
+  it("hears how bright the terminal's background is", function()
+    local function brightness(answer) return input.new():feed(answer)[1].brightness end
+    assert.near(1, brightness "\27]11;rgb:ffff/ffff/ffff\27\\", 1e-9)
+    assert.equal(0, brightness "\27]11;rgb:0000/0000/0000\a")
+    assert.near(0.587, brightness "\27]11;rgb:00/ff/00\a", 0.001)
+    assert.near(0.5, brightness "\27]11;rgba:8000/8000/8000/ffff\a", 0.001)
+    assert.same({}, input.new():feed "\27]11;rgb:zz/00/00\a\27]11;rgb:11111/0/0\a\27]4;1;rgb:ff/ff/ff\a")
   end)
 
   it("survives any bytes", function()

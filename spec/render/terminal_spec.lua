@@ -189,6 +189,49 @@ end)]]
     assert.is_nil(t:coloured():find("\27%[%d*;?3[18]"))
   end)
 
+  it("is light on a light background, as the terminal tells or the environment says", function()
+    local LIGHT <const>, DARK <const> = "48;2;216;220;232", "48;2;52;58;77"
+    local BUTTON <const> = [[return hearth.component(function() return Column { TextInput { label = "Here" }, Button "Press" } end)]]
+    local function look(background)
+      t:until_(function() return t:coloured():find(background, 1, true) ~= nil end, background)
+    end
+    app(BUTTON, { env = { "TERM=xterm-256color", "COLORTERM=truecolor", "HEARTH_THEME=" } })
+    look(DARK)
+    t:send "\27]11;rgb:fafa/fafa/f5f5\27\\"
+    look(LIGHT)
+    t:close()
+    app(BUTTON, { env = { "TERM=xterm-256color", "COLORTERM=truecolor", "HEARTH_THEME=", "COLORFGBG=0;15" } })
+    look(LIGHT)
+    t:close()
+    app(BUTTON, { env = { "TERM=xterm-256color", "COLORTERM=truecolor", "HEARTH_THEME=light" } })
+    look(LIGHT)
+    t:send "\27]11;rgb:0000/0000/0000\27\\" -- nobody asked
+    t:type "x"
+    t:see "x"
+    look(LIGHT)
+  end)
+
+  it("shows a picture as half blocks, and any other as its caption", function()
+    local path = os.tmpname()
+    local ppm = path .. ".ppm"
+    os.rename(path, ppm)
+    local file <close> = assert(io.open(ppm, "wb"))
+    -- Two columns of red and blue over green and white.
+    file:write("P6 # a comment\n2 2\n255\n", "\xFF\0\0\0\0\xFF", "\0\xFF\0\xFF\xFF\xFF")
+    file:close()
+    app(([[return hearth.component(function()
+      local Image = hearth.Image
+      return Column { Image { source = %q, style = { width = 2, height = 1 } }, Image { source = "/no/where/cat.png", alt = "a cat" },
+        Image { source = "dog.png" }, Image { source = "missing.ppm" }, Text "end" }
+    end)]]):format(ppm), { env = { "TERM=xterm-256color", "COLORTERM=truecolor" } })
+    t:show "▀▀\n[image: a cat]\n[image: dog.png]\n[image: missing.ppm]\nend"
+    local coloured = t:coloured()
+    os.remove(ppm)
+    for _, wanted in ipairs { "38;2;255;0;0", "48;2;0;255;0", "38;2;0;0;255", "48;2;255;255;255" } do
+      assert.truthy(coloured:find(wanted, 1, true), wanted)
+    end
+  end)
+
   it("keeps the columns of wide characters, marks and emoji", function()
     app [[return hearth.component(function()
       return Column { Row { Text "日本", Text "|" }, Row { Text "e\u{301}e\u{301}", Text "|" }, Row { Text "🙂", Text "|" }, Row {
@@ -262,6 +305,23 @@ end)]]
       t:click(2, 1)
       t:type "X"
       t:see "value <abXcd>"
+    end)
+
+    it("selects a word by a double click and the line by a third", function()
+      app(FIELD)
+      t:see "Field"
+      t:type "one two three"
+      t:see "value <one two three>"
+      local x, y = t:find "two"
+      local function click(times)
+        for _ = 1, times do t:click(x, y) end
+      end
+      click(2)
+      t:type "2"
+      t:see "value <one 2 three>"
+      click(3)
+      t:type "all"
+      t:see "value <all>"
     end)
 
     it("obeys an app that refuses a change", function()

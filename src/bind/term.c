@@ -425,6 +425,18 @@ static int l_send(lua_State *L) {
   return 1;
 }
 
+/* ask(bytes): a question to the terminal; it answers on its input, or never does. answered(): it did. */
+static int l_ask(lua_State *L) {
+  hearth__tty_awaits(true);
+  return l_send(L);
+}
+
+static int l_answered(lua_State *L) {
+  (void)L;
+  hearth__tty_awaits(false);
+  return 0;
+}
+
 /* colours() -> 0, 8, 16, 256 or 16777216 */
 static int l_colours(lua_State *L) {
   lua_pushinteger(L, hearth__tty_caps()->colours);
@@ -446,10 +458,11 @@ static int l_kept(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"usable", l_usable}, {"enter", l_enter},   {"close", l_close},     {"wait", l_wait}, {"take", l_take},   {"wake", l_wake},
-    {"resize", l_resize}, {"canvas", l_canvas}, {"clear", l_clear},     {"clip", l_clip}, {"ascii", l_ascii}, {"put", l_put},
-    {"fill", l_fill},     {"tint", l_tint},     {"cursor", l_cursor},   {"diff", l_diff}, {"flush", l_flush}, {"row", l_row},
-    {"cell", l_cell},     {"send", l_send},     {"colours", l_colours}, {"kept", l_kept}, {NULL, NULL}};
+    {"usable", l_usable},   {"enter", l_enter},   {"close", l_close},   {"wait", l_wait},         {"take", l_take},
+    {"wake", l_wake},       {"resize", l_resize}, {"canvas", l_canvas}, {"clear", l_clear},       {"clip", l_clip},
+    {"ascii", l_ascii},     {"put", l_put},       {"fill", l_fill},     {"tint", l_tint},         {"cursor", l_cursor},
+    {"diff", l_diff},       {"flush", l_flush},   {"row", l_row},       {"cell", l_cell},         {"send", l_send},
+    {"colours", l_colours}, {"kept", l_kept},     {"ask", l_ask},       {"answered", l_answered}, {NULL, NULL}};
 
 HEARTH_API hearth__feature_open hearth__feature_term;
 

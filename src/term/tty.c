@@ -24,6 +24,7 @@ enum { LARGEST = 1000 };
 static hearth__caps caps;
 static struct termios before;
 static volatile sig_atomic_t inside; /* the terminal is ours */
+static volatile sig_atomic_t asked;  /* it owes an answer */
 static int out = -1;                 /* the terminal, while descriptor 1 leads elsewhere */
 static int kept = -1;                /* a file in memory */
 static int real_err = -1;
@@ -111,6 +112,10 @@ const char *hearth__tty_open(void) {
   return NULL;
 }
 
+void hearth__tty_awaits(bool answer) {
+  asked = answer;
+}
+
 const hearth__caps *hearth__tty_caps(void) {
   return &caps;
 }
@@ -152,7 +157,7 @@ static void restore(void) {
   if (!inside) return;
   inside = 0;
   hearth__tty_write(undo, undo_size);
-  tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
+  tcsetattr(STDIN_FILENO, asked ? TCSAFLUSH : TCSADRAIN, &before);
 }
 
 /* Async-signal-safe. Gives descriptors 1 and 2 back, then prints what was written to them meanwhile. */

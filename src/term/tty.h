@@ -23,6 +23,9 @@ void hearth__tty_close(void);
 /* Columns and lines, at least 1, at most 1000 each. */
 void hearth__tty_size(int *width, int *height);
 
+/* The terminal will answer on standard input, or has answered: an answer that comes too late is not left for the shell to read. */
+void hearth__tty_awaits(bool answer);
+
 /* All of it; false when the terminal is gone. */
 bool hearth__tty_write(const char *text, size_t size);
 

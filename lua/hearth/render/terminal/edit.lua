@@ -188,6 +188,28 @@ function Edit:at_column(start, column)
   return start + at
 end
 
+--- Selects what a double click means: the word at a position, else the run of other characters there.
+---@param at integer
+function Edit:select_word(at)
+  local text = self.text
+  local from, to = at, at
+  if at < #text and not is_word(text, at + 1) then
+    to = after(text, at)
+  else
+    while from > 0 and is_word(text, from) do from = from - 1 end
+    while to < #text and is_word(text, to + 1) do to = to + 1 end
+  end
+  self.typing, self.wanted = false, nil
+  self.anchor, self.caret = from, to
+end
+
+--- Selects the line at a position.
+---@param at integer
+function Edit:select_line(at)
+  self.typing, self.wanted = false, nil
+  self.anchor, self.caret = line_start(self.text, at), line_end(self.text, at)
+end
+
 function Edit:select_all()
   self.typing = false
   self.anchor, self.caret = 0, #self.text

@@ -23,6 +23,8 @@ local terminal = {}
 -- A lone ESC is the key when nothing has followed it for so long, in seconds.
 local ESCAPE_DELAY <const> = 0.025
 local TICK <const> = 0.1
+-- Two clicks on one cell are a double click when no more than so much lies between them.
+local MULTI_CLICK <const> = 0.4
 -- How long an event waits for the handlers of the one before it.
 local PATIENCE <const> = 0.05
 
@@ -90,6 +92,7 @@ function terminal.mount(element)
   self.inside = true
   self.width, self.height = width, height
   self.stage = stage.new(cells, cells.colours())
+  if self.stage.unsure_of_look then cells.ask "\27]11;?\27\\" end
   self.input = input.new()
   self.log = log.new(self)
   self:frame()
@@ -420,6 +423,11 @@ local function on_mouse(self, event)
       bar = bar.parent
     end
     local target = node and focusable_at(self, node)
+    -- How often it was clicked in a row on the same cell.
+    local click, now = self.click, timer.now()
+    local again = click and click.x == x and click.y == y and now - click.at < MULTI_CLICK
+    event.at, event.clicks = now, again and click.clicks + 1 or 1
+    self.click = event
     st.pressed = target
     self.wanted = true
     if not target then return end
@@ -451,6 +459,13 @@ local function on_paste(self, event)
   if not self.menu and node and node.widget and node.widget.paste then node.widget.paste(node, event.text, self.ui) end
 end
 
+local function on_background(self, event)
+  if not self.stage.unsure_of_look then return end -- nobody asked
+  self.cells.answered()
+  self.stage:on_background(event.brightness)
+  self.wanted = true
+end
+
 -- An event is meant for what the one before it has made of the screen: its handlers end first, or have had their time.
 local function settle(self)
   local fired = self.fired
@@ -468,11 +483,13 @@ local function settle(self)
   if not self.laid_out or self.wanted then self:frame() end
 end
 
+local on = { key = on_key, mouse = on_mouse, paste = on_paste, background = on_background }
+
 local function handle(self, list)
   self.handling = true
   for _, event in ipairs(list) do
     settle(self)
-    if event.kind == "key" then on_key(self, event) elseif event.kind == "mouse" then on_mouse(self, event) else on_paste(self, event) end
+    on[event.kind](self, event)
     if self.quit then break end
   end
   self.handling = false

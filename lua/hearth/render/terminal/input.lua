@@ -1,5 +1,5 @@
--- What a terminal sends, as events: { kind="key", key="left", shift=, alt=, ctrl=, text= }, { kind="mouse", action=, button=, x=, y= } and
--- { kind="paste", text= }. Bytes may be cut anywhere; what is not whole waits for the rest, and `flush` says that none will come.
+-- What a terminal sends, as events: { kind="key", key="left", shift=, alt=, ctrl=, text= }, { kind="mouse", action=, button=, x=, y= },
+-- { kind="paste", text= } and { kind="background", brightness= }. Bytes may be cut anywhere; what is not whole waits for the rest, and `flush` says that none will come.
 
 local input = {}
 
@@ -75,14 +75,22 @@ local function control_sequence(s, i)
   return name and key(name, second) or nil, after
 end
 
--- Text up to a terminator, such as the answer to a question that we did not ask.
-local function skip_string(s, i)
+-- The colour behind everything, as the answer to OSC 11 tells it: how bright it is, from 0 to 1.
+local function background(answer)
+  local r, g, b = answer:match "^\27%]11;rgba?:(%x+)/(%x+)/(%x+)"
+  if not r or #r > 4 or #g > 4 or #b > 4 then return nil end
+  local function part(digits) return tonumber(digits, 16) / (16 ^ #digits - 1) end
+  return { kind = "background", brightness = 0.299 * part(r) + 0.587 * part(g) + 0.114 * part(b) }
+end
+
+-- Text up to a terminator: the answer to a question, ours or not.
+local function string_sequence(s, i)
   local _, stop = s:find("\a", i + 2, true)
   local _, other = s:find("\27\\", i + 2, true)
   if other and (not stop or other < stop) then stop = other end
-  if stop then return stop + 1 end
-  if #s - i > 4 * LONGEST then return #s + 1 end
-  return nil
+  if stop then return background(s:sub(i, stop)), stop + 1 end
+  if #s - i > 4 * LONGEST then return nil, #s + 1 end
+  return nil, nil
 end
 
 -- A character, plain or with Alt: the event and the byte after it; nil, nil when it is not whole.
@@ -171,7 +179,7 @@ function Input:feed(bytes)
           local letter = s:sub(i + 2, i + 2)
           if letter ~= "" then event, after = CSI_FINAL[letter] and key(CSI_FINAL[letter]) or nil, i + 3 end
         elseif second == 93 or second == 80 or second == 95 or second == 94 then
-          after = skip_string(s, i)
+          event, after = string_sequence(s, i)
         elseif second == 27 then
           event, after = key "escape", i + 1
         elseif second then

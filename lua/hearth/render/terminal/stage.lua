@@ -148,8 +148,9 @@ Stage.__index = Stage
 ---@param colours integer
 ---@return hearth.terminal.Stage
 function stage.new(cells, colours)
+  local look, unsure = theme.look(colours)
   local self = setmetatable({
-    cells = cells, look = theme.look(colours), width = 0, height = 0, order = {}, places = {}, modals = {}, ticking = false, ticks = 0,
+    cells = cells, look = look, unsure_of_look = unsure, width = 0, height = 0, order = {}, places = {}, modals = {}, ticking = false, ticks = 0,
     focus = nil, pressed = nil, caret_x = nil, caret_y = nil,
   }, Stage)
   self.d = {
@@ -161,6 +162,14 @@ function stage.new(cells, colours)
     caret = function(x, y) self.caret_x, self.caret_y = x, y end,
   }
   return self
+end
+
+--- The terminal has told how bright its background is.
+---@param brightness number from 0 to 1
+function Stage:on_background(brightness)
+  self.unsure_of_look = false
+  self.look = theme.on_background(brightness)
+  self.d.look = self.look
 end
 
 --- Lays a tree out on so many cells. `top` is the container of the root, `dialog` a Modal that belongs to nobody in it.

@@ -275,7 +275,15 @@ function TextInput.mouse(node, event, ui, x, y)
   else
     at = state:at_column(0, column)
   end
-  state:place(at, event.action == "drag" or event.shift)
+  local clicks = event.clicks -- of a press
+  if clicks then node.extends = clicks == 1 end
+  if clicks == 2 and not node.props.secure then
+    state:select_word(at)
+  elseif clicks and clicks > 1 then
+    state:select_line(at)
+  elseif node.extends then
+    state:place(at, event.action == "drag" or event.shift)
+  end
   ui.seen(node)
   return true
 end

@@ -81,16 +81,23 @@ local looks = {
   none = {},
 }
 
---- The look for a terminal with so many colours. COLORFGBG (set by some terminals) or HEARTH_THEME says whether it is light.
+--- The look for a terminal with so many colours. HEARTH_THEME or COLORFGBG (set by some terminals) says whether it is light; without them
+--- only the terminal itself knows (`unsure`), and the look is the dark one until it has told.
 ---@param colours integer
----@return table
+---@return table look, boolean unsure
 function theme.look(colours)
-  if colours == 0 then return looks.none end
-  if colours < 256 then return looks.few end
+  if colours == 0 then return looks.none, false end
+  if colours < 256 then return looks.few, false end
   local asked = os.getenv "HEARTH_THEME"
-  if asked == "light" or asked == "dark" then return looks[asked] end
+  if asked == "light" or asked == "dark" then return looks[asked], false end
   local background = tonumber((os.getenv "COLORFGBG" or ""):match ";(%d+)$")
-  return background and (background == 7 or background == 15) and looks.light or looks.dark
+  if not background then return looks.dark, true end
+  return (background == 7 or background == 15) and looks.light or looks.dark, false
 end
+
+--- The look on a background that is so bright (0 to 1).
+---@param brightness number
+---@return table
+function theme.on_background(brightness) return brightness > 0.5 and looks.light or looks.dark end
 
 return theme
