@@ -38,9 +38,11 @@ static void look(void) {
   hearth_t *h = running;
   if (!h) return;
   int mask = LUA_MASKLINE | LUA_MASKCOUNT; /* in Lua code only: our own calls are not to be broken off */
-  lua_State *L = hearth__running(h->state);
-  lua_sethook(h->state->L, on_hook, mask, 1);
-  if (L != h->state->L) lua_sethook(L, on_hook, mask, 1);
+  for (hearth__state *s = h->states; s; s = s->next) {
+    lua_State *L = hearth__running(s);
+    lua_sethook(s->L, on_hook, mask, 1);
+    if (L != s->L) lua_sethook(L, on_hook, mask, 1);
+  }
   uv_async_send(&h->wake);
 }
 
@@ -89,10 +91,11 @@ void host_check_signals(lua_State *L) {
     hearth__exit(h, 128 + sig);
   }
   if (!interrupted) return;
-  if (L == h->state->L && !h->in_loop) { /* else the main chunk has to hear of it too */
+  hearth__state *s = hearth__find_state(L);
+  if (s && L == s->L && !h->in_loop) { /* else the main chunk has to hear of it too */
     interrupted = 0;
     broken_off = true;
-    hearth__main_let_go(h->state);
+    hearth__main_let_go(s);
   }
   luaL_error(L, "interrupted!");
 }
@@ -158,7 +161,7 @@ int host_finish(hearth_t *h, const char *progname, int status) {
   lua_pushcfunction(L, script_message);
   lua_pushcfunction(L, drive);
   if (broken_off && status != EXIT_SUCCESS)
-    hearth__cancel_tasks(h); /* who interrupts a program does not wait for what it left running */
+    hearth__cancel_tasks(h, NULL); /* who interrupts a program does not wait for what it left running */
   else if (script_report(L, progname, lua_pcall(L, 0, 0, 1)) != LUA_OK)
     status = EXIT_FAILURE;
   else

@@ -14,7 +14,7 @@
 #include "timer.h"
 
 /* Goes up with every change of the table. Module and library are built together: any other version is refused. */
-#define HEARTH__API_VERSION 1
+#define HEARTH__API_VERSION 2
 
 typedef struct hearth__api {
   unsigned version;
@@ -22,7 +22,7 @@ typedef struct hearth__api {
   uv_loop_t *(*loop)(hearth_t *h); /* hearth_loop */
   void (*busy_begin)(hearth_t *h);
   void (*busy_end)(hearth_t *h);
-  void (*at_close)(hearth_t *h, hearth__closer *c);
+  void (*at_close)(hearth__state *s, hearth__closer *c);
   void (*op_init)(hearth__op *op, const hearth__op_class *class_, hearth__state *s);
   void (*op_done)(hearth__op *op);
   void (*check_await)(lua_State *L, hearth__state *s, const char *verb);
@@ -30,6 +30,7 @@ typedef struct hearth__api {
   int (*timer_start)(hearth_t *h, hearth__timer *t, double seconds, unsigned flags);
   void (*timer_stop)(hearth_t *h, hearth__timer *t);
   void (*error_push)(lua_State *L, const char *code, const hearth__error_fields *fields, const char *fmt, ...);
+  int (*no_memory)(lua_State *L);
   const char *(*code_of_errno)(int err);
   int (*ref)(lua_State *L);
   void (*unref)(lua_State *L, int ref);

@@ -84,6 +84,10 @@ int hearth__raise(lua_State *L, const char *code, const hearth__error_fields *fi
   __builtin_unreachable();
 }
 
+int hearth__no_memory(lua_State *L) {
+  hearth__raise(L, "EIO", NULL, HEARTH__NO_MEMORY);
+}
+
 const char *hearth__error_code(lua_State *L, int idx) {
   const char *code = NULL;
   idx = lua_absindex(L, idx);

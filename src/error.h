@@ -18,6 +18,10 @@ void hearth__error_push(lua_State *L, const char *code, const hearth__error_fiel
 int hearth__raise(lua_State *L, const char *code, const hearth__error_fields *fields, const char *fmt, ...)
     __attribute__((format(printf, 4, 5), noreturn));
 
+/* What Lua itself says when memory has run out, and what we say with EIO when an allocation of our own has failed. */
+#define HEARTH__NO_MEMORY "not enough memory"
+int hearth__no_memory(lua_State *L) __attribute__((noreturn));
+
 /* The code of the error object at idx, or NULL if it is something else. Borrowed from the object. */
 const char *hearth__error_code(lua_State *L, int idx);
 

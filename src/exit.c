@@ -16,8 +16,8 @@ static int with_failures(const hearth_t *h, bool saved, unsigned before, int sta
 
 void hearth__exit(hearth_t *h, int status) {
   unsigned before = h->failures;
-  status = with_failures(h, hearth__flush(h), before, status);
-  hearth__close_parts(h);
+  status = with_failures(h, hearth__flush(h, NULL), before, status);
+  for (hearth__state *s = h->states; s; s = s->next) hearth__close_parts(s);
   if (h->busy > 0) { /* libuv's own exit would wait for the threads that are at work */
     fflush(NULL);
     _exit(status);
@@ -32,8 +32,8 @@ void hearth__leave(hearth_t *h) {
   int status = h->exit_status;
   unsigned before = h->failures;
   h->leaving = false;
-  hearth__cancel_tasks(h);
-  status = with_failures(h, hearth__flush(h), before, status);
+  hearth__cancel_tasks(h, NULL);
+  status = with_failures(h, hearth__flush(h, NULL), before, status);
   bool busy = h->busy > 0;
   if (s->owns_L)
     hearth_free(h);

@@ -73,7 +73,7 @@ typedef struct hearth_options {
 ** hearth_free. NULL on failure: EIO when memory or descriptors have run out. Any thread. */
 HEARTH_API hearth_t *hearth_new(const hearth_options *options, hearth_error *error);
 
-/* Ends a runtime, however much is pending: refuses new calls and futures from other threads, writes what was accepted (for at most 2 s; keys that could
+/* Ends a runtime, however much is pending: refuses new calls and futures from other threads, runs those that were taken, writes what was accepted (for at most 2 s; keys that could
 ** not be saved are named to on_error), cancels tasks, whose <close> variables run and may wait briefly, stops threads of to_thread (2 s more if one is
 ** deep in a C function; it is then left behind), closes stores and the Lua state, and frees `h`. Work of hearth_await that has begun is waited
 ** for; its `free` has run when this returns. A loop of yours stays open, without handles of ours; on our own loop what Lua code left open is closed too.
@@ -111,9 +111,9 @@ HEARTH_API int hearth_do_string(hearth_t *h, const char *chunk, const char *name
 
 /* Any thread, also while the runtime is being freed and afterwards. fn(h, arg) runs on the owner thread, at the top of the loop, soon; calls of one thread
 ** run in order. `arg` goes to fn. fn may use hearth_lua(h), outside a protected call at its own risk; it must not wait. A posted call does not keep
-** the runtime alive: hold a future while more may come. Negative when the runtime is ending or gone, or memory is short: fn is never called then and `arg`
-** stays the caller's. A call that was taken but not yet run when hearth_free closes the mailbox is dropped: fn is not called; let `arg` be
-** owned by something that outlives the runtime if that matters. */
+** the runtime alive: hold a future while more may come. 0: the call is taken, and fn will be called, once; hearth_free runs what was taken before it began,
+** first of all and with the runtime still whole. Negative when the runtime is ending or gone, or memory is short: fn is never called and `arg` stays the
+** caller's. */
 HEARTH_API int hearth_call_threadsafe(hearth_t *h, void (*fn)(hearth_t *h, void *arg), void *arg);
 
 /* A value that arrives later, for Lua to await. NULL when memory is short. The caller owns it until it is resolved or rejected, once: that consumes it, also

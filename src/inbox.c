@@ -10,8 +10,8 @@ static hearth__message closed_mark;
 
 struct hearth__inbox {
   _Atomic(hearth__message *) head;
-  atomic_int refs, senders;
-  atomic_bool intake; /* foreign calls and futures are taken */
+  atomic_int refs, senders, foreign; /* `foreign`: senders from outside that have looked, or are about to look, at `intake` */
+  atomic_bool intake;                /* foreign calls and futures are taken */
   uv_async_t *wake;
 };
 
@@ -21,6 +21,7 @@ hearth__inbox *hearth__inbox_new(uv_async_t *wake) {
   atomic_init(&in->head, NULL);
   atomic_init(&in->refs, 1);
   atomic_init(&in->senders, 0);
+  atomic_init(&in->foreign, 0);
   atomic_init(&in->intake, true);
   in->wake = wake;
   return in;
@@ -52,7 +53,10 @@ int hearth__post(hearth__inbox *in, hearth__message *m) {
 }
 
 int hearth__post_foreign(hearth__inbox *in, hearth__message *m) {
-  return atomic_load(&in->intake) ? hearth__post(in, m) : -1;
+  atomic_fetch_add(&in->foreign, 1); /* first: whoever stops the intake then waits for us, or we see that it is stopped */
+  int status = atomic_load(&in->intake) ? hearth__post(in, m) : -1;
+  atomic_fetch_sub(&in->foreign, 1);
+  return status;
 }
 
 /* In the order of posting. */
@@ -81,8 +85,10 @@ bool hearth__inbox_has_mail(const hearth__inbox *in) {
   return atomic_load_explicit(&in->head, memory_order_acquire) != NULL;
 }
 
-void hearth__inbox_stop_intake(hearth__inbox *in) {
-  atomic_store(&in->intake, false);
+void hearth__inbox_stop_intake(hearth_t *h) {
+  atomic_store(&h->inbox->intake, false);
+  while (atomic_load(&h->inbox->foreign) > 0) uv_sleep(0);
+  hearth__inbox_run(h);
 }
 
 void hearth__inbox_close(hearth__inbox *in) {

@@ -9,7 +9,8 @@ hearth__inbox *hearth__inbox_new(uv_async_t *wake);
 int hearth__post_foreign(hearth__inbox *in, hearth__message *m);
 void hearth__inbox_run(hearth_t *h);
 bool hearth__inbox_has_mail(const hearth__inbox *in); /* any thread */
-void hearth__inbox_stop_intake(hearth__inbox *in);
+/* Foreign calls and futures are refused from now on; those that were taken before run in here. */
+void hearth__inbox_stop_intake(hearth_t *h);
 /* No message is taken from now on; those inside are dropped. After it no thread touches the wake-up handle. */
 void hearth__inbox_close(hearth__inbox *in);
 

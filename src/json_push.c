@@ -96,7 +96,7 @@ static void push(pusher *w) {
 
 int hearth__json_tape_push(lua_State *L, const hearth__json_tape *tape, bool sets) {
   if (tape->error) {
-    if (!*tape->error) return luaL_error(L, "not enough memory");
+    if (!*tape->error) return hearth__no_memory(L);
     hearth__error_fields fields = {0};
     char where[64]; /* Lua's own formats have no size_t */
     snprintf(where, sizeof where, "byte %zu of %zu", tape->error_at + 1, tape->size);

@@ -573,7 +573,7 @@ static bool run(walker *w, int idx) {
 static void raise(walker *w, const char *op, const char *key, size_t key_size) {
   lua_State *L = w->L;
   if (!*w->why) {
-    luaL_error(L, "not enough memory");
+    hearth__no_memory(L);
     return;
   }
   /* The path becomes Lua's before anything may run a finalizer that encodes. */

@@ -164,13 +164,13 @@ int hearth__l_await(lua_State *L) {
   if (s->current && (void *)s->current == (void *)o)
     return hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = "await"}, "await: a task cannot wait for itself");
   wait *w = calloc(1, sizeof *w);
-  if (!w) return luaL_error(L, "not enough memory");
+  if (!w) return hearth__no_memory(L);
   hearth__op_init(&w->op, &wait_class, s);
   w->seconds = seconds;
   w->timer.fire = wait_late;
   if (seconds >= 0 && hearth__timer_start(s->h, &w->timer, seconds, 0) != 0) {
     free(w);
-    return luaL_error(L, "not enough memory");
+    return hearth__no_memory(L);
   }
   hearth__waiter_add(o, &w->waiter, wait_settled);
   return hearth__await(L, &w->op);
@@ -242,7 +242,7 @@ int hearth__l_join(lua_State *L) {
     lua_rawseti(L, 3, i);
   }
   join *j = calloc(1, sizeof *j + (size_t)count * sizeof j->items[0]);
-  if (!j) return luaL_error(L, "not enough memory");
+  if (!j) return hearth__no_memory(L);
   hearth__op_init(&j->op, &join_class, s);
   j->mode = (unsigned)mode;
   j->count = j->left = count;

@@ -61,7 +61,7 @@ hearth__remote *hearth__remote_new(lua_State *L, hearth__state *s, int idx) {
   hearth__remote *r = calloc(1, sizeof *r);
   if (!r) {
     hearth__unref(L, ref);
-    luaL_error(L, "not enough memory");
+    hearth__no_memory(L);
     return NULL;
   }
   hearth__op_init(&r->op, &end_class, s);

@@ -1,5 +1,5 @@
-/* The runtime: one loop, its clock, its inbox, and the Lua states that live on it (one today; one per plugin later). The loop half
-** knows nothing of Lua, the state half nothing of handles. */
+/* The runtime: one loop, its clock, its inbox, and the Lua states that live on it: the one of hearth_lua, and whatever hearth__state_new adds (one per
+** plugin later). The loop half knows nothing of Lua, the state half nothing of handles. What belongs to a state (ops, parts, holds) ends with it. */
 #ifndef HEARTH__RUNTIME_H
 #define HEARTH__RUNTIME_H
 
@@ -51,7 +51,7 @@ double hearth__now(hearth_t *h);
 /* Says on standard error, or to on_error, what nobody would see otherwise. Counts as a failure of the run. Owner thread. */
 void hearth__report(hearth_t *h, const char *text);
 
-/* Functions that a part of the runtime registers for its end, run in reverse order. `flush` (may be NULL) is called first, for each, to
+/* Functions that a part of a state registers for its end, run in reverse order. `flush` (may be NULL) is called first, for each, to
 ** start whatever has to reach the disk and must return true when nothing is left to wait for; it is polled while the loop runs, for
 ** at most 2 s. `close` then frees. */
 typedef struct hearth__closer hearth__closer;
@@ -61,12 +61,15 @@ struct hearth__closer {
   void (*late)(hearth__closer *c); /* the 2 s are over and flush is not done: say what is lost (hearth__report). May be NULL */
   void (*close)(hearth__closer *c);
 };
-void hearth__at_close(hearth_t *h, hearth__closer *c);
+void hearth__at_close(hearth__state *s, hearth__closer *c);
 
 /* The state of a binding's function: upvalue 1 of each of them. */
 #define hearth__state_of(L) ((hearth__state *)lua_touserdata((L), lua_upvalueindex(1)))
 hearth_t *hearth__runtime_of(const hearth__state *s);
 lua_State *hearth__main_of(const hearth__state *s);
+
+/* hearth_future_new for one state of several. */
+hearth_future *hearth__future_for(hearth__state *s);
 
 /* Looks the state up in the registry: for public functions that are given a lua_State. NULL without one. */
 hearth__state *hearth__find_state(lua_State *L);

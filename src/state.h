@@ -1,4 +1,4 @@
-/* What runtime.c, turn.c, task.c, future.c and timer.c share; nobody else looks inside. */
+/* What runtime.c, state.c, turn.c, task.c, future.c and timer.c share; nobody else looks inside. */
 #ifndef HEARTH__STATE_H
 #define HEARTH__STATE_H
 
@@ -9,11 +9,19 @@
 /* Coroutines are kept for a burst of tasks; while the loop is idle the pool shrinks to what an application at rest needs. */
 enum { HEARTH__POOL = 16384, HEARTH__POOL_AT_REST = 512, HEARTH__ANSWERS_PER_TURN = 256 };
 
-/* The Lua half: one state, its tasks, what is ready to go on. */
+/* A coroutine and the reference that anchors it. */
+typedef struct hearth__coroutine {
+  lua_State *co;
+  int ref;
+} hearth__coroutine;
+
+/* The Lua half: one state, its tasks, its parts, what is ready to go on. A runtime may have several on its loop (state.c). */
 struct hearth__state {
   hearth_t *h;
-  lua_State *L; /* its main thread */
+  hearth__state *next; /* in the runtime's list of living or of ended states */
+  lua_State *L;        /* its main thread */
   bool owns_L;
+  bool ended; /* Lua is gone. The struct stays until the runtime ends: an answer that comes late may name it */
   hearth__op *ready_head, *ready_tail;
   hearth__op *turn_list; /* what this turn has yet to deliver */
   hearth__task *current; /* the task that is running; NULL in the main chunk */
@@ -28,8 +36,10 @@ struct hearth__state {
   unsigned answers;   /* awaits in a row that were answered at once */
   lua_State *guarded; /* the coroutine that is rendering, and the name of what it renders */
   int guard_name;
-  lua_State *pool[HEARTH__POOL]; /* coroutines whose task has ended */
-  int pool_ref[HEARTH__POOL];
+  hearth__closer *closers; /* what bindings gave to hearth__at_close */
+  unsigned holds;          /* by hearth.core.task.hold(), of the runtime's `holds` */
+  size_t memory, memory_limit;
+  hearth__coroutine *pool; /* HEARTH__POOL places for coroutines whose task has ended */
   int pooled;
 };
 
@@ -47,8 +57,9 @@ struct hearth {
   uv_check_t check; /* delivers when somebody else runs the loop */
   uv_idle_t spin;   /* active while something is ready, so that somebody else's loop does not block */
   hearth__inbox *inbox;
-  hearth__state *state;
-  hearth__closer *closers;
+  hearth__state *state;         /* that of hearth_lua */
+  hearth__state *states;        /* all of them, the newest first */
+  hearth__state *ended;         /* those that have ended before the runtime */
   unsigned holds, busy;
   unsigned soon;      /* answers that come within a fraction of a millisecond: worth spinning for */
   uint64_t spin_ns;   /* how long, as experience has it */
@@ -66,7 +77,6 @@ struct hearth {
   hearth__said *said, **said_end;
   unsigned failures; /* reported errors that nobody saw */
   hearth__clock clock;
-  size_t memory, memory_limit;
   void (*on_error)(void *userdata, const char *text);
   void *userdata;
   char *store;
@@ -74,9 +84,26 @@ struct hearth {
   void (*interrupt)(lua_State *L); /* polled by the main chunk while it waits; may raise */
 };
 
-/* turn.c. One turn: the loop (blocking if `wait` and nothing is ready), then delivery. */
+/* state.c. A further state on the runtime's loop, with the standard libraries and hearth; `L` is the main thread of one that somebody else owns, or NULL.
+** NULL after filling `error`. Owner thread. */
+enum { HEARTH__NO_ENV = 1 /* as lua5.4 -E */ };
+typedef struct hearth__state_options {
+  lua_State *L;
+  size_t memory_limit;  /* bytes; 0: no bound */
+  const char *lua_path; /* in front of package.path, or NULL */
+  unsigned flags;
+} hearth__state_options;
+hearth__state *hearth__state_new(hearth_t *h, const hearth__state_options *options, hearth_error *error);
+/* Ends one state while the others live on: what it has accepted is written (2 s at most), its tasks are cancelled, its parts closed, and its Lua too if it
+** is ours. Negative when something could not be saved. As hearth_free: not from inside Lua or a callback of the loop. Not for that of hearth_lua. */
+int hearth__state_end(hearth__state *s);
+/* The last step of both ends: no Lua of it runs after this. */
+void hearth__state_close(hearth__state *s);
+
+/* turn.c. One turn: the loop (blocking if `wait` and nothing is ready), then delivery to each state. */
 void hearth__turn(hearth_t *h, bool wait);
 bool hearth__alive(hearth_t *h);
+bool hearth__pending(const hearth_t *h); /* is anything ready to run */
 bool hearth__quiet(hearth_t *h); /* what settle() waits for */
 void hearth__deliver(hearth_t *h);
 int hearth__turn_init(hearth_t *h);
@@ -90,27 +117,37 @@ void hearth__report_failed(lua_State *L, hearth__state *s);
 int hearth__report_stuck(lua_State *L, hearth__state *s); /* returns how many */
 bool hearth__task_cancel(hearth__task *t);
 void hearth__cancel_all(hearth__state *s);
+bool hearth__tasks_live(const hearth_t *h, const hearth__state *only); /* of one state, or (NULL) of all */
 void hearth__trim_pool(hearth__state *s);  /* the loop is about to wait */
-void hearth__state_drop(hearth__state *s); /* before lua_close: lets go of every op */
+void hearth__tasks_drop(hearth__state *s); /* before lua_close: lets go of what tasks and the main chunk wait for */
 
+/* report.c */
 void hearth__capture(hearth_t *h, bool on);
 void hearth__forget_said(hearth_t *h);
 void hearth__report_value(lua_State *L, hearth_t *h, int idx); /* with its traceback */
-/* Ends what has to reach the disk, for at most 2 s: true when nothing is left. May be called from wherever Lua runs: no task goes on meanwhile. */
-bool hearth__flush(hearth_t *h);
+
+/* chunk.c: errors as a C caller gets them. `error` may be NULL. */
+void hearth__say_error(hearth_error *error, const char *code, const char *message);
+void hearth__take_error(lua_State *L, hearth_error *error); /* pops the error value on top */
+
+/* foreign.c: how a foreign thread that calls late gets an error in place of freed memory. */
+void hearth__live_add(hearth_t *h);
+void hearth__live_remove(hearth_t *h);
+
+/* runtime.c. Ends what has to reach the disk, for at most 2 s: true when nothing is left. Of one state, or (NULL) of all. May be called from wherever Lua
+** runs: no task goes on meanwhile. */
+bool hearth__flush(hearth_t *h, const hearth__state *only);
+/* Asks every task (of one state, or of all) to end, and lets the loop turn until they have, within reason. */
+void hearth__cancel_tasks(hearth_t *h, const hearth__state *only);
+/* Runs what was given to hearth__at_close; once. */
+void hearth__close_parts(hearth__state *s);
 
 /* hearth_new with what only our own program asks for. */
-enum { HEARTH__NO_ENV = 1 /* as lua5.4 -E */ };
 hearth_t *hearth__new(const hearth_options *options, unsigned flags, hearth_error *error);
 /* A runtime in a state that somebody else owns; L is its main thread. */
 hearth_t *hearth__new_in(lua_State *L, const hearth_options *options, hearth_error *error);
 /* hearth_free; negative when an error went unseen or something could not be saved. */
 int hearth__end(hearth_t *h);
-
-/* Asks every task to end, and lets the loop turn until they have, within reason. */
-void hearth__cancel_tasks(hearth_t *h);
-/* Runs what was given to hearth__at_close; once. */
-void hearth__close_parts(hearth_t *h);
 
 /* exit.c: the end of the process, from wherever it is asked for. */
 void hearth__exit_install(lua_State *L, hearth__state *s); /* replaces os.exit */

@@ -129,9 +129,9 @@ static const luaL_Reg methods[] = {{"await", hearth__l_await},
 
 static void take_coroutine(lua_State *L, hearth__state *s, hearth__task *t) {
   if (s->pooled > 0) {
-    s->pooled--;
-    t->co = s->pool[s->pooled];
-    t->co_ref = s->pool_ref[s->pooled];
+    const hearth__coroutine *kept = &s->pool[--s->pooled];
+    t->co = kept->co;
+    t->co_ref = kept->ref;
   } else {
     lua_State *co = lua_newthread(L);
     t->co_ref = hearth__ref(L);
@@ -142,10 +142,10 @@ static void take_coroutine(lua_State *L, hearth__state *s, hearth__task *t) {
 static void give_coroutine(lua_State *L, hearth__state *s, hearth__task *t) {
   lua_State *co = t->co;
   t->co = NULL;
-  if (s->pooled < HEARTH__POOL) {
+  if (!s->pool) s->pool = malloc(HEARTH__POOL * sizeof *s->pool);
+  if (s->pool && s->pooled < HEARTH__POOL) {
     lua_settop(co, 0);
-    s->pool[s->pooled] = co;
-    s->pool_ref[s->pooled++] = t->co_ref;
+    s->pool[s->pooled++] = (hearth__coroutine){.co = co, .ref = t->co_ref};
   } else {
     hearth__unref(L, t->co_ref);
   }
@@ -153,7 +153,7 @@ static void give_coroutine(lua_State *L, hearth__state *s, hearth__task *t) {
 }
 
 void hearth__trim_pool(hearth__state *s) {
-  for (int i = 0; i < 32 && s->pooled > HEARTH__POOL_AT_REST; i++) hearth__unref(s->L, s->pool_ref[--s->pooled]);
+  for (int i = 0; i < 32 && s->pooled > HEARTH__POOL_AT_REST; i++) hearth__unref(s->L, s->pool[--s->pooled].ref);
 }
 
 /* The function below the top n values becomes a task that nothing has started; pops them and pushes it. */
@@ -176,7 +176,7 @@ static hearth__task *new_task(lua_State *L, hearth__state *s, int n) {
   take_coroutine(L, s, t);
   if (!lua_checkstack(t->co, n + 8)) {
     give_coroutine(L, s, t);
-    luaL_error(L, "not enough memory");
+    hearth__no_memory(L);
   }
   lua_pushcfunction(t->co, body);
   lua_pushlightuserdata(t->co, t);
@@ -464,6 +464,12 @@ bool hearth__task_cancel(hearth__task *t) {
   return true;
 }
 
+bool hearth__tasks_live(const hearth_t *h, const hearth__state *only) {
+  for (const hearth__state *s = h->states; s; s = s->next)
+    if (s->live && (!only || s == only)) return true;
+  return false;
+}
+
 void hearth__cancel_all(hearth__state *s) {
   for (hearth__task *t = s->live; t; t = t->next) hearth__task_cancel(t);
 }
@@ -496,15 +502,10 @@ void hearth__close_waiting(hearth__state *s) {
     }
 }
 
-void hearth__state_drop(hearth__state *s) {
+void hearth__tasks_drop(hearth__state *s) {
   for (hearth__task *t = s->live; t; t = t->next) let_go(t);
-  if (s->main_op) s->main_op->class_->release(s->main_op);
-  s->main_op = NULL;
-  while (s->settling) {
-    hearth__op *op = s->settling;
-    s->settling = op->next;
-    free(op);
-  }
+  s->live = s->failed = NULL;
+  hearth__main_let_go(s);
 }
 
 static hearth__task *check_task(lua_State *L, const char *verb) {

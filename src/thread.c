@@ -9,6 +9,7 @@
 #include <lualib.h>
 
 #include "error.h"
+#include "inbox.h"
 #include "module.h"
 #include "outcome.h"
 #include "ref.h"
@@ -130,14 +131,14 @@ static int w_call(lua_State *L) {
   call *c = malloc(sizeof *c + n + 1);
   if (!c) {
     hearth__parcel_free(&p);
-    return luaL_error(L, "not enough memory");
+    return hearth__no_memory(L);
   }
   memset(c, 0, sizeof *c);
   hearth__op_init(&c->op, &call_class, j->op.state);
   c->message = (hearth__message){.run = call_run, .drop = call_drop};
   c->values = p;
   memcpy(c->name, name, n + 1);
-  if (hearth__post(j->inbox, &c->message) == 0) return 0;
+  if (hearth__post_foreign(j->inbox, &c->message) == 0) return 0;
   call_release(&c->op);
   return hearth__raise(L, "ECLOSED", &fields, "call_threadsafe: the runtime has ended");
 }
@@ -328,7 +329,7 @@ static crew *crew_new(lua_State *L, hearth__state *s) {
   c->closer.close = crew_close;
   lua_pushlightuserdata(L, c);
   hearth__slot_set(L, &crew_slot);
-  hearth__at_close(s->h, &c->closer);
+  hearth__at_close(s, &c->closer);
   return c;
 no_gone:
   uv_cond_destroy(&c->more);
@@ -376,7 +377,7 @@ static int job_push(lua_State *L, hearth__op *op) {
   job *j = container(op, job, op);
   int n = hearth__parcel_push(L, &j->values);
   if (j->ok) return n;
-  if (n == 0) return luaL_error(L, "not enough memory");
+  if (n == 0) return hearth__no_memory(L);
   if (j->ours && lua_istable(L, -1)) { /* an object of this state again */
     hearth__error_metatable(L);
     lua_setmetatable(L, -2);
@@ -436,7 +437,7 @@ static void check_function(lua_State *L, int idx) {
 static int prepare(lua_State *L) {
   job *j = lua_touserdata(L, 1);
   lua_pushvalue(L, 2);
-  if (lua_dump(L, keep_code, j, 0) != 0) return luaL_error(L, "not enough memory");
+  if (lua_dump(L, keep_code, j, 0) != 0) return hearth__no_memory(L);
   lua_settop(L, lua_gettop(L) - 1);
   hearth__parcel_pack(L, 3, &j->values, VERB, "argument");
   return 0;
@@ -448,7 +449,7 @@ int hearth__l_to_thread(lua_State *L) {
   check_function(L, 1);
   crew *c = crew_of(L, s);
   job *j = c ? calloc(1, sizeof *j) : NULL;
-  if (!j) return luaL_error(L, "not enough memory");
+  if (!j) return hearth__no_memory(L);
   hearth__op_init(&j->op, &job_class, s);
   j->message = (hearth__message){.run = job_landed, .drop = job_dropped};
   atomic_init(&j->refs, 2);

@@ -29,7 +29,7 @@ static void put(lua_State *L, packing *k, const void *bytes, size_t n) {
     size_t room = p->room ? p->room * 2 : 256;
     while (room < p->size + n) room *= 2;
     char *grown = realloc(p->bytes, room);
-    if (!grown) luaL_error(L, "not enough memory");
+    if (!grown) hearth__no_memory(L);
     p->bytes = grown;
     p->room = room;
   }

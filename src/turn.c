@@ -14,6 +14,10 @@
 void hearth__ready(hearth__op *op) {
   hearth__state *s = op->state;
   op->next = NULL;
+  if (s->ended) { /* nobody is left to hear of it */
+    if (!op->task) op->class_->release(op);
+    return;
+  }
   if (s->ready_tail)
     s->ready_tail->next = op;
   else
@@ -27,12 +31,18 @@ static bool pending(const hearth__state *s) {
   return s->ready_head || s->turn_end_count > 0 || s->failed;
 }
 
+bool hearth__pending(const hearth_t *h) {
+  for (const hearth__state *s = h->states; s; s = s->next)
+    if (pending(s)) return true;
+  return false;
+}
+
 bool hearth__alive(hearth_t *h) {
-  return pending(h->state) || h->holds > 0 || uv_loop_alive(h->loop);
+  return hearth__pending(h) || h->holds > 0 || uv_loop_alive(h->loop);
 }
 
 bool hearth__quiet(hearth_t *h) {
-  return !pending(h->state) && h->busy == 0 && (h->settle_timers == 0 || h->clock.fake);
+  return !hearth__pending(h) && h->busy == 0 && (h->settle_timers == 0 || h->clock.fake);
 }
 
 /* ---- delivery, on the main thread of Lua under a pcall */
@@ -119,6 +129,12 @@ static bool has_callback(const hearth__state *s) {
   return false;
 }
 
+static bool any_callback(const hearth_t *h) {
+  for (const hearth__state *s = h->states; s; s = s->next)
+    if (has_callback(s)) return true;
+  return false;
+}
+
 static void run_turn_end(lua_State *L, hearth__state *s) {
   lua_Integer count = s->turn_end_count;
   if (count == 0) return;
@@ -155,44 +171,50 @@ static int deliver_protected(lua_State *L) {
   return 0;
 }
 
-static bool deliver_once(hearth_t *h, lua_State *L) {
+static bool deliver_once(hearth__state *s) {
+  lua_State *L = s->L;
   int top = lua_gettop(L);
   if (!lua_checkstack(L, 16)) return false;
   lua_pushcfunction(L, deliver_protected);
-  lua_pushlightuserdata(L, h->state);
-  if (lua_pcall(L, 1, 0, 0) != LUA_OK) hearth__report(h, lua_isstring(L, -1) ? lua_tostring(L, -1) : "error in the loop");
+  lua_pushlightuserdata(L, s);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) hearth__report(s->h, lua_isstring(L, -1) ? lua_tostring(L, -1) : "error in the loop");
   lua_settop(L, top);
   return true;
 }
 
-static void settle(hearth_t *h) {
-  hearth__state *s = h->state;
-  while (s->settling && hearth__quiet(h)) {
+static void settle(hearth__state *s) {
+  while (s->settling && hearth__quiet(s->h)) {
     hearth__op *op = s->settling;
     s->settling = op->next;
     hearth__op_done(op);
   }
 }
 
-void hearth__deliver(hearth_t *h) {
-  hearth__state *s = h->state;
-  bool outer = h->in_loop;
+static void deliver_to(hearth__state *s) {
+  hearth_t *h = s->h;
   lua_Integer owner = s->owner;
-  h->in_loop = true;
   s->owner = 0;
   if (h->flushing) {
-    if (has_callback(s)) deliver_once(h, s->L);
+    if (has_callback(s)) deliver_once(s);
   } else if (pending(s) &&
              !s->turn_list) { /* a turn inside a turn (a callback of another library that runs the loop) waits for the outer one */
     s->turn_list = s->ready_head;
     s->ready_head = s->ready_tail = NULL;
     s->answers = 0;
-    while (deliver_once(h, s->L) && s->turn_list && !h->leaving) continue;
+    while (deliver_once(s) && s->turn_list && !h->leaving) continue;
   }
-  h->in_loop = outer;
   s->owner = owner;
+}
+
+/* A state that is made meanwhile comes in front, and has its turn next time; none ends meanwhile. */
+void hearth__deliver(hearth_t *h) {
+  bool outer = h->in_loop;
+  h->in_loop = true;
+  for (hearth__state *s = h->states; s && !h->leaving; s = s->next) deliver_to(s);
+  h->in_loop = outer;
   if (h->leaving && !h->flushing) hearth__leave(h);
-  if (s->settling) settle(h);
+  for (hearth__state *s = h->states; s; s = s->next)
+    if (s->settling) settle(s);
 }
 
 /* ---- answers that are about to come */
@@ -237,19 +259,19 @@ static void await_mail(hearth_t *h) {
 void hearth__turn(hearth_t *h, bool wait) {
   bool driving = h->driving, in_loop = h->in_loop;
   h->driving = h->in_loop = true;
-  bool busy = h->flushing ? has_callback(h->state) : pending(h->state);
+  bool busy = h->flushing ? any_callback(h) : hearth__pending(h);
   if (wait && !busy && h->soon > 0) { /* what the turn began is begun by this; then its answer may be waited for awake */
     uv_run(h->loop, UV_RUN_NOWAIT);
-    if (!pending(h->state) && h->soon > 0) await_mail(h);
-    busy = pending(h->state);
+    if (!hearth__pending(h) && h->soon > 0) await_mail(h);
+    busy = hearth__pending(h);
   }
-  if (wait && !busy) hearth__trim_pool(h->state);
+  for (hearth__state *s = wait && !busy ? h->states : NULL; s; s = s->next) hearth__trim_pool(s);
   uv_run(h->loop, wait && !busy ? UV_RUN_ONCE : UV_RUN_NOWAIT);
   uv_idle_stop(&h->spin);
   h->in_loop = in_loop;
   hearth__deliver(h);
   h->driving = driving;
-  if (!driving && pending(h->state)) hearth__spin(h); /* whoever runs the loop next */
+  if (!driving && hearth__pending(h)) hearth__spin(h); /* whoever runs the loop next */
 }
 
 /* ---- when somebody else runs the loop */
@@ -261,7 +283,7 @@ static void on_check(uv_check_t *handle) {
     hearth__deliver(h);
     h->driving = false;
   }
-  if (!pending(h->state)) uv_idle_stop(&h->spin);
+  if (!hearth__pending(h)) uv_idle_stop(&h->spin);
 }
 
 static void on_spin(uv_idle_t *handle) {

@@ -73,7 +73,7 @@ int hearth_await(lua_State *L, hearth_work *work) {
   j = calloc(1, sizeof *j);
   if (!j) {
     if (work->free) work->free(work);
-    return luaL_error(L, "not enough memory");
+    return hearth__no_memory(L);
   }
   hearth__op_init(&j->op, &job_class, s);
   j->work = work;
@@ -147,11 +147,12 @@ static int create_protected(lua_State *L) {
   return 0;
 }
 
-hearth_future *hearth_future_new(hearth_t *h) {
-  lua_State *L = h->state->L;
+hearth_future *hearth__future_for(hearth__state *s) {
+  hearth_t *h = s->h;
+  lua_State *L = s->L;
   hearth_future *f = calloc(1, sizeof *f);
   if (!f) return NULL;
-  hearth__op_init(&f->op, &future_class, h->state);
+  hearth__op_init(&f->op, &future_class, s);
   f->message = (hearth__message){.run = future_run, .drop = future_drop};
   f->h = h;
   if (!lua_checkstack(L, 4)) goto fail;
@@ -167,6 +168,10 @@ hearth_future *hearth_future_new(hearth_t *h) {
 fail:
   free(f);
   return NULL;
+}
+
+hearth_future *hearth_future_new(hearth_t *h) {
+  return hearth__future_for(h->state);
 }
 
 int hearth_future_push(lua_State *L, hearth_future *f) {

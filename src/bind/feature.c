@@ -30,6 +30,7 @@ static const hearth__api api = {
     .timer_start = hearth__timer_start,
     .timer_stop = hearth__timer_stop,
     .error_push = hearth__error_push,
+    .no_memory = hearth__no_memory,
     .code_of_errno = hearth__code_of_errno,
     .ref = hearth__ref,
     .unref = hearth__unref,

@@ -87,7 +87,7 @@ static int l_watch(lua_State *L) {
   watch *w = calloc(1, sizeof *w);
   if (!w) {
     hearth__unref(L, self);
-    return luaL_error(L, "not enough memory");
+    return hearth__no_memory(L);
   }
   hearth__op_init(&w->op, &watch_class, s);
   w->event.data = w;

@@ -161,7 +161,7 @@ static int l_read(lua_State *L) {
   if (!f) return refuse(L, n, "ECLOSED", "resp:chunks: the answer was closed%s", "");
   if (f->waiter) return refuse(L, n, "EINVAL", "resp:chunks: another task is reading this answer%s", "");
   reader *r = calloc(1, sizeof *r);
-  if (!r) return luaL_error(L, "not enough memory");
+  if (!r) return n->api->no_memory(L);
   if (f->reader) f->reader->f = NULL;
   r->f = f;
   f->reader = r;
@@ -311,7 +311,7 @@ static int l_request(lua_State *L) {
   read_headers(L, &r);
   read_parts(L, &r);
   flow *f = calloc(1, sizeof *f);
-  if (!f) return luaL_error(L, "not enough memory");
+  if (!f) return n->api->no_memory(L);
   f->n = n;
   f->body = LUA_NOREF;
   f->stream = r.stream;
@@ -356,7 +356,7 @@ int hearth__feature_net(lua_State *L, const hearth__api *api, hearth__state *s) 
   api->ref(L);
   n->http = hearth__http_new(api->loop(h));
   if (!n->http) return luaL_error(L, "net: libcurl cannot be started: not enough memory or descriptors");
-  api->at_close(h, &n->closer);
+  api->at_close(s, &n->closer);
   luaL_newlibtable(L, verbs);
   lua_pushlightuserdata(L, n);
   luaL_setfuncs(L, verbs, 1);

@@ -157,7 +157,7 @@ static void close_reader(hearth__closer *c) {
 
 static reader *make_reader(lua_State *L, hearth__state *s) {
   reader *r = calloc(1, sizeof *r);
-  if (!r) luaL_error(L, "not enough memory");
+  if (!r) hearth__no_memory(L);
   r->h = hearth__runtime_of(s);
   r->closer.close = close_reader;
   lua_pushlightuserdata(L, r);
@@ -171,7 +171,7 @@ static reader *make_reader(lua_State *L, hearth__state *s) {
     r->poll.data = r;
     r->polled = true;
   }
-  hearth__at_close(r->h, &r->closer);
+  hearth__at_close(s, &r->closer);
   return r;
 }
 
@@ -187,7 +187,7 @@ static int l_read_line(lua_State *L) {
   while (!has_line(r) && !r->polled) fill(r);
   if (has_line(r)) return hearth__answer(L, s, push_line(L, r));
   line_op *op = calloc(1, sizeof *op);
-  if (!op) return luaL_error(L, "not enough memory");
+  if (!op) return hearth__no_memory(L);
   hearth__op_init(&op->op, &line_class, s);
   int err = uv_poll_start(&r->poll, UV_READABLE | UV_DISCONNECT, on_readable);
   if (err) {

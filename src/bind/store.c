@@ -23,10 +23,6 @@ hearth__stores *hearth__stores_of(lua_State *L) {
   return ss;
 }
 
-int hearth__no_memory(lua_State *L) {
-  return luaL_error(L, "not enough memory");
-}
-
 /* ---- handles */
 
 void hearth__stores_unref(hearth__stores *ss) {
@@ -382,11 +378,15 @@ static void open_after(uv_work_t *work, int status) {
   opening *o = work->data;
   hearth__handle *hd = o->handle;
   if (status != 0) hearth__fail(&o->fault, "ECANCELED", "%s: the open was cancelled", o->url);
+  hearth__stores *ss = o->stores;
+  if (hd->store && !ss->h) { /* the state has ended meanwhile */
+    hearth__store_close(hd->store, 0, name_unsaved, hd);
+    hd->store = NULL;
+  }
   if (!hd->store) {
     hearth__handle_unref(hd);
     o->handle = NULL;
   } else {
-    hearth__stores *ss = o->stores;
     hearth__handle_ref(hd); /* the message's */
     hd->next = ss->first;
     if (hd->next) hd->next->prev = hd;
@@ -737,7 +737,7 @@ int hearth__open_store(lua_State *L) {
     free(ss);
     return hearth__no_memory(L);
   }
-  hearth__at_close(ss->h, &ss->closer);
+  hearth__at_close(s, &ss->closer);
   lua_pushlightuserdata(L, ss);
   hearth__slot_set(L, &stores_slot);
   hearth__new_class(L, s, STORE_CLASS, methods);

@@ -6,6 +6,7 @@
 
 #include <lua.h>
 
+#include "error.h"
 #include "runtime.h"
 #include "store/store.h"
 #include "task.h"
@@ -99,7 +100,6 @@ hearth__name hearth__check_name(lua_State *L, int ns_idx, int key_idx, const cha
 int hearth__raise_fault(lua_State *L, const hearth__fault *f, const char *verb, const hearth__name *name);
 void hearth__push_fault(lua_State *L, const hearth__fault *f, const char *verb, const hearth__name *name);
 void hearth__push_record(lua_State *L, const hearth__record *r, const hearth__fault *f, const char *verb, const hearth__name *name);
-int hearth__no_memory(lua_State *L);
 
 /* store_events.c */
 void hearth__handle_events(hearth__handle *hd, const hearth__events *events);

@@ -95,7 +95,7 @@ static int l_settle(lua_State *L) {
   hearth__state *s = hearth__state_of(L);
   hearth__check_await(L, s, settle_class.verb);
   hearth__op *op = malloc(sizeof *op);
-  if (!op) return luaL_error(L, "not enough memory");
+  if (!op) return hearth__no_memory(L);
   hearth__op_init(op, &settle_class, s);
   op->next = s->settling;
   s->settling = op;
@@ -162,14 +162,17 @@ static int l_interrupt(lua_State *L) {
 
 /* hold() and unhold(): the program does not end between them. */
 static int l_hold(lua_State *L) {
-  hearth__hold(hearth__state_of(L)->h);
+  hearth__state *s = hearth__state_of(L);
+  s->holds++;
+  hearth__hold(s->h);
   return 0;
 }
 
 static int l_unhold(lua_State *L) {
-  hearth_t *h = hearth__state_of(L)->h;
-  if (h->holds == 0) return luaL_error(L, "unhold: nothing is held");
-  hearth__unhold(h);
+  hearth__state *s = hearth__state_of(L);
+  if (s->holds == 0) return luaL_error(L, "unhold: nothing is held");
+  s->holds--;
+  hearth__unhold(s->h);
   return 0;
 }
 
@@ -187,7 +190,7 @@ static int l_default_store(lua_State *L) {
 
 /* flush() -> boolean: runs the loop until everything accepted is saved (at most 2 s). Blocks; for the end of the program. */
 static int l_flush(lua_State *L) {
-  lua_pushboolean(L, hearth__flush(hearth__state_of(L)->h));
+  lua_pushboolean(L, hearth__flush(hearth__state_of(L)->h, NULL));
   return 1;
 }
 
@@ -249,12 +252,12 @@ static int l_at_exit(lua_State *L) {
   luaL_checktype(L, 2, LUA_TFUNCTION);
   lua_settop(L, 2);
   exit_hook *e = calloc(1, sizeof *e);
-  if (!e) return luaL_error(L, "not enough memory");
+  if (!e) return hearth__no_memory(L);
   e->state = s;
   e->closer = (hearth__closer){.flush = exit_poll, .late = exit_late, .close = exit_close};
   e->unsaved = hearth__ref(L);
   e->poll = hearth__ref(L);
-  hearth__at_close(s->h, &e->closer);
+  hearth__at_close(s, &e->closer);
   return 0;
 }
 

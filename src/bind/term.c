@@ -173,7 +173,7 @@ static int l_enter(lua_State *L) {
   hearth__tty_size(&width, &height);
   if (hearth__cells_resize(&t->cells, width, height) != 0) {
     hearth__tty_close();
-    return luaL_error(L, "not enough memory");
+    return t->api->no_memory(L);
   }
   lua_pushinteger(L, width);
   lua_pushinteger(L, height);
@@ -215,7 +215,7 @@ static int l_wait(lua_State *L) {
   t->api->check_await(L, t->state, wait_class.verb);
   if (t->waiting) return refuse(L, t, wait_class.verb, "another task is waiting for the terminal already");
   wait_op *w = calloc(1, sizeof *w);
-  if (!w) return luaL_error(L, "not enough memory");
+  if (!w) return t->api->no_memory(L);
   t->api->op_init(&w->op, &wait_class, t->state);
   if (has_news(t)) {
     t->api->op_done(&w->op);
@@ -269,7 +269,7 @@ static int l_resize(lua_State *L) {
   term *t = term_of(L);
   int width, height;
   hearth__tty_size(&width, &height);
-  if (hearth__cells_resize(&t->cells, width, height) != 0) return luaL_error(L, "not enough memory");
+  if (hearth__cells_resize(&t->cells, width, height) != 0) return t->api->no_memory(L);
   lua_pushinteger(L, width);
   lua_pushinteger(L, height);
   return 2;
@@ -281,7 +281,7 @@ static int l_canvas(lua_State *L) {
   int width = clamped(L, 1), height = clamped(L, 2);
   luaL_argcheck(L, width > 0 && width <= 1000, 1, "from 1 to 1000");
   luaL_argcheck(L, height > 0 && height <= 1000, 2, "from 1 to 1000");
-  if (hearth__cells_resize(&t->cells, width, height) != 0) return luaL_error(L, "not enough memory");
+  if (hearth__cells_resize(&t->cells, width, height) != 0) return t->api->no_memory(L);
   return 0;
 }
 
@@ -469,12 +469,12 @@ HEARTH_API hearth__feature_open hearth__feature_term;
 int hearth__feature_term(lua_State *L, const hearth__api *api, hearth__state *s) {
   if (api->version != HEARTH__API_VERSION) return 0;
   term *t = calloc(1, sizeof *t);
-  if (!t) return luaL_error(L, "not enough memory");
+  if (!t) return api->no_memory(L);
   t->api = api;
   t->state = s;
   t->h = api->runtime_of(s);
   t->closer.close = close_term;
-  api->at_close(t->h, &t->closer);
+  api->at_close(s, &t->closer);
   luaL_newlibtable(L, functions);
   lua_pushlightuserdata(L, t);
   luaL_setfuncs(L, functions, 1);

@@ -62,12 +62,12 @@ static int l_sleep(lua_State *L) {
   hearth__check_await(L, s, nap_class.verb);
   double seconds = check_seconds(L, 1, nap_class.verb);
   nap *n = calloc(1, sizeof *n);
-  if (!n) return luaL_error(L, "not enough memory");
+  if (!n) return hearth__no_memory(L);
   hearth__op_init(&n->op, &nap_class, s);
   n->timer.fire = nap_over;
   if (hearth__timer_start(s->h, &n->timer, seconds, lua_isstring(L, 2) ? HEARTH__TIMER_REAL : 0) != 0) {
     free(n);
-    return luaL_error(L, "not enough memory");
+    return hearth__no_memory(L);
   }
   return hearth__await(L, &n->op);
 }
@@ -107,7 +107,7 @@ static void later_fire(hearth_t *h, hearth__timer *timer) {
   hearth__ready(&t->op);
 }
 
-/* timer:stop(): its function will not run any more. */
+/* timer:stop(): its function will not run any more. As __gc when the state ends before the runtime. */
 static int l_stop(lua_State *L) {
   later *t = luaL_checkudata(L, 1, TIMER_CLASS);
   t->stopped = true;
@@ -116,7 +116,7 @@ static int l_stop(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg methods[] = {{"stop", l_stop}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"stop", l_stop}, {"__gc", l_stop}, {NULL, NULL}};
 
 /* after(seconds, fn [, flags]) -> timer */
 static int l_after(lua_State *L) {
@@ -140,7 +140,7 @@ static int l_after(lua_State *L) {
   t->self = hearth__ref(L);
   if (hearth__timer_start(s->h, &t->timer, seconds, flags) != 0) {
     later_release(&t->op);
-    return luaL_error(L, "not enough memory");
+    return hearth__no_memory(L);
   }
   return 1;
 }

@@ -100,7 +100,7 @@ static int l_wait(lua_State *L) {
   s->api->check_await(L, s->state, "serve");
   if (s->waiter) return refuse(L, s, "EINVAL", "serve: another task waits for the events of this server%s", "");
   waiter *wt = calloc(1, sizeof *wt);
-  if (!wt) return luaL_error(L, "not enough memory");
+  if (!wt) return s->api->no_memory(L);
   wt->s = s;
   s->waiter = wt;
   s->api->op_init(&wt->op, &wait_class, s->state);
@@ -226,7 +226,7 @@ static int l_listen(lua_State *L) {
     return refuse(L, s, "EIO", "serve: cannot listen on %s", lua_tostring(L, -1));
   }
   s->closed = false;
-  s->api->at_close(h, &s->closer);
+  s->api->at_close(s->state, &s->closer);
   return 1;
 }
 
