@@ -129,7 +129,7 @@ static int l_work(lua_State *L) {
 /* Everything that may be on its way when a state ends, and answer afterwards. */
 static const char busy[] =
     "h = require 'hearth' timer = require 'hearth.core.timer' task = require 'hearth.core.task'\n"
-    "task.hold() timer.after(0.01, function() error 'a timer of an ended state' end)\n"
+    "task.hold() timer.after(1, function() error 'a timer of an ended state' end)\n"
     "closed = setmetatable({}, { __close = function() told() end })\n"
     "for i = 1, 5 do\n"
     "  h.run_async(work) h.run_async(h.sleep, 0.01) h.run_async(h.await, h.runtime.create_future(), 0.01)\n"
