@@ -98,4 +98,3 @@ int hearth_do_file(hearth_t *h, const char *path, hearth_error *error) {
 int hearth_do_string(hearth_t *h, const char *text, const char *name, hearth_error *error) {
   return run_chunk(h, (chunk){.text = text, .name = name}, error);
 }
-

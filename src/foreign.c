@@ -74,4 +74,3 @@ int hearth_call_threadsafe(hearth_t *h, void (*fn)(hearth_t *h, void *arg), void
   hearth__inbox_unref(in);
   return status;
 }
-

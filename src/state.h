@@ -57,9 +57,9 @@ struct hearth {
   uv_check_t check; /* delivers when somebody else runs the loop */
   uv_idle_t spin;   /* active while something is ready, so that somebody else's loop does not block */
   hearth__inbox *inbox;
-  hearth__state *state;         /* that of hearth_lua */
-  hearth__state *states;        /* all of them, the newest first */
-  hearth__state *ended;         /* those that have ended before the runtime */
+  hearth__state *state;  /* that of hearth_lua */
+  hearth__state *states; /* all of them, the newest first */
+  hearth__state *ended;  /* those that have ended before the runtime */
   unsigned holds, busy;
   unsigned soon;      /* answers that come within a fraction of a millisecond: worth spinning for */
   uint64_t spin_ns;   /* how long, as experience has it */
@@ -104,7 +104,7 @@ void hearth__state_close(hearth__state *s);
 void hearth__turn(hearth_t *h, bool wait);
 bool hearth__alive(hearth_t *h);
 bool hearth__pending(const hearth_t *h); /* is anything ready to run */
-bool hearth__quiet(hearth_t *h); /* what settle() waits for */
+bool hearth__quiet(hearth_t *h);         /* what settle() waits for */
 void hearth__deliver(hearth_t *h);
 int hearth__turn_init(hearth_t *h);
 void hearth__spin(hearth_t *h);
@@ -118,7 +118,7 @@ int hearth__report_stuck(lua_State *L, hearth__state *s); /* returns how many */
 bool hearth__task_cancel(hearth__task *t);
 void hearth__cancel_all(hearth__state *s);
 bool hearth__tasks_live(const hearth_t *h, const hearth__state *only); /* of one state, or (NULL) of all */
-void hearth__trim_pool(hearth__state *s);  /* the loop is about to wait */
+void hearth__trim_pool(hearth__state *s);                              /* the loop is about to wait */
 void hearth__tasks_drop(hearth__state *s); /* before lua_close: lets go of what tasks and the main chunk wait for */
 
 /* report.c */

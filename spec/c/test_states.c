@@ -182,7 +182,6 @@ static void a_state_ends_while_the_other_waits(void) {
   CHECK(freed == 5);
   CHECK(global(a, "n") == 20 && global(a, "got") == 3);
   CHECK(reports == 0);
-  if (reports) fprintf(stderr, "%s", heard);
   hearth_free(h);
 }
 
@@ -233,8 +232,9 @@ static void errors_and_stuck_tasks_of_every_state_are_told(void) {
   hearth_t *h = fresh("memory:");
   hearth__state *b = further(h);
   CHECK(run(h->state, "local h = require 'hearth' h.run_async(function() error 'of the first' end)"));
-  CHECK(run(b, "local h = require 'hearth' h.run_async(function() error 'of the second' end)\n"
-               "h.run_async(function() h.await(h.runtime.create_future()) end)"));
+  CHECK(run(b,
+            "local h = require 'hearth' h.run_async(function() error 'of the second' end)\n"
+            "h.run_async(function() h.await(h.runtime.create_future()) end)"));
   CHECK(hearth_run(h) < 0);
   CHECK(reports == 3);
   CHECK(strstr(heard, "of the first") && strstr(heard, "of the second") && strstr(heard, "waits for ever"));
