@@ -334,7 +334,7 @@ describe("Store", function()
     testing.settle()
     assert.equal("6\n12\non", screen:text())
     screen:unmount()
-    assert.is_nil(next(store.links))
+    assert.is_false(store.links)
   end)
 end)
 

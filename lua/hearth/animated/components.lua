@@ -15,20 +15,19 @@ local function has_node(value)
   return false
 end
 
-local function collect(value, nodes)
-  if node.is(value) then
-    nodes[#nodes + 1] = value
-  elseif type(value) == "table" and not getmetatable(value) then
-    for _, item in next, value do collect(item, nodes) end
-  end
-  return nodes
-end
-
-local function plain(value)
-  if node.is(value) then return value:get() end
-  if type(value) ~= "table" or getmetatable(value) then return value end
+-- A copy of a style without its nodes; these are noted: which, and where each one's value goes.
+local function copy(style, nodes, places)
   local out = {}
-  for key, item in next, value do out[key] = plain(item) end
+  for key, item in next, style do
+    if node.is(item) then
+      nodes[#nodes + 1] = item
+      places[#places + 1] = { node = item, table = out, key = key }
+    elseif type(item) == "table" and not getmetatable(item) then
+      out[key] = copy(item, nodes, places)
+    else
+      out[key] = item
+    end
+  end
   return out
 end
 
@@ -37,10 +36,18 @@ local function whole(value)
   return math.type(value) == "float" and math.tointeger(value) or value
 end
 
--- A style with nodes in it, as one node.
+-- A style with nodes in it is one node, whose table is made once: a frame changes the values in it.
 local function bound(value, selector)
   if node.is(value) then return binding.new(value, selector) end
-  return binding.new(node.derive(collect(value, {}), function() return plain(value) end))
+  local nodes, places = {}, {}
+  local style = copy(value, nodes, places)
+  return binding.new(node.derive(nodes, function(_, read)
+    for i = 1, #places do
+      local place = places[i]
+      place.table[place.key] = read(place.node)
+    end
+    return style
+  end, true))
 end
 
 local function bind_props(props)

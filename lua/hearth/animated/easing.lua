@@ -9,7 +9,7 @@ local easing = {}
 local sin, cos, pi, abs = math.sin, math.cos, math.pi, math.abs
 
 -- The curve's height where it is t wide: Newton's method from t, then halving where the curve is too flat for it.
-local function bezier(x1, y1, x2, y2)
+local function solver(x1, y1, x2, y2)
   local ax, bx, cx = 1 + 3 * (x1 - x2), 3 * (x2 - 2 * x1), 3 * x1
   local ay, by, cy = 1 + 3 * (y1 - y2), 3 * (y2 - 2 * y1), 3 * y1
   return function(t)
@@ -28,6 +28,16 @@ local function bezier(x1, y1, x2, y2)
       if ((ax * s + bx) * s + cx) * s < t then low = s else high = s end
     end
     return ((ay * s + by) * s + cy) * s
+  end
+end
+
+-- Values that move together are as far: the last answer is kept for them.
+local function bezier(x1, y1, x2, y2)
+  local solve = solver(x1, y1, x2, y2)
+  local last_t, last_y = 0, 0.0
+  return function(t)
+    if t ~= last_t then last_t, last_y = t, solve(t) end
+    return last_y
   end
 end
 

@@ -49,10 +49,15 @@ local at_place = 1
 local ended, n_ended = {}, 0
 
 local function advance(time)
+  local move = frames.move
+  local start, ms -- those that began together are as far
   while at_place <= count do
     local motion = motions[at_place]
-    local value, done = motion:at(elapsed(motion, time))
-    motion.value:_move(value)
+    if motion.start ~= start then
+      start, ms = motion.start, elapsed(motion, time)
+    end
+    local value, done = motion:at(ms)
+    move(motion.value, value)
     if done then
       frames.remove(motion)
       n_ended = n_ended + 1
@@ -136,11 +141,15 @@ end
 
 frames.now = now
 
+---Moves a value to where its motion has brought it; node.lua puts it here.
+---@type fun(value: hearth.AnimatedValue, x: number)
+frames.move = nil
+
 ---Forgets all that moves, without telling: the end of a test.
 function frames.reset()
   for i = 1, count do
     local motion = motions[i]
-    motion.place, motion.value.motion = nil, nil
+    motion.place, motion.value.motion = nil, false
     motions[i] = nil
   end
   count = 0

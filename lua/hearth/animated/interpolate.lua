@@ -144,6 +144,9 @@ local function interpolate(self, config)
   local ease = config.easing and easing.of(config.easing)
   local n = #input
 
+  local numbers = type(output[1]) == "number"
+  local out = {} -- used again in each frame
+
   return node.derive({ self }, function(inputs, read)
     local x = read(inputs[1])
     if x < input[1] then
@@ -158,7 +161,7 @@ local function interpolate(self, config)
     if ease then t = ease(t) end
     local a, b = lists[i], lists[i + 1]
     if t == 1 then return show(b) end
-    local out = {}
+    if numbers then return a[1] + (b[1] - a[1]) * t end
     for k = 1, #a do out[k] = a[k] + (b[k] - a[k]) * t end
     return show(out)
   end)

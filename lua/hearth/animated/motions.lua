@@ -48,7 +48,7 @@ local function of_value(value, delay, make)
         self.motion = {
           start = start, ends = start + ms / 1000, at = at,
           finish = function(motion, finished, ended)
-            if value.motion == motion then value.motion = nil end
+            if value.motion == motion then value.motion = false end
             if self.motion == motion then self.motion = nil end
             done(finished, ended)
           end,

@@ -8,7 +8,7 @@ local hooks = require "hearth.ui.hooks"
 local owner = require "hearth.owner"
 local task = require "hearth.core.task"
 
-local notify, rawget, rawset = binding.notify, rawget, rawset
+local notify, rawset = binding.notify, rawset
 
 local node = {}
 
@@ -52,12 +52,11 @@ function meta.__tostring(self) return ("Animated(%s)"):format(tostring(self:_now
 local weak = { __mode = "k" }
 
 local function touch(self)
-  local followers = rawget(self, "followers")
+  local followers, listeners = self.followers, self.listeners
   if followers then
     for follower in next, followers do touch(follower) end
   end
-  if rawget(self, "links") then notify(self) end
-  local listeners = rawget(self, "listeners")
+  if self.links then notify(self) end
   if listeners then
     local value = self:get()
     for i = 1, #listeners do task.spawn(listeners[i].fn, value) end
@@ -66,7 +65,7 @@ end
 node.touch = touch
 
 function node.follow(follower, source)
-  local followers = rawget(source, "followers")
+  local followers = source.followers
   if not followers then
     followers = setmetatable({}, weak)
     source.followers = followers
@@ -85,10 +84,10 @@ function Node:add_listener(fn)
   self.listeners[#self.listeners + 1] = entry
   return function()
     local rest = {}
-    for _, other in ipairs(self.listeners) do
+    for _, other in ipairs(self.listeners or {}) do
       if other ~= entry then rest[#rest + 1] = other end
     end
-    self.listeners = rest[1] and rest or nil
+    self.listeners = rest[1] and rest or false
   end
 end
 
@@ -96,15 +95,23 @@ end
 
 ---@class hearth.AnimatedValue: hearth.AnimatedNode
 
+-- Every field is there from the beginning: a look at one that is not goes through the metatable, and frames look at thousands.
+local function new(fields)
+  fields.inputs = fields.inputs or false -- what it follows
+  fields.motion, fields.in_place = false, fields.in_place or false
+  fields.followers, fields.links, fields.listeners = false, false, false
+  return setmetatable(fields, meta)
+end
+
 ---@param x? number 0
 ---@return hearth.AnimatedValue
 function node.new(x)
-  return setmetatable({ current = node.check_number(x == nil and 0 or x, "Animated.Value") }, meta)
+  return new { current = node.check_number(x == nil and 0 or x, "Animated.Value") }
 end
 
 -- At the last frame: what is on screen.
 function Node:get()
-  local inputs = rawget(self, "inputs")
+  local inputs = self.inputs
   if not inputs then return self.current end
   return self.compute(inputs, Node.get)
 end
@@ -118,16 +125,16 @@ function Node:_now()
   return self.current
 end
 
-function Node:_move(x)
+local function move(self, x)
   if x == self.current then return end
   self.current = x
-  -- rawget: a look at an absent field goes through the metatable, and this runs for every value of every frame.
-  if rawget(self, "followers") or rawget(self, "listeners") then
+  if self.followers or self.listeners then
     touch(self)
-  elseif rawget(self, "links") then
+  elseif self.links then
     notify(self)
   end
 end
+frames.move = move
 
 local function check_value(self, verb)
   if not node.is(self) or self.inputs then refuse(verb .. ": only an Animated.Value can be set or moved; this follows another one") end
@@ -141,7 +148,7 @@ function Node:set_value(x)
   hooks.check_set "set_value"
   node.check_number(x, "set_value")
   self:stop_animation()
-  self:_move(x)
+  move(self, x)
 end
 
 ---Stops what moves it, where it is.
@@ -150,7 +157,7 @@ function Node:stop_animation()
   check_value(self, "stop_animation")
   local motion = self.motion
   if motion then
-    self:_move(self:_now())
+    move(self, self:_now())
     self:_halt(motion)
   end
   return self.current
@@ -160,7 +167,7 @@ end
 function Node:_start(motion)
   local before = self.motion
   if before then
-    self:_move(self:_now())
+    move(self, self:_now())
     self:_halt(before)
   end
   motion.value = self
@@ -170,7 +177,7 @@ end
 
 function Node:_halt(motion)
   if self.motion ~= motion then return end
-  self.motion = nil
+  self.motion = false
   frames.remove(motion)
   motion:finish(false, frames.now())
 end
@@ -180,9 +187,10 @@ end
 ---A node whose value is compute(inputs, read); `inputs` may hold plain numbers and strings among nodes.
 ---@param inputs any[]
 ---@param compute fun(inputs: any[], read: fun(n: table): any): any
+---@param in_place? boolean compute gives the same table each time, with other values in it
 ---@return hearth.AnimatedNode
-function node.derive(inputs, compute)
-  local self = setmetatable({ inputs = inputs, compute = compute }, meta)
+function node.derive(inputs, compute, in_place)
+  local self = new { inputs = inputs, compute = compute, in_place = in_place }
   for _, input in ipairs(inputs) do
     if node.is(input) then node.follow(self, input) end
   end

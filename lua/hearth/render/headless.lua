@@ -18,6 +18,7 @@ function headless.new(on_commit)
   return {
     create = function(type, props) return { type = type, props = props, children = NONE, parent = false } end,
     update = function(node, props) node.props = props end,
+    set = function() end, -- the table has it
     children = function(node, nodes)
       local old = node.children
       for i = 1, #old do old[i].parent = false end

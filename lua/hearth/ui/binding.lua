@@ -1,6 +1,7 @@
 -- Bindings: a prop that follows a source without a render of its component. `Text(store:bind())` changes its node when the store does.
 --
 -- A source is any table with `get()`; it calls `binding.notify(source)` when its value changed. A link is one bound prop of one host fiber.
+-- Thousands of links may follow in one frame of an animation, so the way from a source to its node makes no tables.
 
 local scheduler = require "hearth.ui.scheduler"
 
@@ -32,52 +33,65 @@ function Binding:read()
   return v
 end
 
+-- ---- links
+
+--- A link, not attached yet: `root` shows the binding as `prop` of a fiber. The links of a source are a list through `before` and `after`.
+---@param b hearth.Binding
+---@param prop string
+---@param root hearth.Root
+function binding.link(b, prop, root)
+  return {
+    source = b.source, get = b.source.get, selector = b.selector, prop = prop, root = root, fiber = false, value = nil,
+    before = false, after = false, live = false, queued = false,
+  }
+end
+
+function binding.attach(link)
+  if link.live then return end
+  local source = link.source
+  local first = source.links
+  link.after = first or false
+  if first then first.before = link end
+  source.links = link
+  link.live = true
+end
+
+function binding.detach(link)
+  if not link.live then return end
+  local before, after = link.before, link.after
+  if before then before.after = after else link.source.links = after end
+  if after then after.before = before end
+  link.before, link.after, link.live = false, false, false
+end
+
 local pending, n_pending = {}, 0
+local spare = {} -- the list that is not being filled
 
 --- The source's value changed: its props follow at the end of the turn.
 ---@param source table
 function binding.notify(source)
-  local links = source.links
-  if not links then return end
-  for link in next, links do
+  local link = source.links
+  while link do
     if not link.queued then
       link.queued = true
       n_pending = n_pending + 1
       pending[n_pending] = link
     end
+    link = link.after
   end
   if n_pending > 0 then scheduler.plan() end
 end
 
---- For the reconciler: the links whose source changed, until there is none.
+--- For the flush: the links whose source changed, and their number. Set `queued` of each to false; the list is good until the next take.
+---@return table[] links
+---@return integer n
 function binding.take()
-  while n_pending > 0 do
-    local link = pending[n_pending]
-    pending[n_pending] = nil
-    n_pending = n_pending - 1
-    link.queued = false
-    if link.live then return link end
-  end
+  local list, n = pending, n_pending
+  pending, spare, n_pending = spare, list, 0
+  return list, n
 end
 
 function binding.busy() return n_pending > 0 end
-
-function binding.attach(link)
-  local source = link.binding.source
-  local links = source.links
-  if not links then
-    links = {}
-    source.links = links
-  end
-  links[link] = true
-  link.live = true
-end
-
-function binding.detach(link)
-  local links = link.binding.source.links
-  if links then links[link] = nil end
-  link.live = false
-end
 
 --- What a text prop shows for any value.
 function binding.shown(prop, v)

@@ -226,38 +226,57 @@ local function list_again()
   stale = {}
 end
 
--- Bound props whose source changed: the node alone changes. One protected call for as many as go well: there may be thousands in a frame.
-local applying
+-- Bound props whose source changed: the node alone changes, in place where the renderer takes single props (the table is the node's own).
+local shown = binding.shown
+
+local function push(link, v)
+  local root, f, prop = link.root, link.fiber, link.prop
+  local renderer, own = root.renderer, f[PROPS]
+  if not root.touched then touch(root) end
+  if prop == "text" or prop == "label" then v = shown(prop, v) end
+  local set = renderer.set
+  if set then
+    own[prop] = v
+    return set(f[NODE], prop, v)
+  end
+  local old = own
+  own = {}
+  for k, o in next, old do own[k] = o end
+  own[prop] = v
+  f[PROPS] = own
+  renderer.update(f[NODE], own, old)
+end
+
+-- One protected call for as many as go well: there may be thousands in a frame.
+local links, n_links, at_link, applying = nil, 0, 0, nil
 
 local function apply_links()
-  local link = binding.take()
-  while link do
-    applying = link
-    local v = link.binding:read()
-    if v ~= link.value then
-      link.value = v
-      local f, prop = link.fiber, link.prop
-      local old, own = f[PROPS], {}
-      for k, o in next, old do own[k] = o end
-      own[prop] = binding.shown(prop, v)
-      f[PROPS] = own
-      local root = link.root
-      if not root.touched then touch(root) end
-      root.renderer.update(f[NODE], own, old)
+  while at_link < n_links do
+    at_link = at_link + 1
+    local link = links[at_link]
+    links[at_link], applying = nil, link
+    link.queued = false
+    if link.live then
+      local source, selector = link.source, link.selector
+      local v = link.get(source)
+      if selector then v = selector(v) end
+      if v ~= link.value or source.in_place then
+        link.value = v
+        push(link, v)
+      end
     end
-    link = binding.take()
   end
-  applying = nil
 end
 
 local function apply_bindings()
   while binding.busy() do
-    local ok, err = xpcall(apply_links, on_error)
-    if not ok then
-      local root = applying.root
-      applying = nil
-      root.fail(err, root.fiber, "a bound value")
+    links, n_links = binding.take()
+    at_link = 0
+    while at_link < n_links do
+      local ok, err = xpcall(apply_links, on_error)
+      if not ok then applying.root.fail(err, applying.root.fiber, "a bound value") end
     end
+    applying = nil
   end
 end
 

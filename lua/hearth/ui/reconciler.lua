@@ -194,9 +194,7 @@ local function own_props(f, props, n)
     for k, v in next, own do
       if type(v) == "table" and binding.is(v) then
         local link = old and old[k]
-        if not (link and link.binding.source == v.source and link.binding.selector == v.selector) then
-          link = { prop = k, binding = v, root = root, live = false }
-        end
+        if not (link and link.source == v.source and link.selector == v.selector) then link = binding.link(v, k, root) end
         link.value = v:read()
         links = links or {}
         links[k] = link

@@ -58,6 +58,11 @@ function terminal.renderer(owner, on_commit)
       owner.laid_out = false
       if node.type == "TextInput" then widgets.TextInput.updated(node) end
     end,
+    set = function(node)
+      node.stale = true
+      owner.laid_out = false
+      if node.type == "TextInput" then widgets.TextInput.updated(node) end
+    end,
     children = function(node, nodes)
       local old = node.children
       for i = 1, #old do

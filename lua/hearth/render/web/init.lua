@@ -70,6 +70,8 @@ function web.new()
     if not same_look(before, props) then look_again(node) end
   end
 
+  renderer.set = look_again
+
   function renderer.children(node, list)
     for _, child in ipairs(node.children) do child.parent = false end
     for _, child in ipairs(list) do child.parent = node end
