@@ -67,6 +67,10 @@ static void push_event(lua_State *L, const hearth__web_event *e) {
     lua_pushstring(L, e->client);
     lua_setfield(L, -2, "client");
   }
+  if (e->metrics) {
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, "metrics");
+  }
   if (e->kind == HEARTH__WEB_REQUEST || e->kind == HEARTH__WEB_MESSAGE) {
     lua_pushlstring(L, e->text, e->size);
     lua_setfield(L, -2, e->kind == HEARTH__WEB_REQUEST ? "path" : "text");
@@ -158,13 +162,19 @@ static int l_port(lua_State *L) {
   return 1;
 }
 
+static int l_metrics_port(lua_State *L) {
+  lua_pushinteger(L, hearth__web_metrics_port(check_open(L)->web));
+  return 1;
+}
+
 static int l_clients(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)hearth__web_clients(check_open(L)->web));
   return 1;
 }
 
 static const luaL_Reg methods[] = {{"wait", l_wait}, {"reply", l_reply}, {"send", l_send},       {"kick", l_kick},
-                                   {"sign", l_sign}, {"port", l_port},   {"clients", l_clients}, {NULL, NULL}};
+                                   {"sign", l_sign}, {"port", l_port},   {"clients", l_clients}, {"metrics_port", l_metrics_port},
+                                   {NULL, NULL}};
 
 /* ---- the end: with the runtime */
 
@@ -193,7 +203,7 @@ static lua_Integer number_field(lua_State *L, const char *name) {
   return value;
 }
 
-/* listen{host=, port=, cert=, key=, cookie=, secret=, bye=, max_clients=, max_message=, max_queue=, rate=} -> server */
+/* listen{host=, port=, cert=, key=, cookie=, secret=, bye=, max_clients=, max_message=, max_queue=, rate=, metrics_host=, metrics_port=} -> server */
 static int l_listen(lua_State *L) {
   server *of = lua_touserdata(L, lua_upvalueindex(1));
   hearth__web_options o = {0};
@@ -214,6 +224,8 @@ static int l_listen(lua_State *L) {
   o.max_message = (size_t)number_field(L, "max_message");
   o.max_queue = (size_t)number_field(L, "max_queue");
   o.rate = (unsigned)number_field(L, "rate");
+  o.metrics_host = text_field(L, "metrics_host", NULL);
+  o.metrics_port = lua_getfield(L, 1, "metrics_port") == LUA_TNIL ? -1 : (int)luaL_checkinteger(L, -1);
   server *s = lua_newuserdatauv(L, sizeof *s, 0);
   *s = (server){.closer = {.flush = on_flush, .close = on_close}, .api = of->api, .state = of->state, .closed = true};
   luaL_setmetatable(L, SERVER_CLASS);

@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #define HEARTH__WEB_SIGNATURE 64 /* hexadecimal digits */
+#define HEARTH__WEB_CLIENT    64 /* characters of a browser's ID, at most */
 
 typedef struct hearth__web hearth__web;
 
@@ -19,14 +20,16 @@ typedef struct hearth__web_options {
   const char *host;       /* an address of this machine; NULL: all of them */
   int port;               /* 0: any that is free */
   const char *cert, *key; /* files in PEM; both or none */
-  const char *cookie;     /* its name, to which the port is added: cookies know no ports */
-  const char *secret;     /* what signs the cookie */
+  const char *metrics_host;
+  int metrics_port;   /* where requests are marked `metrics`; -1: nowhere. Plain HTTP, without pages */
+  const char *cookie; /* its name, to which the port is added: cookies know no ports */
+  const char *secret; /* what signs the cookie */
   size_t secret_size;
   const char *bye;      /* sent to every page when the server stops */
   unsigned max_clients; /* pages connected at once; further ones get 503 */
   size_t max_message;   /* bytes of a message from a page; a longer one closes its connection */
   size_t max_queue;     /* bytes that wait for a slow page until it is cut */
-  unsigned rate;        /* messages a second from one page, with bursts of twice as many */
+  unsigned rate;        /* messages a second from one page, with bursts of twice as many; each 64 KiB count as one more */
 } hearth__web_options;
 
 typedef enum hearth__web_kind { HEARTH__WEB_REQUEST, HEARTH__WEB_OPEN, HEARTH__WEB_MESSAGE, HEARTH__WEB_CLOSE } hearth__web_kind;
@@ -34,9 +37,10 @@ typedef enum hearth__web_kind { HEARTH__WEB_REQUEST, HEARTH__WEB_OPEN, HEARTH__W
 typedef struct hearth__web_event {
   struct hearth__web_event *next;
   hearth__web_kind kind;
-  uint64_t id;     /* of the connection, never used again; for a request of the request */
-  char client[65]; /* request, open: the ID of a cookie that we signed, or "" */
-  bool head;       /* request: HEAD in place of GET */
+  uint64_t id;                         /* of the connection, never used again; for a request of the request */
+  char client[HEARTH__WEB_CLIENT + 1]; /* request, open: the ID of a cookie that we signed, or "" */
+  bool head;                           /* request: HEAD in place of GET */
+  bool metrics;                        /* request: came to the address for metrics */
   size_t size;
   char text[]; /* request: the path; message: what came; ends in NUL */
 } hearth__web_event;
@@ -45,6 +49,7 @@ typedef struct hearth__web_event {
 hearth__web *hearth__web_listen(uv_loop_t *loop, const hearth__web_options *options, void (*notify)(void *user), void *user,
                                 const char **why);
 int hearth__web_port(const hearth__web *w);
+int hearth__web_metrics_port(const hearth__web *w); /* 0: there is none */
 
 /* The next event or NULL; it stays the server's until it is taken. */
 const hearth__web_event *hearth__web_first(const hearth__web *w);
@@ -54,7 +59,8 @@ void hearth__web_taken(hearth__web *w);
 bool hearth__web_reply(hearth__web *w, uint64_t id, unsigned status, const char *const *headers, size_t count, const char *body,
                        size_t size);
 
-/* Queues a message for a page. False when the page is gone, or is cut now because it is too slow. */
+/* Queues a message for a page: it is sent when the loop is about to wait, with others in one frame, a newline between them. False when the page is gone, or
+** is cut now because it is too slow. */
 bool hearth__web_send(hearth__web *w, uint64_t id, const char *text, size_t size);
 
 /* Closes a page's connection, after what is queued for it when `drain`. */

@@ -78,9 +78,7 @@ local function key_of(type_, props)
   parts[1] = type_
   local n, keys = 1, style.keys
   for key, v in next, props do
-    if math_type(key) then
-      -- a child
-    elseif key == "style" then
+    if key == "style" then
       if type(v) == "table" then n = note_style(note(n, key, ""), v) end
     elseif (keys[key] or LOOK[key]) and type(v) ~= "table" then
       n = note(n, key, v)
