@@ -1,9 +1,11 @@
 -- One page and its mounted app. Both sides number what they say and keep it until the other has acknowledged it, so a connection may
 -- break and come back without anything lost or done twice. What a page says is checked here: it is somebody else's program.
 
+local alerts = require "hearth.alerts"
 local errors = require "hearth.errors"
 local json = require "hearth.json"
 local local_storage = require "hearth.web.local_storage"
+local owner = require "hearth.owner"
 local root = require "hearth.ui.root"
 local task = require "hearth.core.task"
 local web = require "hearth.render.web"
@@ -56,40 +58,59 @@ function Session:transmit(text)
   return self.connection ~= nil and self.server:send(self.connection, text)
 end
 
--- A message that must arrive: numbered, and kept.
-function Session:say(message)
+-- A message that must arrive: numbered, and kept. `body` is its JSON without the braces.
+function Session:say(body)
+  if self.starting then
+    self.starting[#self.starting + 1] = body
+    return
+  end
   self.said = self.said + 1
-  message.q, message.a = self.said, self.handled
-  local text = json.encode(message)
-  self.kept[#self.kept + 1] = { self.said, text }
+  local text = '{"q":' .. self.said .. ',"a":' .. self.handled .. "," .. body .. "}"
+  self.kept[self.said] = text
   self.kept_bytes = self.kept_bytes + #text
   self.told = self.handled
   if self.kept_bytes > KEPT then return self:close "the page does not keep up" end
   self:transmit(text)
 end
 
--- What the app changed since the last time; and that what the page said was handled.
+-- What the app changed since the last time; and that what the page said was handled. A page that is away gets it all as one when it is back.
 function Session:flush()
-  if self.closed then return end
+  if self.closed or not self.connection then return end
   local patches = self.renderer.take()
   if patches then
-    self:say { p = json.array(patches) }
+    local counters = self.counters
+    counters.commits = counters.commits + 1
+    counters.patch_bytes = counters.patch_bytes + #patches
+    self:say('"p":' .. patches)
   elseif self.told < self.handled then
     self.told = self.handled
-    self:transmit(json.encode { a = self.handled })
+    self:transmit('{"a":' .. self.handled .. "}")
   end
+end
+
+-- The alert that is open now, or none: a new number for each, so that an answer that comes late answers no other.
+function Session:show_alert(open)
+  if self.closed or open == self.alert then return end
+  self.alert = open
+  if not open then return self:say '"al":null' end
+  self.alert_number = self.alert_number + 1
+  self:say('"al":' .. json.encode {
+    i = self.alert_number, title = open.title, message = open.message, buttons = json.array(table.move(open.buttons, 1, #open.buttons, 1, {})),
+    input = open.input and { value = open.input.value, placeholder = open.input.placeholder, secure = open.input.secure },
+    destructive = open.destructive,
+  })
 end
 
 -- ---- from the page
 
+-- The page has all messages up to this one: they need not be kept any longer.
 function Session:acknowledged(number)
   local kept = self.kept
-  local gone = 0
-  while kept[gone + 1] and kept[gone + 1][1] <= number do
-    gone = gone + 1
-    self.kept_bytes = self.kept_bytes - #kept[gone][2]
+  for i = self.got + 1, math.min(number, self.said) do
+    self.kept_bytes = self.kept_bytes - #kept[i]
+    kept[i] = nil
+    self.got = i
   end
-  if gone > 0 then self.kept = table.move(kept, gone + 1, #kept, 1, {}) end
 end
 
 local kinds = {}
@@ -107,6 +128,14 @@ kinds.l = function(self, message)
   }
 end
 
+kinds.r = function(self, number, button, text)
+  if math.type(number) ~= "integer" or math.type(button) ~= "integer" or text ~= nil and type(text) ~= "string" then malformed "answer" end
+  local open = self.alerts:open()
+  if not open or number ~= self.alert_number then return end
+  if button ~= -1 and (button < 1 or button > #open.buttons) then malformed "answer" end
+  self.alerts:respond(button, open.input and text or nil)
+end
+
 --- Does what one message of the page says. Raises for one that makes no sense.
 ---@param message table
 function Session:hear(message)
@@ -120,7 +149,8 @@ function Session:hear(message)
   if number <= self.heard then return end -- sent again, after it had arrived
   if number ~= self.heard + 1 then malformed "order" end
   self.heard = number
-  act(self, message[3], message[4], message[5])
+  self.counters.events = self.counters.events + 1
+  owner.run(self.owner, act, self, message[3], message[4], message[5])
   -- It counts as handled when its handler has run as far as it does without waiting: then a control that still differs was left as it is.
   task.spawn(function()
     self.handled = math.max(self.handled, number)
@@ -135,7 +165,8 @@ function Session:resume(connection, got)
   self.connection = connection
   self:acknowledged(got)
   self:transmit(json.encode { t = "ok", a = self.handled })
-  for _, item in ipairs(self.kept) do self:transmit(item[2]) end
+  for i = self.got + 1, self.said do self:transmit(self.kept[i]) end
+  self:flush()
 end
 
 --- Unmounts the app. The page, if it is there, begins anew.
@@ -147,16 +178,18 @@ function Session:close(why)
   self.connection = nil
   if connection then self.server:kick(connection) end
   self.root:unmount()
+  self.alerts:close()
   if self.on_close then self.on_close(self) end
 end
 
 --- Mounts the app for a page. Raises what its first render raised.
----@param options { server: any, id: string, client: string, tab: string, connection: integer, element: any, items?: table, own?: table }
+---@param options { server: any, id: string, client: string, tab: string, connection: integer, element: any, items?: table, own?: table, counters?: table }
 ---@return hearth.WebSession
 function session.open(options)
   local self = setmetatable({
-    id = options.id, client = options.client, server = options.server, connection = options.connection,
-    said = 0, heard = 0, handled = 0, told = 0, kept = {}, kept_bytes = 0, closed = false,
+    id = options.id, client = options.client, server = options.server, connection = options.connection, counters = options.counters or { commits = 0, patch_bytes = 0, events = 0 },
+    said = 0, heard = 0, handled = 0, told = 0, got = 0, kept = {}, kept_bytes = 0, closed = false, alert_number = 0, owner = owner.new(),
+    starting = {}, -- what the first render and its effects say goes out after the page has its HTML
   }, Session)
   local renderer = web.new()
   self.renderer = renderer
@@ -164,17 +197,22 @@ function session.open(options)
   renderer.local_storage = local_storage { session_id = options.id, connection = {
     send = function(_, _, message)
       if self.closed then errors.raise("ECLOSED", "the page is gone", { op = "use_local_storage" }) end
-      self:say { ls = to_wire(message) }
+      self:say('"ls":' .. json.encode(to_wire(message)))
     end,
   } }
   renderer.local_storage:reconnect { items = from_wire(options.items), own = options.own }
-  local starting = {} -- what the first render and its effects write goes out after the page has its HTML
-  local say = self.say
-  self.say = function(_, message) starting[#starting + 1] = message end
-  self.root = root.mount(options.element, renderer)
-  self.say = nil
+  self.alerts = alerts.screen(self.owner, function(open) self:show_alert(open) end)
+  local ok, mounted = pcall(owner.run, self.owner, root.mount, options.element, renderer)
+  if not ok then
+    self.closed = "the first render failed"
+    self.alerts:close()
+    error(mounted, 0)
+  end
+  self.root = mounted
+  local starting = self.starting
+  self.starting = nil
   self:transmit(json.encode { t = "new", s = self.id, html = renderer.html(), a = 0 })
-  for _, message in ipairs(starting) do say(self, message) end
+  for _, body in ipairs(starting) do self:say(body) end
   renderer.changed = function() self:flush() end
   return self
 end

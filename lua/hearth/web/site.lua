@@ -97,9 +97,12 @@ local function show(self, event)
   })
 end
 
+-- The script as it is served: without its indentation and the comments on lines of their own.
+local script = ("\n" .. require "hearth.render.web.client"):gsub("\n%s+", "\n"):gsub("\n//[^\n]*", ""):sub(2)
+
 local routes = {
   ["/"] = show,
-  ["/hearth.js"] = function(self, event) answer(self, event, 200, "text/javascript; charset=utf-8", require "hearth.render.web.client") end,
+  ["/hearth.js"] = function(self, event) answer(self, event, 200, "text/javascript; charset=utf-8", script) end,
   ["/hearth.css"] = function(self, event) answer(self, event, 200, "text/css; charset=utf-8", page.sheet) end,
   ["/healthz"] = function(self, event) answer(self, event, 200, "text/plain; charset=utf-8", "ok\n") end,
 }
@@ -163,7 +166,7 @@ local function hello(self, event, pending, message)
     if type(key) == "string" then own[i] = key end
   end
   local ok, s = xpcall(session.open, debug.traceback, {
-    server = self.server, id = new_id(16), client = pending.client, tab = said.tab, connection = event.id, element = self.element,
+    server = self.server, id = new_id(16), client = pending.client, tab = said.tab, connection = event.id, element = self.element, counters = self.counters,
     items = type(said.items) == "table" and said.items or {}, own = own,
   })
   if not ok then
@@ -240,6 +243,7 @@ function Site:port() return self.server:port() end
 function site.open(element, options)
   local self = setmetatable({
     element = element, title = options.title or "Hearth", sessions = {}, connections = {}, count = 0, rendering = 0,
+    counters = { commits = 0, patch_bytes = 0, events = 0, requests = 0, opened = 0, resumed = 0, refused = 0 },
     max_sessions = options.max_sessions or LIMITS.max_sessions, secure = options.cert ~= nil,
   }, Site)
   local port = options.port or 8080

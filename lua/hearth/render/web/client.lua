@@ -5,7 +5,7 @@ return [==[
 "use strict";
 (function () {
   var main = document.getElementById("hearth"), socket = null, ready = false, session = null, first = true;
-  var number = 0, out = [], got = 0, acked = 0, tries = 0, composing = false, timer = 0;
+  var number = 0, out = [], got = 0, acked = 0, told = 0, ackTimer = 0, tries = 0, composing = false, timer = 0;
   var MARKS = "hearth:keys", applied = 0, inside = false, raw = Storage.prototype;
   var setItem = raw.setItem, removeItem = raw.removeItem, clearAll = raw.clear;
   var state = document.getElementById("hearth-state");
@@ -179,6 +179,16 @@ return [==[
     }
     return id;
   }
+  // At leisure: an acknowledgement only lets the server forget.
+  function ackSoon() {
+    if (got - told >= 64) ack();
+    else if (!ackTimer) ackTimer = setTimeout(ack, 500);
+  }
+  function ack() {
+    clearTimeout(ackTimer);
+    ackTimer = 0;
+    if (ready && told < got) socket.send("[0,\"a\"," + (told = got) + "]");
+  }
   function receive(m) {
     var i, p;
     if (m.t === "bye") { tries = 0; return; }
@@ -187,7 +197,7 @@ return [==[
       acked = m.a;
       while (out.length && out[0][0] <= acked) out.shift();
     }
-    if (m.t === "new") { session = m.s; got = applied = 0; mount(m.html); }
+    if (m.t === "new") { session = m.s; got = told = applied = 0; mount(m.html); }
     if (m.t) {
       ready = true;
       main.dataset.live = 1;
@@ -206,7 +216,7 @@ return [==[
       }
       if (m.ls) store(m.ls);
       focusNew();
-      socket.send("[0,\"a\"," + got + "]");
+      ackSoon();
     }
   }
   function connect() {

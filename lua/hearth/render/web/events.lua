@@ -40,9 +40,37 @@ local function typed(node, value)
   return nil
 end
 
+local function flag(value) return value == true end
+
+-- A key goes to whoever has the focus and then outwards, as in a terminal.
+local function key(node, value)
+  if type(value) ~= "table" or type(value.key) ~= "string" or #value.key > 32 then return nil end
+  local running
+  while node and node.props do
+    if node.props.on_key then
+      running = events.fire(node.props.on_key, {
+        kind = "key", key = value.key, text = type(value.text) == "string" and value.text or nil, shift = flag(value.shift),
+        ctrl = flag(value.ctrl), alt = flag(value.alt),
+      }) or running
+    end
+    node = node.parent
+  end
+  return running
+end
+
+local function layout(node, value)
+  if type(value) ~= "table" then return nil end
+  for i = 1, 4 do
+    local n = value[i]
+    if type(n) ~= "number" or n ~= n or n < -1e9 or n > 1e9 then return nil end
+  end
+  return events.fire(node.props.on_layout, { x = value[1], y = value[2], width = value[3], height = value[4] })
+end
+
 --- Starts the handler that an event is for, if there is one.
 ---@param node table
----@param kind "c"|"v"|"s"|"x"|"w"|"f"|"b" click, value, submit, close, window of a list, focus, blur
+---@param kind string as docs/web.md lists them: "c" click, "p" long click, "v" value, "s" submit, "x" close, "w" window of a list, "f" focus,
+--- "b" blur, "k" key, "y" layout, "o" loaded, "n" not loaded
 ---@param value any
 ---@return hearth.Task|nil
 function web_events.fire(node, kind, value)
@@ -67,6 +95,14 @@ function web_events.fire(node, kind, value)
     return events.fire(props.on_focus)
   elseif kind == "b" then
     return events.fire(props.on_blur)
+  elseif kind == "p" then
+    return BOXES[node.type] and events.fire(props.on_long_click) or nil
+  elseif kind == "k" then
+    return key(node, value)
+  elseif kind == "y" then
+    return layout(node, value)
+  elseif kind == "o" or kind == "n" then
+    return node.type == "Image" and events.fire(kind == "o" and props.on_load or kind == "n" and props.on_error or nil) or nil
   end
   return nil
 end

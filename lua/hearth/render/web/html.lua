@@ -43,6 +43,11 @@ local function common(node, class, events, control)
   local list = events
   if props.on_focus then list = list .. "f" end
   if props.on_blur then list = list .. "b" end
+  if props.on_key then list = list .. "k" end
+  if props.on_layout then list = list .. "y" end
+  if props.on_long_click and not props.disabled then list = list .. "p" end
+  if props.on_load then list = list .. "o" end
+  if props.on_error then list = list .. "n" end
   if props.class then class = escape(class .. " " .. tostring(props.class)) end
   local text = ' data-h="' .. node.id .. '" class="' .. class .. '"'
   if list ~= "" then text = text .. ' data-e="' .. list .. '"' end

@@ -36,6 +36,13 @@ local function same_look(a, b)
   return true
 end
 
+-- Text as JSON. A change that all pages share is the same for each of them: encoded once.
+local last_text, last_quoted
+local function quoted(text)
+  if text ~= last_text then last_text, last_quoted = text, json.encode(text) end
+  return last_quoted
+end
+
 ---@class hearth.WebRenderer: hearth.Renderer
 ---@field top table the root node
 ---@field local_storage? hearth.LocalStorage of the browser that shows this
@@ -47,20 +54,22 @@ function web.new()
   local renderer = {}
   local ids = -1
   local nodes = setmetatable({}, { __mode = "v" })
-  local updated, restructured = {}, {} -- nodes that differ from what the page has, in order
+  -- Nodes that differ from what the page has, in order; each has a mark, so that it is there once.
+  local updated, restructured, n_updated, n_restructured = {}, {}, 0, 0
 
   function renderer.create(type, props)
     ids = ids + 1
-    local node = { id = ids, type = type, props = props, children = NONE, parent = false }
+    local node = { id = ids, type = type, props = props, children = NONE, parent = false, sent = false, updated = false, restructured = false }
     nodes[ids] = node
     renderer.top = renderer.top or node
     return node
   end
 
   local function look_again(node)
-    if node.sent and not updated[node] then
-      updated[node] = true
-      updated[#updated + 1] = node
+    if node.sent and not node.updated then
+      node.updated = true
+      n_updated = n_updated + 1
+      updated[n_updated] = node
     end
   end
 
@@ -76,9 +85,10 @@ function web.new()
     for _, child in ipairs(node.children) do child.parent = false end
     for _, child in ipairs(list) do child.parent = node end
     node.children = list
-    if node.sent and not restructured[node] then
-      restructured[node] = true
-      restructured[#restructured + 1] = node
+    if node.sent and not node.restructured then
+      node.restructured = true
+      n_restructured = n_restructured + 1
+      restructured[n_restructured] = node
     end
   end
 
@@ -91,36 +101,45 @@ function web.new()
     return node == renderer.top
   end
 
+  local function forget()
+    for i = 1, n_updated do updated[i].updated, updated[i] = false, nil end
+    for i = 1, n_restructured do restructured[i].restructured, restructured[i] = false, nil end
+    n_updated, n_restructured = 0, 0
+  end
+
   --- The page has just this, whatever it had before.
   ---@return string html of the whole tree
   function renderer.html()
-    updated, restructured = {}, {}
+    forget()
     return html.full(renderer.top)
   end
 
-  --- The patches since the last call, or nil when a page sees no difference.
-  ---@return table[]|nil
+  --- The patches since the last call as JSON text, or nil when a page sees no difference.
+  ---@return string|nil
   function renderer.take()
-    if not updated[1] and not restructured[1] then return nil end
-    local patches = {}
-    for _, node in ipairs(updated) do
+    if n_updated == 0 and n_restructured == 0 then return nil end
+    local text
+    for i = 1, n_updated do
+      local node = updated[i]
       if attached(node) then
         local before, after = html.parts(node)
-        if before .. after ~= node.sent then
-          node.sent = before .. after
-          patches[#patches + 1] = { "u", node.id, node.sent }
+        local now = before .. after
+        if now ~= node.sent then
+          node.sent = now
+          text = (text and text .. "," or "[") .. '["u",' .. node.id .. "," .. quoted(now) .. "]"
         end
       end
     end
-    for _, node in ipairs(restructured) do
+    for i = 1, n_restructured do
+      local node = restructured[i]
       if attached(node) then
-        local list = json.array {}
-        for i, child in ipairs(node.children) do list[i] = child.sent and child.id or html.full(child) end
-        patches[#patches + 1] = { "c", node.id, list }
+        local list = {}
+        for k, child in ipairs(node.children) do list[k] = child.sent and child.id or quoted(html.full(child)) end
+        text = (text and text .. "," or "[") .. '["c",' .. node.id .. ",[" .. table.concat(list, ",") .. "]]"
       end
     end
-    updated, restructured = {}, {}
-    return patches[1] and patches or nil
+    forget()
+    return text and text .. "]"
   end
 
   --- What a page says that its user did: starts the handler. A node that is gone, hidden or disabled, or a value that it cannot have,
