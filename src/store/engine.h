@@ -73,6 +73,9 @@ typedef struct hearth__engine_class {
   int (*drop)(hearth__engine *e, int64_t kept_id, bool *found, hearth__fault *f);
   int (*commit)(hearth__engine *e, int64_t revision, const void *log, size_t size, hearth__fault *f);
   void (*rollback)(hearth__engine *e);
+  /* After commit or rollback: does it keep its turn among processes, for a transaction that comes at once? If none comes: rest. May be NULL. */
+  bool (*keeps)(hearth__engine *e);
+  void (*rest)(hearth__engine *e);
   void (*idle)(hearth__engine *e); /* nothing to do for a while: tidy up. May be NULL */
 
   /* Readers. */

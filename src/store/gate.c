@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,13 +13,18 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, GATE_BYTE = 0, PRESENCE_BYTE = 1, NUMBER_AT = 16, HOLDER_AT = 32, TICK_MS = 50, PATIENCE_MS = 250 };
+enum { PAGE = 4096, GATE_BYTE = 0, PRESENCE_BYTE = 1, WAITING_BYTE = 2, NUMBER_AT = 16, HOLDER_AT = 32, ENTRIES_AT = 48 };
+enum { TICK_MS = 50, PATIENCE_MS = 250, TURN_NS = 5000000, STAND_BACK_NS = 1000000, IN_VAIN_MAX = 6 };
 
 struct hearth__gate {
   int fd;
   bool entered;
+  bool owes;                /* others waited when we left, and `entries` was this: */
+  int64_t entries_then;
+  int64_t turn;             /* when our turn began, in ns */
+  int in_vain, skip;        /* how often in a row keeping the gate was in vain; so many times it is not kept now */
   char *path;
-  _Atomic int64_t *number;
+  _Atomic int64_t *number, *entries; /* entries: counts how often the gate was entered */
   _Atomic int64_t *holder; /* two: the process in the gate, and when it was started, since ids are used again */
   int64_t started;
 };
@@ -40,7 +46,16 @@ static bool process(int64_t pid, char *state, int64_t *started) {
   return true;
 }
 
+static int64_t now_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 static void sign(hearth__gate *g) {
+  g->owes = false;
+  g->turn = now_ns();
+  atomic_fetch_add_explicit(g->entries, 1, memory_order_relaxed);
   atomic_store_explicit(&g->holder[0], (int64_t)getpid(), memory_order_relaxed);
   atomic_store_explicit(&g->holder[1], g->started, memory_order_relaxed);
 }
@@ -100,6 +115,7 @@ int hearth__gate_open(const char *path, hearth__gate **out, hearth__fault *f) {
   if (page == MAP_FAILED) goto failed;
   g->number = (_Atomic int64_t *)(void *)((char *)page + NUMBER_AT);
   g->holder = (_Atomic int64_t *)(void *)((char *)page + HOLDER_AT);
+  g->entries = (_Atomic int64_t *)(void *)((char *)page + ENTRIES_AT);
   char state;
   if (!process(getpid(), &state, &g->started)) g->started = -1; /* nobody will take us for stopped */
   if (lock_byte(g, F_RDLCK, PRESENCE_BYTE, false) != 0) {       /* somebody is setting the store aside at this moment */
@@ -129,9 +145,7 @@ const char *hearth__gate_path(const hearth__gate *g) {
 }
 
 static int64_t now_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+  return now_ns() / 1000000;
 }
 
 /* In line with the others, looking up every TICK_MS. */
@@ -162,9 +176,22 @@ static int wait_in_line(hearth__gate *g, const atomic_bool *abort, int64_t end, 
   return status;
 }
 
+/* After our turn the next in line goes first: its wake-up takes longer than our next transaction. One that is stopped is not waited for. */
+static void stand_back(hearth__gate *g) {
+  int64_t end = now_ns() + STAND_BACK_NS;
+  while (atomic_load_explicit(g->entries, memory_order_relaxed) == g->entries_then && now_ns() < end) sched_yield();
+  g->owes = false;
+}
+
 int hearth__gate_enter(hearth__gate *g, atomic_bool *abort, int ms) {
+  if (g->entered) { /* our turn goes on */
+    g->in_vain = 0;
+    return 0;
+  }
+  if (g->owes) stand_back(g);
   if (hearth__gate_try(g)) return 0;
   int64_t end = now_ms() + ms;
+  lock_byte(g, F_RDLCK, WAITING_BYTE, false);
   int signo = tick_signal();
   if (signo > 0)
     g->entered = wait_in_line(g, abort, end, signo) == 0;
@@ -173,6 +200,7 @@ int hearth__gate_enter(hearth__gate *g, atomic_bool *abort, int ms) {
       struct timespec nap = {0, 1000000};
       nanosleep(&nap, NULL);
     }
+  lock_byte(g, F_UNLCK, WAITING_BYTE, false);
   if (g->entered) sign(g);
   if (g->entered) return 0;
   return atomic_load(abort) ? -1 : 1;
@@ -188,6 +216,32 @@ void hearth__gate_leave(hearth__gate *g) {
   if (!g->entered) return;
   g->entered = false;
   lock_byte(g, F_UNLCK, GATE_BYTE, false);
+}
+
+static bool others_wait(const hearth__gate *g) {
+  struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = WAITING_BYTE, .l_len = 1};
+  return fcntl(g->fd, F_OFD_GETLK, &fl) == 0 && fl.l_type != F_UNLCK;
+}
+
+bool hearth__gate_done(hearth__gate *g) {
+  if (!g->entered) return false;
+  if (others_wait(g)) {
+    if (g->skip > 0)
+      g->skip--;
+    else if (now_ns() - g->turn < TURN_NS)
+      return true;
+    g->owes = true;
+    g->entries_then = atomic_load_explicit(g->entries, memory_order_relaxed);
+  }
+  hearth__gate_leave(g);
+  return false;
+}
+
+void hearth__gate_rest(hearth__gate *g) {
+  if (!g->entered) return;
+  if (g->in_vain < IN_VAIN_MAX) g->in_vain++;
+  g->skip = 1 << g->in_vain;
+  hearth__gate_leave(g);
 }
 
 bool hearth__gate_alone(hearth__gate *g) {

@@ -1,9 +1,12 @@
 /* The gate: a small file beside the store (NAME-gate) that its processes share.
 **
 ** Byte 0 is locked around each write transaction: the kernel hands an OFD lock on in order of arrival, so no writer starves, and takes it
-** from a process that dies. Byte 1 is locked, shared, while the store is open, so that one can tell whether one is alone. The first page is
-** mapped: it holds the number of the newest commit, which makes "has anybody else committed?" one load; and writing that number makes
-** the notice that other processes watch for.
+** from a process that dies. Byte 1 is locked, shared, while the store is open, so that one can tell whether one is alone; byte 2 likewise by
+** who waits to enter. The first page is mapped: it holds the number of the newest commit, which makes "has anybody else committed?" one load;
+** and writing that number makes the notice that other processes watch for.
+**
+** To hand the gate on costs as much as a commit: a wake-up, and all that the engine had read before. So while others wait, who is inside and has
+** one transaction after the other keeps it for a turn of a few milliseconds, then stands back until another has entered.
 **
 ** A process that is stopped (SIGSTOP, Ctrl-Z) in the middle of a transaction would hold everybody up for as long as it is. Who waits too long
 ** looks who holds the gate, and if that process is stopped lets it run for the millisecond that ends its transaction, then stops it again. */
@@ -25,6 +28,9 @@ int hearth__gate_enter(hearth__gate *g, atomic_bool *abort, int ms);
 int hearth__gate_nudge(const hearth__gate *g);
 void hearth__gate_calm(int pid);          /* 0: nothing */
 void hearth__gate_leave(hearth__gate *g); /* does nothing when not entered */
+/* A transaction has ended. True: our turn goes on, for a transaction that comes at once; when none comes, hearth__gate_rest. Else it has left. */
+bool hearth__gate_done(hearth__gate *g);
+void hearth__gate_rest(hearth__gate *g);
 bool hearth__gate_try(hearth__gate *g);
 
 bool hearth__gate_entered(const hearth__gate *g);

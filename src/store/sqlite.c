@@ -36,7 +36,7 @@ static const char *const statements[HEARTH__SQL_COUNT] = {
         "DELETE FROM change WHERE revision <= (SELECT revision FROM (SELECT revision, sum(length(log)) OVER newer AS bytes,"
         " row_number() OVER newer AS n FROM change WINDOW newer AS (ORDER BY revision DESC)) WHERE bytes > ?1 OR n > ?2"
         " ORDER BY revision DESC LIMIT 1)",
-    [HEARTH__SQL_OLDEST] = "SELECT min(revision), max(revision) FROM change",
+    [HEARTH__SQL_OLDEST] = "SELECT (SELECT min(revision) FROM change), (SELECT max(revision) FROM change)",
     [HEARTH__SQL_CHANGES] = "SELECT revision, log FROM change WHERE revision > ?1 ORDER BY revision",
     [HEARTH__SQL_SCAN] = "SELECT key FROM record WHERE namespace = ?1 AND key >= ?2 ORDER BY key",
     [HEARTH__SQL_SCAN_DOWN] = "SELECT key FROM record WHERE namespace = ?1 AND key >= ?2 AND key <= ?3 ORDER BY key DESC",
@@ -246,7 +246,7 @@ static void rollback(hearth__engine *e) {
   if (!s->began) return;
   if (!sqlite3_get_autocommit(s->writer.db)) run(s, &s->writer, HEARTH__SQL_ROLLBACK, NULL);
   s->began = false;
-  hearth__gate_leave(s->gate);
+  hearth__gate_done(s->gate);
 }
 
 static void bind_record(sqlite3_stmt *st, const hearth__change *c) {
@@ -383,9 +383,17 @@ static int commit(hearth__engine *e, int64_t revision, const void *log, size_t s
   }
   s->began = false;
   if (revision > s->start) hearth__gate_publish(s->gate, revision);
-  hearth__gate_leave(s->gate);
+  hearth__gate_done(s->gate);
   if (s->wal_pages > WAL_PAGES_MAX) checkpoint(s);
   return 0;
+}
+
+static bool keeps(hearth__engine *e) {
+  return hearth__gate_entered(of(e)->gate);
+}
+
+static void rest(hearth__engine *e) {
+  hearth__gate_rest(of(e)->gate);
 }
 
 static void idle(hearth__engine *e) {
@@ -731,6 +739,8 @@ const hearth__engine_class hearth__sqlite_engine = {
     .drop = drop,
     .commit = commit,
     .rollback = rollback,
+    .keeps = keeps,
+    .rest = rest,
     .idle = idle,
     .connect = connect_reader,
     .disconnect = disconnect_reader,

@@ -6,7 +6,7 @@
 
 #include "store/db.h"
 
-enum { SPIN_NS = 60000, IDLE_NS = 200000000 };
+enum { SPIN_NS = 60000, KEEP_NS = 200000, IDLE_NS = 200000000 };
 
 void hearth__land(hearth__store *s, hearth__landed *l) {
   l->next = NULL;
@@ -109,18 +109,23 @@ static void spin(hearth__db *db) {
 
 static void writer_main(void *arg) {
   hearth__db *db = arg;
-  bool tidy = false;
+  bool tidy = false, keeps = false;
   for (;;) {
     uv_mutex_lock(&db->lock);
     while (!(db->head && db->kicked) && !db->stop) {
       db->sleeping = true;
       int timed_out = 0;
-      if (tidy)
+      if (keeps)
+        timed_out = uv_cond_timedwait(&db->work, &db->lock, KEEP_NS);
+      else if (tidy)
         timed_out = uv_cond_timedwait(&db->work, &db->lock, IDLE_NS);
       else
         uv_cond_wait(&db->work, &db->lock);
       db->sleeping = false;
-      if (timed_out && !db->head && !db->stop) {
+      if (timed_out && keeps) {
+        keeps = false;
+        db->engine->class_->rest(db->engine);
+      } else if (timed_out && !db->head && !db->stop) {
         tidy = false;
         uv_mutex_unlock(&db->lock);
         uv_mutex_lock(&db->writing);
@@ -136,6 +141,7 @@ static void writer_main(void *arg) {
     hearth__group_run(db, first);
     answer(db, first);
     tidy = db->engine->class_->idle != NULL;
+    keeps = db->engine->class_->keeps && db->engine->class_->keeps(db->engine);
     if (db->spin) spin(db);
   }
 }

@@ -1,0 +1,63 @@
+-- Several processes on one store: three that write as fast as they can, each set awaited, against one alone; and how long a fourth waits for a set
+-- of its own while they do. Rounds alternate, figures are medians. Free, and all on one processor; what they do free is no measure for that.
+local store = require "hearth.core.store"
+local now = require("hearth.core.timer").now
+
+local ROUNDS, SECONDS = 7, 1
+
+local folder = io.popen("mktemp -d"):read "l"
+local program = (os.getenv "BUILD" or "build") .. "/hearth"
+local url = "file:" .. folder .. "/store.sqlite3"
+local script = folder .. "/writer.lua"
+do
+  local f <close> = assert(io.open(script, "w"))
+  f:write(([[
+local store = require "hearth.core.store"
+local now = require("hearth.core.timer").now
+local db = store.open(%q, {})
+local n, stop = 0, now() + %f
+while now() < stop do
+  n = n + 1
+  db:write("w" .. arg[1], "k", tostring(n), "text")
+end
+print(n)
+]]):format(url, SECONDS))
+end
+
+local function median(list)
+  table.sort(list)
+  return list[#list // 2 + 1]
+end
+
+local function writers(n, prefix)
+  local pipes, sum, least = {}, 0, math.huge
+  for i = 1, n do pipes[i] = assert(io.popen(("%s %s %s %d"):format(prefix, program, script, i))) end
+  for i = 1, n do
+    local sets = tonumber(pipes[i]:read "a")
+    pipes[i]:close()
+    sum, least = sum + sets, math.min(least, sets)
+  end
+  return sum, least / (sum / n)
+end
+
+local function compare(name, prefix)
+  local alone, together, ratios, shares = {}, {}, {}, {}
+  for i = 1, ROUNDS do
+    alone[i] = writers(1, prefix)
+    together[i], shares[i] = writers(3, prefix)
+    ratios[i] = together[i] / alone[i]
+  end
+  print(("three processes writing, %-16s %7.0f sets/s   %.2f of one alone (%.0f; at least 0.90); the least has %.2f of its share (0.50)"):format(name,
+    median(together) / SECONDS, median(ratios), median(alone) / SECONDS, median(shares)))
+end
+
+-- A store that has run for a while: its log has its full length and is written over.
+do
+  local db = store.open(url, {})
+  local big = ("x"):rep(1 << 20)
+  for i = 1, 70 do db:write("big", "k", big .. i, "text") end
+  db:close()
+end
+compare("free", "")
+compare("one processor", "taskset -c 0")
+os.execute("rm -rf '" .. folder .. "'")
