@@ -1,5 +1,5 @@
--- Several processes on one store: three that write as fast as they can, each set awaited, against one alone; and how long a fourth waits for a set
--- of its own while they do. Rounds alternate, figures are medians. Free, and all on one processor; what they do free is no measure for that.
+-- Several processes on one store: three that write as fast as they can, each set awaited, against one alone; and how long one that writes now and then
+-- waits while two others do. Rounds alternate, figures are medians. Free, and all on one processor; the one is no measure for the other.
 local store = require "hearth.core.store"
 local now = require("hearth.core.timer").now
 
@@ -51,6 +51,24 @@ local function compare(name, prefix)
     median(together) / SECONDS, median(ratios), median(alone) / SECONDS, median(shares)))
 end
 
+-- What a set now and then takes while two processes write without a pause.
+local function now_and_then()
+  local pipes, took = {}, {}
+  for i = 1, 2 do pipes[i] = assert(io.popen(("%s %s %d"):format(program, script, i))) end
+  local db = store.open(url, {})
+  require("hearth.core.timer").sleep(0.1)
+  for i = 1, 30 do
+    local t = now()
+    db:write("w4", "k", tostring(i), "text")
+    took[i] = now() - t
+    require("hearth.core.timer").sleep(0.01)
+  end
+  db:close()
+  for _, pipe in ipairs(pipes) do pipe:close() end
+  local middle = median(took)
+  print(("a set while two others write without a pause     %.1f ms, at most %.1f ms"):format(middle * 1e3, took[#took] * 1e3))
+end
+
 -- A store that has run for a while: its log has its full length and is written over.
 do
   local db = store.open(url, {})
@@ -60,4 +78,5 @@ do
 end
 compare("free", "")
 compare("one processor", "taskset -c 0")
+now_and_then()
 os.execute("rm -rf '" .. folder .. "'")

@@ -1,4 +1,4 @@
--- The store where first.lua does not look: uncached reads, large values, several processes. Ratios against raw_read.c in the same run.
+-- The store where first.lua does not look: uncached reads, large values. Ratios against raw_read.c in the same run.
 local store = require "hearth.core.store"
 local now = require("hearth.core.timer").now
 
@@ -53,35 +53,4 @@ print(("set of 4 MiB                   %8.1f ms   %.2f of raw (%.1f ms)"):format
 print(("get of 4 MiB, cached           %8.1f ms   %.2f of raw (%.1f ms)"):format(get * 1e3, get / raw.get, raw.get * 1e3))
 db:close()
 
--- Writers in processes of their own, each as fast as it can, for the same second.
-local script = folder .. "/writer.lua"
-local f = assert(io.open(script, "w"))
-f:write(([[
-local store = require "hearth.core.store"
-local now = require("hearth.core.timer").now
-local db = store.open(%q, {})
-db:write("w" .. arg[1], "k", "0", "text")
-local n, stop = 0, now() + 1.5
-while now() < stop do
-  n = n + 1
-  db:write("w" .. arg[1], "k", tostring(n), "text")
-end
-print(n)
-]]):format(url))
-f:close()
-local function writers(n)
-  local pipes, counts, sum = {}, {}, 0
-  for i = 1, n do pipes[i] = assert(io.popen(("%s/hearth %s %d"):format(build, script, i))) end
-  for i = 1, n do
-    counts[i] = tonumber(pipes[i]:read("a"))
-    pipes[i]:close()
-    sum = sum + counts[i]
-  end
-  return sum, counts
-end
-local alone = writers(1)
-local sum, counts = writers(3)
-table.sort(counts)
-print(("three processes writing        %8d sets   %.2f of one alone (%d); the least has %.2f of its share"):format(sum, sum / alone, alone,
-  counts[1] / (sum / 3)))
 os.execute("rm -rf '" .. folder .. "'")

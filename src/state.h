@@ -63,7 +63,8 @@ struct hearth {
   unsigned holds, busy;
   unsigned soon;      /* answers that come within a fraction of a millisecond: worth spinning for */
   uint64_t spin_ns;   /* how long, as experience has it */
-  unsigned spin_rest; /* turns to wait without spinning, after it was in vain */
+  unsigned spin_rest; /* turns to wait without spinning, after it was in vain … */
+  unsigned spin_vain; /* … the last of them, twice as many each time */
   unsigned settle_timers;
   bool driving; /* our own driver runs the loop */
   bool in_loop; /* inside uv_run or a turn: the main chunk cannot wait here */

@@ -234,7 +234,7 @@ static bool several_processors(void) {
   return sched_getaffinity(0, sizeof cpus, &cpus) != 0 || CPU_COUNT(&cpus) > 1;
 }
 
-/* Looks at the mailbox for as long as answers have taken of late. In vain: not again for some turns. */
+/* Looks at the mailbox for as long as answers have taken of late. In vain: not again for a turn, in vain again: for more and more of them. */
 static void await_mail(hearth_t *h) {
   if (h->spin_ns == 0) h->spin_ns = several_processors() ? SPIN_FIRST_NS : UINT64_MAX;
   if (h->spin_ns == UINT64_MAX) return; /* whoever is to answer needs this processor */
@@ -248,9 +248,11 @@ static void await_mail(hearth_t *h) {
     now = uv_hrtime();
   }
   if (!hearth__inbox_has_mail(h->inbox)) {
-    h->spin_rest = SPIN_REST;
+    h->spin_vain = h->spin_vain * 2 < SPIN_REST ? h->spin_vain * 2 + 1 : SPIN_REST;
+    h->spin_rest = h->spin_vain;
     return;
   }
+  h->spin_vain = 0;
   uint64_t next = 2 * (now - start) + SPIN_FIRST_NS / 2;
   h->spin_ns = next < SPIN_MOST_NS ? next : SPIN_MOST_NS;
   hearth__inbox_run(h);

@@ -131,6 +131,28 @@ describe("several processes on one store", function()
     return p, pid
   end
 
+  it("gives each of three that write without a pause its share", function()
+    local chunk = [[
+      local now = require("hearth.core.timer").now
+      db:write("here", tostring(now()), "", "text")
+      while #db:scan("here") < 3 do end
+      local n, stop = 0, now() + 0.6
+      while now() < stop do
+        n = n + 1
+        db:write("w", "k", tostring(n), "text")
+      end
+      io.write(n)
+    ]]
+    local pipes, counts, sum = {}, {}, 0
+    for i = 1, 3 do pipes[i] = elsewhere(chunk, true) end
+    for i, p in ipairs(pipes) do
+      counts[i] = assert(tonumber(p:read("a")))
+      p:close()
+      sum = sum + counts[i]
+    end
+    for _, n in ipairs(counts) do assert.is_true(n >= sum / 3 / 2, table.concat(counts, " ")) end
+  end)
+
   it("goes on when a process that was writing is killed", function()
     local p, pid = writer()
     os.execute("kill -KILL " .. pid)
@@ -160,5 +182,28 @@ describe("several processes on one store", function()
       timer.sleep(0.005, "r")
     end
     assert.equal("5", (db:get("ns", "k")))
+  end)
+
+  it("is not held up by a process that is stopped or killed while it waits for its turn", function()
+    local a, first = writer()
+    local b, second = writer()
+    finally(function()
+      for _, pid in ipairs { first, second } do os.execute("kill -KILL " .. pid .. " 2>/dev/null") end
+      a:close()
+      b:close()
+    end)
+    os.execute("kill -STOP " .. first)
+    db:write("ns", "k", "1", "text")
+    os.execute("kill -STOP " .. second)
+    db:write("ns", "k", "2", "text") -- whoever was inside has been let out
+    local began, n = timer.now(), 0
+    while timer.now() - began < 0.3 do
+      n = n + 1
+      db:write("ns", "k", tostring(n), "text")
+    end
+    assert.is_true(n > 30, n .. " sets in 0.3 s")
+    os.execute("kill -KILL " .. first)
+    db:write("ns", "k", "last", "text")
+    assert.equal("last", (db:get("ns", "k")))
   end)
 end)

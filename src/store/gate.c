@@ -13,38 +13,35 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, GATE_BYTE = 0, PRESENCE_BYTE = 1, WAITING_BYTE = 2, NUMBER_AT = 16, HOLDER_AT = 32, ENTRIES_AT = 48 };
-enum { TICK_MS = 50, PATIENCE_MS = 250, TURN_NS = 5000000, STAND_BACK_NS = 1000000, IN_VAIN_MAX = 6 };
+#include "store/stopped.h"
+
+enum {
+  PAGE = 4096,
+  GATE_BYTE = 0,
+  PRESENCE_BYTE = 1,
+  WAITING_BYTE = 2,
+  NUMBER_AT = 16,
+  HOLDER_AT = 32,
+  ENTRIES_AT = 48,
+  USERS_AT = 64,
+  USERS = 64
+};
+enum { TICK_MS = 50, PATIENCE_MS = 250, TURN_NS = 4000000, STAND_BACK_NS = 1000000, IN_VAIN_MAX = 6 };
 
 struct hearth__gate {
   int fd;
   bool entered;
-  bool owes;                /* others waited when we left, and `entries` was this: */
+  bool owes; /* others waited when we left, and `entries` was this: */
   int64_t entries_then;
-  int64_t turn;             /* when our turn began, in ns */
-  int in_vain, skip;        /* how often in a row keeping the gate was in vain; so many times it is not kept now */
+  int64_t turn;      /* when our turn began, in ns */
+  int in_vain, skip; /* how often in a row keeping the gate was in vain; so many times it is not kept now */
   char *path;
   _Atomic int64_t *number, *entries; /* entries: counts how often the gate was entered */
-  _Atomic int64_t *holder; /* two: the process in the gate, and when it was started, since ids are used again */
-  int64_t started;
+  hearth__process self;
+  _Atomic hearth__process *holder; /* the process that entered last */
+  _Atomic hearth__process *users;  /* USERS of them: who has it open; 0: a free place */
+  _Atomic hearth__process *place;  /* ours among them, or NULL */
 };
-
-/* State and start time of a process; false: there is none, or one cannot tell. */
-static bool process(int64_t pid, char *state, int64_t *started) {
-  char path[64], text[1024];
-  snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
-  FILE *f = fopen(path, "re");
-  if (!f) return false;
-  size_t n = fread(text, 1, sizeof text - 1, f);
-  fclose(f);
-  text[n] = '\0';
-  char *p = strrchr(text, ')'); /* the name before it may hold anything */
-  long long at;
-  if (!p || sscanf(p + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %lld", state, &at) != 2)
-    return false;
-  *started = at;
-  return true;
-}
 
 static int64_t now_ns(void) {
   struct timespec t;
@@ -56,19 +53,7 @@ static void sign(hearth__gate *g) {
   g->owes = false;
   g->turn = now_ns();
   atomic_fetch_add_explicit(g->entries, 1, memory_order_relaxed);
-  atomic_store_explicit(&g->holder[0], (int64_t)getpid(), memory_order_relaxed);
-  atomic_store_explicit(&g->holder[1], g->started, memory_order_relaxed);
-}
-
-int hearth__gate_nudge(const hearth__gate *g) {
-  int64_t pid = atomic_load(&g->holder[0]), started = atomic_load(&g->holder[1]), now;
-  char state;
-  if (pid <= 1 || pid == (int64_t)getpid() || !process(pid, &state, &now) || now != started || state != 'T') return 0;
-  return kill((pid_t)pid, SIGCONT) == 0 ? (int)pid : 0;
-}
-
-void hearth__gate_calm(int pid) {
-  if (pid > 0) kill((pid_t)pid, SIGSTOP);
+  atomic_store_explicit(g->holder, g->self, memory_order_relaxed);
 }
 
 static void nothing(int signo) {
@@ -101,6 +86,24 @@ static int lock_byte(const hearth__gate *g, short type, off_t at, bool wait) {
   return fcntl(g->fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &fl);
 }
 
+/* In the list of users; without one, a full list or no /proc, nobody finds us when we are stopped. */
+static void take_place(hearth__gate *g) {
+  g->self = hearth__process_of(getpid());
+  for (int i = 0; i < USERS && g->self && !g->place; i++) {
+    hearth__process other = atomic_load(&g->users[i]);
+    if (!hearth__process_lives(other) && atomic_compare_exchange_strong(&g->users[i], &other, g->self)) g->place = &g->users[i];
+  }
+}
+
+/* Who is inside and stopped is let run. It signs when it has entered: one that was stopped in between is found among all. */
+static void nudge_holder(const hearth__gate *g, hearth__nudged *nudged) {
+  if (hearth__nudge(nudged, atomic_load(g->holder))) return;
+  for (int i = 0; i < USERS; i++) {
+    hearth__process p = atomic_load(&g->users[i]);
+    if (p) hearth__nudge(nudged, p);
+  }
+}
+
 int hearth__gate_open(const char *path, hearth__gate **out, hearth__fault *f) {
   hearth__gate *g = calloc(1, sizeof *g);
   struct stat st;
@@ -114,14 +117,14 @@ int hearth__gate_open(const char *path, hearth__gate **out, hearth__fault *f) {
   void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, g->fd, 0);
   if (page == MAP_FAILED) goto failed;
   g->number = (_Atomic int64_t *)(void *)((char *)page + NUMBER_AT);
-  g->holder = (_Atomic int64_t *)(void *)((char *)page + HOLDER_AT);
+  g->holder = (_Atomic hearth__process *)(void *)((char *)page + HOLDER_AT);
+  g->users = (_Atomic hearth__process *)(void *)((char *)page + USERS_AT);
   g->entries = (_Atomic int64_t *)(void *)((char *)page + ENTRIES_AT);
-  char state;
-  if (!process(getpid(), &state, &g->started)) g->started = -1; /* nobody will take us for stopped */
-  if (lock_byte(g, F_RDLCK, PRESENCE_BYTE, false) != 0) {       /* somebody is setting the store aside at this moment */
+  if (lock_byte(g, F_RDLCK, PRESENCE_BYTE, false) != 0) { /* somebody is setting the store aside at this moment */
     munmap(page, PAGE);
     goto failed;
   }
+  take_place(g);
   *out = g;
   return 0;
 failed:
@@ -134,6 +137,7 @@ failed:
 
 void hearth__gate_close(hearth__gate *g) {
   if (!g) return;
+  if (g->place) atomic_store(g->place, 0);
   munmap((char *)(void *)g->number - NUMBER_AT, PAGE);
   close(g->fd);
   free(g->path);
@@ -163,14 +167,15 @@ static int wait_in_line(hearth__gate *g, const atomic_bool *abort, int64_t end, 
   sigaddset(&set, signo);
   pthread_sigmask(SIG_UNBLOCK, &set, &old);
   timer_settime(timer, 0, &every, NULL);
-  int status, nudged = 0;
+  int status;
+  hearth__nudged nudged = {.n = 0};
   int64_t patience = now_ms() + PATIENCE_MS;
   while ((status = lock_byte(g, F_WRLCK, GATE_BYTE, true)) != 0 && errno == EINTR && !atomic_load(abort) && now_ms() < end)
-    if (nudged == 0 && now_ms() >= patience) {
-      nudged = hearth__gate_nudge(g);
+    if (now_ms() >= patience) {
+      nudge_holder(g, &nudged);
       patience = now_ms() + PATIENCE_MS;
     }
-  hearth__gate_calm(nudged);
+  hearth__calm(&nudged);
   timer_delete(timer);
   pthread_sigmask(SIG_SETMASK, &old, NULL);
   return status;

@@ -9,7 +9,7 @@
 ** one transaction after the other keeps it for a turn of a few milliseconds, then stands back until another has entered.
 **
 ** A process that is stopped (SIGSTOP, Ctrl-Z) in the middle of a transaction would hold everybody up for as long as it is. Who waits too long
-** looks who holds the gate, and if that process is stopped lets it run for the millisecond that ends its transaction, then stops it again. */
+** looks who is inside, and if that process is stopped lets it run for the moment that ends its transaction, then stops it again (stopped.h). */
 #ifndef HEARTH__GATE_H
 #define HEARTH__GATE_H
 
@@ -24,9 +24,6 @@ const char *hearth__gate_path(const hearth__gate *g);
 /* The writer's thread. 0: entered; 1: not entered, since who holds it did not let go for `ms` (it may be stopped): go on without, with the
 ** engine's own lock; -1: aborted. */
 int hearth__gate_enter(hearth__gate *g, atomic_bool *abort, int ms);
-/* If the process that holds the gate is stopped: lets it run and returns its id, for hearth__gate_calm once the lock is ours; else 0. */
-int hearth__gate_nudge(const hearth__gate *g);
-void hearth__gate_calm(int pid);          /* 0: nothing */
 void hearth__gate_leave(hearth__gate *g); /* does nothing when not entered */
 /* A transaction has ended. True: our turn goes on, for a transaction that comes at once; when none comes, hearth__gate_rest. Else it has left. */
 bool hearth__gate_done(hearth__gate *g);

@@ -16,11 +16,13 @@
 #include "store/files.h"
 #include "store/gate.h"
 #include "store/jsontext.h"
+#include "store/news.h"
 
 enum { GATE_MS = 10000 };
 
-/* Which file we have read or written. */
+/* Which file we have read or written. Two that are written within one tick of the file system's clock look alike: the gate's count tells them apart. */
 typedef struct stamp {
+  int64_t writes;
   dev_t dev;
   ino_t ino;
   off_t size;
@@ -37,28 +39,30 @@ typedef struct json_engine {
   uv_mutex_t lock; /* of `seen` */
   stamp seen;
   bool exists;
+  hearth__news news; /* under the memory's lock */
 } json_engine;
 
 static json_engine *of(hearth__engine *e) {
   return (json_engine *)e;
 }
 
-static bool look(const char *path, stamp *s) {
+static bool look(const json_engine *j, stamp *s) {
   struct stat st;
-  if (stat(path, &st) != 0) return false;
-  *s = (stamp){st.st_dev, st.st_ino, st.st_size, st.st_mtim};
+  int64_t writes = j->gate ? hearth__gate_number(j->gate) : 0; /* before the file: one that comes in between is looked at again */
+  if (stat(j->path, &st) != 0) return false;
+  *s = (stamp){writes, st.st_dev, st.st_ino, st.st_size, st.st_mtim};
   return true;
 }
 
 static bool same(const stamp *a, const stamp *b) {
-  return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->time.tv_sec == b->time.tv_sec &&
+  return a->writes == b->writes && a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->time.tv_sec == b->time.tv_sec &&
          a->time.tv_nsec == b->time.tv_nsec;
 }
 
 /* Any thread. Is the file still the one that we know? */
 static bool unchanged(json_engine *j) {
   stamp now;
-  bool exists = look(j->path, &now);
+  bool exists = look(j, &now);
   uv_mutex_lock(&j->lock);
   bool is = exists == j->exists && (!exists || same(&now, &j->seen));
   uv_mutex_unlock(&j->lock);
@@ -78,16 +82,16 @@ static int take_over(json_engine *j, hearth__fault *f) {
   stamp before, after;
   char *text = NULL;
   size_t size = 0;
-  bool exists = look(j->path, &before);
+  bool exists = look(j, &before);
   if (!exists && errno != ENOENT && errno != ENOTDIR) return hearth__fail(f, hearth__errno_code(errno), "%s: %s", j->path, strerror(errno));
   if (hearth__memory_init(&fresh, &hearth__json_engine) != 0) return hearth__fail(f, "EIO", "out of memory");
   int status = 0;
   while (exists) {
     status = hearth__read_file(j->path, &text, &size, f);
-    if (status != 0 || (look(j->path, &after) && same(&before, &after))) break;
+    if (status != 0 || (look(j, &after) && same(&before, &after))) break;
     free(text); /* it was replaced while we read */
     text = NULL;
-    exists = look(j->path, &before);
+    exists = look(j, &before);
   }
   if (status == 0 && exists && size > 0) {
     int64_t edited = (int64_t)before.time.tv_sec * 1000 + before.time.tv_nsec / 1000000;
@@ -95,10 +99,8 @@ static int take_over(json_engine *j, hearth__fault *f) {
   }
   free(text);
   if (status == 0) {
-    const hearth__memory *m = &j->memory;
-    /* A file that went back in time (a copy put in its place, or none) is news all the same. */
-    if (fresh.commit <= m->commit && j->exists) fresh.commit = m->commit + 1;
-    if (fresh.next_id < m->next_id) fresh.next_id = m->next_id;
+    if (fresh.next_id < j->memory.next_id) fresh.next_id = j->memory.next_id;
+    hearth__news_take(&j->news, &j->memory, &fresh);
     hearth__memory_swap(&j->memory, &fresh);
     remember(j, exists, &before);
   }
@@ -130,6 +132,7 @@ static void close_json(hearth__engine *e) {
   json_engine *j = of(e);
   hearth__gate_close(j->gate);
   hearth__memory_free(&j->memory);
+  hearth__news_free(&j->news);
   uv_mutex_destroy(&j->lock);
   free(j->path);
   free(j);
@@ -173,7 +176,8 @@ static int open_json(const char *location, const hearth__engine_options *options
     close_json(&j->memory.engine);
     return -1;
   }
-  if (j->gate) hearth__gate_announce(j->gate, j->memory.commit);
+  hearth__news_free(&j->news);
+  j->news.reaches_back = j->memory.commit;
   *out = &j->memory.engine;
   return 0;
 }
@@ -233,10 +237,12 @@ static int commit(hearth__engine *e, int64_t revision, const void *log, size_t l
   free(text);
   if (status != 0) return -1;
   uv_mutex_lock(&j->memory.lock);
-  remember(j, look(j->path, &s), &s);
+  bool exists = look(j, &s);
+  s.writes = hearth__gate_number(j->gate) + 1;
+  remember(j, exists, &s);
   hearth__memory_swap(&j->memory, &j->draft);
   uv_mutex_unlock(&j->memory.lock);
-  hearth__gate_publish(j->gate, revision);
+  hearth__gate_publish(j->gate, s.writes);
   end_draft(j);
   return 0;
 }
@@ -277,20 +283,13 @@ static int kept(hearth__engine *e, hearth__conn *c, hearth__kept_fn *fn, void *a
   return hearth__memory_kept_each(seen_by(e, c), c, fn, arg, f);
 }
 
-/* Takes over what others wrote. Which keys changed is not known, only that some did: the front compares revisions. */
+/* Takes over what others wrote. */
 static int changes(hearth__engine *e, hearth__conn *c, int64_t since, int64_t *commit_out, bool *complete, hearth__log_fn *fn, void *arg,
                    hearth__fault *f) {
   json_engine *j = of(e);
   int status = 0;
-  (void)fn;
-  (void)arg;
-  if (!c) { /* the writer has looked when it began */
-    *commit_out = j->draft.commit;
-    *complete = since >= j->draft.commit;
-    return 0;
-  }
   uv_mutex_lock(&j->memory.lock);
-  if (!unchanged(j)) {
+  if (c && !unchanged(j)) { /* the writer has looked when it began */
     hearth__fault own = {0};
     /* A file that is being edited and does not parse yet: what was read before stays, until a write asks for more. */
     if (take_over(j, &own) != 0 && strcmp(own.code, "ECORRUPT") != 0) {
@@ -298,10 +297,10 @@ static int changes(hearth__engine *e, hearth__conn *c, int64_t since, int64_t *c
       status = -1;
     }
   }
-  *commit_out = j->memory.commit;
-  *complete = since >= j->memory.commit;
+  *commit_out = c ? j->memory.commit : j->draft.commit;
+  int told = status == 0 ? hearth__news_tell(&j->news, since, complete, fn, arg) : 0;
   uv_mutex_unlock(&j->memory.lock);
-  return status;
+  return status != 0 ? status : told;
 }
 
 static bool current(hearth__engine *e, int64_t known) {

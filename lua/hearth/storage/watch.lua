@@ -19,7 +19,7 @@ local hubs = setmetatable({}, { __mode = "k" }) -- raw store -> hub
 ---@class hearth.storage.hub what watches one open store
 ---@field raw userdata
 ---@field watchers table[] in the order in which they began
----@field ends table<string, table<string, table>> namespace -> key -> {at=, timer=, value=}
+---@field ends table<string, table<string, table>> namespace -> key -> {at=, timer=, value=}, or {told=true} until it is swept away
 local Hub = {}
 Hub.__index = Hub
 
@@ -98,6 +98,7 @@ function Hub:arm(namespace, key, at, value)
       if now.value ~= nil and now.expires_at then return self:arm(namespace, key, now.expires_at, now.value) end
       self:disarm(namespace, key)
       if now.value == nil and not now.error then
+        ends[key] = { told = true, gone = true, timer = e.timer }
         self:deliver(namespace, { key = key, old = e.value, revision = now.revision, source = "local" })
       end
     end)
@@ -123,6 +124,8 @@ function Hub:hear(events)
       -- The store may sweep an expired record away before our timer fires: that is how the watchers hear of its end then.
       if ending and event.value == nil and event.old == nil then event.old = ending.value end
       local same = event.value == event.old and (event.value ~= nil or event.source == "local")
+      -- Or after it has: also when another process sweeps.
+      if ending and ending.told and event.value == nil then same = true end
       if not same then self:deliver(namespace, event) end
     end
   end

@@ -1,0 +1,207 @@
+-- Several processes, each with the verbs that an app uses, on one file: sums are exact, nobody sees half of a batch, and each watcher hears of each
+-- change once. On both engines that keep a file.
+local hearth = require "hearth"
+local support = require "spec.storage.support"
+
+local pipe = assert(io.popen "readlink /proc/$PPID/exe")
+local program = assert(pipe:read "l")
+pipe:close()
+
+local PRELUDE = [[
+local hearth = require "hearth"
+local url, id = arg[1], arg[2]
+local store = hearth.storage.open { url = url }
+local function wait_for(key)
+  while not store:contains_key(key) do hearth.sleep(0.001) end
+end
+local function all_have(what)
+  store:set(what .. " " .. id, "")
+  for i = 1, 3 do wait_for(what .. " " .. i) end
+end
+store:set("here " .. id, "")
+wait_for "go"
+]]
+
+for _, engine in ipairs(support.engines) do
+  if engine.name ~= "memory" then
+    describe("several processes on one store, " .. engine.name, function()
+      local url, store, scripts
+
+      before_each(function()
+        url = engine.url()
+        scripts = support.folder()
+        store = hearth.storage.open { url = url }
+      end)
+      after_each(function()
+        store:close()
+        support.clean()
+      end)
+
+      local function wait_until(what)
+        for _ = 1, 5000 do
+          if what() then return true end
+          hearth.sleep(0.002)
+        end
+        return what()
+      end
+
+      -- Starts `n` processes that run `chunk` together, with `store`, `id` and `wait_for`; gives a function that waits for their output, in order.
+      local function start(n, chunk)
+        local path = ("%s/%d.lua"):format(scripts, math.random(1 << 40))
+        local f <close> = assert(io.open(path, "w"))
+        f:write(PRELUDE, chunk, "\nstore:close()\n")
+        f:flush()
+        local pipes = {}
+        for i = 1, n do pipes[i] = assert(io.popen(("%s %s '%s' %d 2>&1"):format(program, path, url, i))) end
+        for i = 1, n do assert.is_true(wait_until(function() return store:contains_key("here " .. i) end)) end
+        return function()
+          local out = {}
+          for i, p in ipairs(pipes) do
+            out[i] = p:read "a"
+            p:close()
+          end
+          return out
+        end
+      end
+
+      local function go(ended)
+        store:set("go", "")
+        return ended()
+      end
+
+      local PROCESSES, TIMES = 3, engine.name == "json" and 15 or 60
+      local silent = {}
+      for i = 1, PROCESSES do silent[i] = "" end
+
+      local function together(chunk)
+        assert.same(silent, go(start(PROCESSES, ("for n = 1, %d do %s end"):format(TIMES, chunk))))
+      end
+
+      it("update sums exactly", function()
+        together [[store:update("n", function(s) return tostring((tonumber(s) or 0) + 1) end)]]
+        assert.equal(tostring(PROCESSES * TIMES), store:get "n")
+      end)
+
+      it("update_json keeps what each adds to one value", function()
+        together [[store:update_json("list", function(v) v = v or {} v[id .. "." .. n] = n return v end)]]
+        local count = 0
+        for _ in pairs(store:get_json "list") do count = count + 1 end
+        assert.equal(PROCESSES * TIMES, count)
+      end)
+
+      it("increment sums exactly, also when several are under way in each process", function()
+        together [[hearth.all { hearth.run_async(store.increment, store, "n"), hearth.run_async(store.increment, store, "n", 10) }]]
+        assert.equal(PROCESSES * TIMES * 11, store:get_json "n")
+      end)
+
+      it("merge_json loses nobody's fields", function()
+        together [[store:merge_json("doc", { ["p" .. id] = { [tostring(n)] = n } })]]
+        local doc = store:get_json "doc"
+        for p = 1, PROCESSES do
+          for n = 1, TIMES do assert.equal(n, doc["p" .. p][tostring(n)]) end
+        end
+      end)
+
+      it("a condition lets one of them win", function()
+        local ended = start(PROCESSES, [[
+          local won = 0
+          for n = 1, 20 do
+            local ok, err = pcall(store.set, store, "seat " .. n, id, { if_revision = 0 })
+            if ok then won = won + 1 else assert(err.code == "ECONFLICT", tostring(err)) end
+          end
+          io.write(won)
+        ]])
+        local sum = 0
+        for _, won in ipairs(go(ended)) do sum = sum + tonumber(won) end
+        assert.equal(20, sum)
+        assert.equal(20, #store:keys { prefix = "seat " })
+      end)
+
+      it("a batch moves between keys and nobody ever sees half of it", function()
+        store:set_many { a = "1000", b = "1000" }
+        local ended = start(PROCESSES, ([[
+          for n = 1, %d do
+            store:batch(function(tx)
+              local a, b = tonumber(tx:get "a"), tonumber(tx:get "b")
+              tx:set("a", tostring(a - tonumber(id)))
+              tx:set("b", tostring(b + tonumber(id)))
+            end)
+            local got = store:get_many { "a", "b" }
+            assert(tonumber(got.a) + tonumber(got.b) == 2000, got.a .. " " .. got.b)
+          end
+        ]]):format(TIMES))
+        assert.same(silent, go(ended))
+        assert.equal(tostring(1000 - TIMES * 6), store:get "a")
+        assert.equal(tostring(1000 + TIMES * 6), store:get "b")
+      end)
+
+      it("each watcher hears of each change once, in order; of its own as local, of the others' as remote", function()
+        local ended = start(PROCESSES, [[
+          local heard, ends = {}, 0
+          store:watch({ prefix = "w" }, function(e)
+            if e.key:find "^watched" then return end
+            if e.key:find "^w end" then ends = ends + 1 return end
+            heard[#heard + 1] = e.key .. "=" .. e.value .. " " .. e.source
+          end)
+          all_have "watched"
+          store:set("w" .. id, "only")
+          store:set("w end " .. id, "")
+          for _ = 1, 5000 do
+            if ends == 3 then break end
+            hearth.sleep(0.002)
+          end
+          table.sort(heard)
+          io.write(table.concat(heard, ","))
+        ]])
+        local heard = go(ended)
+        for i = 1, PROCESSES do
+          local expected = {}
+          for k = 1, PROCESSES do expected[k] = ("w%d=only %s"):format(k, k == i and "local" or "remote") end
+          assert.equal(table.concat(expected, ","), heard[i])
+        end
+      end)
+
+      it("a watcher hears the newest value of a key that others set many times, and never one twice or out of order", function()
+        local heard = {}
+        local stop = store:watch("n", function(e) heard[#heard + 1] = tonumber(e.value) end)
+        assert.same({ "" }, go(start(1, ([[for n = 1, %d do store:set("n", tostring(n)) end]]):format(TIMES))))
+        assert.is_true(wait_until(function() return heard[#heard] == TIMES end))
+        stop()
+        for i = 2, #heard do assert.is_true(heard[i] > heard[i - 1]) end
+      end)
+
+      it("a time to live ends in every process, once", function()
+        local ended = start(PROCESSES, [[
+          local heard = {}
+          store:watch("t", function(e) heard[#heard + 1] = tostring(e.value) end)
+          all_have "watched"
+          if id == "1" then store:set("t", "soon", { ttl = 0.2 }) end
+          for _ = 1, 5000 do
+            if heard[#heard] == "nil" then break end
+            hearth.sleep(0.002)
+          end
+          hearth.sleep(0.05)
+          io.write(table.concat(heard, ","), " ", tostring(store:get "t"))
+        ]])
+        for _, line in ipairs(go(ended)) do assert.equal("soon,nil nil", line) end
+      end)
+
+      it("clear reaches the others as one event for each key that they know, and spares other namespaces", function()
+        local other = hearth.storage.open { url = url, namespace = "other" }
+        other:set("k", "stays")
+        store:set_many { a = "1", b = "2", c = "3" }
+        store:get_many { "a", "b", "c" }
+        local heard = {}
+        local stop = store:watch({ prefix = "" }, function(e) if #e.key == 1 then heard[#heard + 1] = e.key .. tostring(e.value) end end)
+        assert.same({ "" }, go(start(1, "store:clear()")))
+        assert.is_true(wait_until(function() return #heard >= 3 end))
+        assert.same({}, store:all_keys())
+        stop()
+        table.sort(heard)
+        assert.same({ "anil", "bnil", "cnil" }, heard)
+        assert.equal("stays", other:get "k")
+        other:close()
+      end)
+    end)
+  end
+end
