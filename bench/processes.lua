@@ -47,8 +47,8 @@ local function compare(name, prefix)
     together[i], shares[i] = writers(3, prefix)
     ratios[i] = together[i] / alone[i]
   end
-  print(("three processes writing, %-16s %7.0f sets/s   %.2f of one alone (%.0f; at least 0.90); the least has %.2f of its share (0.50)"):format(name,
-    median(together) / SECONDS, median(ratios), median(alone) / SECONDS, median(shares)))
+  print(("three processes writing, %-14s %7.0f sets/s   %.2f of one alone (%.0f; at least 0.90); the least has %.2f of its share (0.50)")
+    :format(name, median(together) / SECONDS, median(ratios), median(alone) / SECONDS, median(shares)))
 end
 
 -- What a set now and then takes while two processes write without a pause.
