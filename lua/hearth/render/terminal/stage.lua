@@ -150,7 +150,8 @@ Stage.__index = Stage
 function stage.new(cells, colours)
   local look, unsure = theme.look(colours)
   local self = setmetatable({
-    cells = cells, look = look, unsure_of_look = unsure, width = 0, height = 0, order = {}, places = {}, modals = {}, ticking = false, ticks = 0,
+    cells = cells, look = look, unsure_of_look = unsure,
+    width = 0, height = 0, order = {}, places = {}, modals = {}, ticking = false, ticks = 0,
     focus = nil, pressed = nil, caret_x = nil, caret_y = nil,
   }, Stage)
   self.d = {
