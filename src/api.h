@@ -23,6 +23,7 @@ typedef struct hearth__api {
   void (*busy_begin)(hearth_t *h);
   void (*busy_end)(hearth_t *h);
   void (*at_close)(hearth__state *s, hearth__closer *c);
+  void (*on_report)(hearth_t *h, void (*fn)(void *data), void *data);
   void (*op_init)(hearth__op *op, const hearth__op_class *class_, hearth__state *s);
   void (*op_done)(hearth__op *op);
   void (*check_await)(lua_State *L, hearth__state *s, const char *verb);

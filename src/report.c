@@ -38,6 +38,12 @@ void hearth__report(hearth_t *h, const char *text) {
     h->on_error(h->userdata, text);
   else
     fprintf(stderr, "hearth: %s\n", text);
+  if (h->on_report) h->on_report(h->report_data);
+}
+
+void hearth__on_report(hearth_t *h, void (*fn)(void *data), void *data) {
+  h->on_report = fn;
+  h->report_data = data;
 }
 
 void hearth__report_value(lua_State *L, hearth_t *h, int idx) {

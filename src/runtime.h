@@ -51,6 +51,9 @@ double hearth__now(hearth_t *h);
 /* Says on standard error, or to on_error, what nobody would see otherwise. Counts as a failure of the run. Owner thread. */
 void hearth__report(hearth_t *h, const char *text);
 
+/* fn(data) is called after each report, for a screen whose user does not see standard error; NULL ends it. Owner thread. */
+void hearth__on_report(hearth_t *h, void (*fn)(void *data), void *data);
+
 /* Functions that a part of a state registers for its end, run in reverse order. `flush` (may be NULL) is called first, for each, to
 ** start whatever has to reach the disk and must return true when nothing is left to wait for; it is polled while the loop runs, for
 ** at most 2 s. `close` then frees. */

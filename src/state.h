@@ -79,6 +79,8 @@ struct hearth {
   unsigned failures; /* reported errors that nobody saw */
   hearth__clock clock;
   void (*on_error)(void *userdata, const char *text);
+  void (*on_report)(void *data);
+  void *report_data;
   void *userdata;
   char *store;
   hearth_t *next_live;

@@ -107,6 +107,23 @@ end)]]
     t:see "stack traceback"
   end)
 
+  it("tells in a corner of errors that nobody saw, until the log has shown them", function()
+    app [[return hearth.component(function()
+      return Column { Button("Fail", { on_click = function() error "it broke" end }), Button("Later", { on_click = function()
+        hearth.run_async(function() hearth.sleep(0.01) error "later" end) end }) }
+    end)]]
+    t:see "Fail"
+    t:press "Enter"
+    t:see " 1 error: F12"
+    t:press("Down", "Enter")
+    t:see " 2 errors: F12"
+    t:press "F12"
+    t:see "Log:"
+    t:press "F12"
+    t:miss "Log:"
+    assert.is_nil(t:picture():find("error", 1, true))
+  end)
+
   it("says on the normal screen why a first render failed", function()
     app [[return hearth.component(function() error "no first frame" end)]]
     t:see "[status 1]"

@@ -23,6 +23,7 @@ static const hearth__api api = {
     .busy_begin = hearth__busy_begin,
     .busy_end = hearth__busy_end,
     .at_close = hearth__at_close,
+    .on_report = hearth__on_report,
     .op_init = hearth__op_init,
     .op_done = hearth__op_done,
     .check_await = hearth__check_await,

@@ -27,6 +27,7 @@ typedef struct term {
   int open_handles;
   wait_op *waiting;
   bool started, size_changed, woken, gone, ended;
+  lua_Integer reports; /* errors that were reported while the terminal was ours */
   size_t size;
   char bytes[4096]; /* input that nobody has asked for yet */
 } term;
@@ -64,6 +65,13 @@ static void on_input(uv_poll_t *poll, int status, int events) {
     t->gone = true;
     uv_poll_stop(poll);
   }
+  tell(t);
+}
+
+static void on_report(void *data) {
+  term *t = data;
+  t->reports++;
+  t->woken = true;
   tell(t);
 }
 
@@ -108,7 +116,10 @@ static void close_handle(term *t, uv_handle_t *handle) {
 static void close_term(hearth__closer *c) {
   term *t = (term *)(void *)((char *)c - offsetof(term, closer));
   t->ended = true;
-  if (t->started) hearth__tty_close();
+  if (t->started) {
+    t->api->on_report(t->h, NULL, NULL);
+    hearth__tty_close();
+  }
   if (t->waiting) t->waiting->from = NULL;
   t->waiting = NULL;
   if (t->started) {
@@ -175,6 +186,7 @@ static int l_enter(lua_State *L) {
     hearth__tty_close();
     return t->api->no_memory(L);
   }
+  t->api->on_report(t->h, on_report, t);
   lua_pushinteger(L, width);
   lua_pushinteger(L, height);
   return 2;
@@ -188,6 +200,7 @@ static int l_close(lua_State *L) {
     uv_signal_stop(&t->resized);
     uv_signal_stop(&t->stopped);
     uv_signal_stop(&t->continued);
+    t->api->on_report(t->h, NULL, NULL);
   }
   hearth__tty_close();
   return 0;
@@ -457,12 +470,18 @@ static int l_kept(lua_State *L) {
   return 1;
 }
 
+/* reports() -> how many errors were reported since the terminal was entered */
+static int l_reports(lua_State *L) {
+  lua_pushinteger(L, term_of(L)->reports);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
-    {"usable", l_usable},   {"enter", l_enter},   {"close", l_close},   {"wait", l_wait},         {"take", l_take},
-    {"wake", l_wake},       {"resize", l_resize}, {"canvas", l_canvas}, {"clear", l_clear},       {"clip", l_clip},
-    {"ascii", l_ascii},     {"put", l_put},       {"fill", l_fill},     {"tint", l_tint},         {"cursor", l_cursor},
-    {"diff", l_diff},       {"flush", l_flush},   {"row", l_row},       {"cell", l_cell},         {"send", l_send},
-    {"colours", l_colours}, {"kept", l_kept},     {"ask", l_ask},       {"answered", l_answered}, {NULL, NULL}};
+    {"usable", l_usable},   {"enter", l_enter},   {"close", l_close},     {"wait", l_wait}, {"take", l_take},   {"wake", l_wake},
+    {"resize", l_resize},   {"canvas", l_canvas}, {"clear", l_clear},     {"clip", l_clip}, {"ascii", l_ascii}, {"put", l_put},
+    {"fill", l_fill},       {"tint", l_tint},     {"cursor", l_cursor},   {"diff", l_diff}, {"flush", l_flush}, {"row", l_row},
+    {"cell", l_cell},       {"send", l_send},     {"colours", l_colours}, {"kept", l_kept}, {"ask", l_ask},     {"answered", l_answered},
+    {"reports", l_reports}, {NULL, NULL}};
 
 HEARTH_API hearth__feature_open hearth__feature_term;
 

@@ -233,6 +233,7 @@ function Session:frame()
   end
   if self.menu then menu.paint(self) end
   self.log:paint()
+  self.log:paint_badge()
   for _, list in ipairs(st.lists) do scroll.refill(list, self.fire) end
   if st.caret_x and not self.menu then self.cells.cursor(st.caret_x, st.caret_y) else self.cells.cursor() end
   self.wanted = false
@@ -509,6 +510,7 @@ function Session:loop()
     cells.wait()
     local bytes, resized, gone = cells.take()
     if gone then self.gone = true end
+    if self.log:has_news() then self.wanted = true end
     if resized then
       self.width, self.height = cells.resize()
       self.laid_out, self.wanted = false, true

@@ -14,7 +14,8 @@ local MOST <const> = 5000
 local Log = {}
 Log.__index = Log
 
-function log.new(session) return setmetatable({ session = session, open = false, read = 0, lines = {}, partial = "", above = 0 }, Log) end
+function log.new(session) return setmetatable({ session = session, open = false, read = 0, lines = {}, partial = "", above = 0,
+  told = 0, seen = 0 }, Log) end
 
 --- How many lines of the screen it takes.
 function Log:height()
@@ -31,6 +32,23 @@ end
 -- Without the sequences that would be obeyed by a terminal.
 local function harmless(line)
   return (line:gsub("\27%[[\x30-\x3F]*[\x20-\x2F]*[\x40-\x7E]", ""):gsub("\t", "    "):gsub("[%c\127]", ""))
+end
+
+--- Was an error reported that the screen does not tell of?
+---@return boolean
+function Log:has_news() return self.session.cells.reports() > self.told end
+
+--- In the corner of the screen, until the log is opened: errors were reported.
+function Log:paint_badge()
+  local session = self.session
+  self.told = session.cells.reports()
+  if self.open then self.seen = self.told end
+  local n = self.told - self.seen
+  if n == 0 then return end
+  local st = session.stage
+  local label = (" %d error%s: F12 "):format(n, n == 1 and "" or "s")
+  st.cells.clip(0, 0, session.width, session.height)
+  st.cells.ascii(max(0, session.width - #label), session.height - 1, label, st.look.bad or 0, 0, theme.INVERSE | theme.BOLD)
 end
 
 local function fetch(self)
