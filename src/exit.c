@@ -16,7 +16,9 @@ static int with_failures(const hearth_t *h, bool saved, unsigned before, int sta
 
 void hearth__exit(hearth_t *h, int status) {
   unsigned before = h->failures;
-  status = with_failures(h, hearth__flush(h, NULL), before, status);
+  bool saved = hearth__flush(h, NULL);
+  hearth__report_all_failed(h); /* a write that was accepted and then refused is an error that nobody can see any more */
+  status = with_failures(h, saved, before, status);
   for (hearth__state *s = h->states; s; s = s->next) hearth__close_parts(s);
   if (h->busy > 0) { /* libuv's own exit would wait for the threads that are at work */
     fflush(NULL);
@@ -32,8 +34,10 @@ void hearth__leave(hearth_t *h) {
   int status = h->exit_status;
   unsigned before = h->failures;
   h->leaving = false;
+  bool saved = hearth__flush(h, NULL); /* what has been accepted; then what tasks write on their way out */
   hearth__cancel_tasks(h, NULL);
-  status = with_failures(h, hearth__flush(h, NULL), before, status);
+  if (saved) saved = hearth__flush(h, NULL);
+  status = with_failures(h, saved, before, status);
   bool busy = h->busy > 0;
   if (s->owns_L)
     hearth_free(h);

@@ -62,6 +62,8 @@ int hearth__l_current(lua_State *L);
 int hearth__l_owner(lua_State *L);
 int hearth__l_live(lua_State *L);
 int hearth__l_traceback(lua_State *L);
+int hearth__l_accept(lua_State *L);
+int hearth__l_writer(lua_State *L);
 
 /* A new pending future on the stack. */
 hearth__outcome *hearth__future_create(lua_State *L, hearth__state *s);

@@ -115,6 +115,20 @@ hearth_t *hearth_new(const hearth_options *options, hearth_error *error) {
 
 /* ---- run */
 
+/* Each state, or only the one that is given. */
+#define each_state(s, h, only)                         \
+  for (hearth__state *s = (h)->states; s; s = s->next) \
+    if (!(only) || s == (only))
+
+/* fn(L, s), protected. */
+static void call_with(hearth__state *s, lua_CFunction fn) {
+  lua_State *L = s->L;
+  if (!lua_checkstack(L, 8)) return;
+  lua_pushcfunction(L, fn);
+  lua_pushlightuserdata(L, s);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
+}
+
 /* Status of what has run: negative when an error went unseen. */
 static int outcome(hearth_t *h, unsigned before) {
   return h->failures > before ? -1 : 0;
@@ -125,18 +139,10 @@ static int stuck_protected(lua_State *L) {
   return 0;
 }
 
-static void report_stuck(hearth__state *s) {
-  lua_State *L = s->L;
-  if (!s->live) return;
-  lua_pushcfunction(L, stuck_protected);
-  lua_pushlightuserdata(L, s);
-  if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
-}
-
 int hearth_run(hearth_t *h) {
   unsigned before = h->failures;
   while (hearth__alive(h)) hearth__turn(h, true);
-  for (hearth__state *st = h->states; st; st = st->next) report_stuck(st);
+  each_state(s, h, NULL) if (s->live) call_with(s, stuck_protected);
   return outcome(h, before);
 }
 
@@ -157,20 +163,34 @@ int hearth_backend_timeout(const hearth_t *h) {
 
 /* ---- ended */
 
-/* True when every part has nothing left to save. */
+static int accept_protected(lua_State *L) {
+  hearth__accept_verbs(L, lua_touserdata(L, 1));
+  return 0;
+}
+
+static int unsaved_protected(lua_State *L) {
+  hearth__report_unsaved(L, lua_touserdata(L, 1));
+  return 0;
+}
+
+/* True when no verb has a write to queue, and every part has nothing left to save. */
 static bool flushed(hearth_t *h, const hearth__state *only) {
   bool all = true;
-  for (hearth__state *s = h->states; s; s = s->next)
-    for (hearth__closer *c = only && s != only ? NULL : s->closers; c; c = c->next)
+  each_state(s, h, only) {
+    if (s->accepting > 0) all = false;
+    for (hearth__closer *c = s->closers; c; c = c->next)
       if (c->flush && !c->flush(c)) all = false;
+  }
   return all;
 }
 
-/* Has the parts that are not done say what is lost. */
+/* Says what is lost. */
 static void say_late(hearth_t *h, const hearth__state *only) {
-  for (hearth__state *s = h->states; s; s = s->next)
-    for (hearth__closer *c = only && s != only ? NULL : s->closers; c; c = c->next)
+  each_state(s, h, only) {
+    if (s->accepting > 0) call_with(s, unsaved_protected);
+    for (hearth__closer *c = s->closers; c; c = c->next)
       if (c->late && c->flush && !c->flush(c)) c->late(c);
+  }
 }
 
 static void on_deadline(uv_timer_t *t) {
@@ -186,6 +206,7 @@ bool hearth__flush(hearth_t *h, const hearth__state *only) {
   uv_timer_t deadline;
   if (h->flushing) return true; /* asked for by a part that is being flushed: it goes on below */
   h->flushing = true;
+  each_state(s, h, only) if (s->live) call_with(s, accept_protected);
   done = flushed(h, only);
   if (!done && uv_timer_init(h->loop, &deadline) == 0) {
     deadline.data = &late;
@@ -204,12 +225,21 @@ bool hearth__flush(hearth_t *h, const hearth__state *only) {
   return done;
 }
 
+static int failed_protected(lua_State *L) {
+  hearth__report_failed(L, lua_touserdata(L, 1));
+  return 0;
+}
+
+void hearth__report_all_failed(hearth_t *h) {
+  for (int round = 0; round < 2; round++) /* the first passes over those that an on_done function was to look at */
+    each_state(s, h, NULL) if (s->failed) call_with(s, failed_protected);
+}
+
 void hearth__cancel_tasks(hearth_t *h, const hearth__state *only) {
   /* A task may wait again while it is cancelled, even for a while: it is asked a few times, then dropped. */
   double end = (double)uv_hrtime() / 1e9 + FLUSH_MS / 1e3;
   for (int round = 0; round < 8 && hearth__tasks_live(h, only); round++) {
-    for (hearth__state *s = h->states; s; s = s->next)
-      if (!only || s == only) hearth__cancel_all(s);
+    each_state(s, h, only) hearth__cancel_all(s);
     for (int turn = 0; turn < 64 && hearth__tasks_live(h, only) && (double)uv_hrtime() / 1e9 < end; turn++) hearth__turn(h, false);
   }
 }

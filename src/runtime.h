@@ -71,6 +71,9 @@ void hearth__at_close(hearth__state *s, hearth__closer *c);
 hearth_t *hearth__runtime_of(const hearth__state *s);
 lua_State *hearth__main_of(const hearth__state *s);
 
+/* The write of the verb that runs is queued: see hearth.core.task.accept. */
+void hearth__accepted_is_queued(hearth__state *s);
+
 /* hearth_future_new for one state of several. */
 hearth_future *hearth__future_for(hearth__state *s);
 

@@ -28,6 +28,7 @@ struct hearth__state {
   lua_Integer owner;     /* of the code that runs: whom what it starts belongs to (task.c); 0 for none */
   hearth__task *live;    /* every task that has not ended */
   hearth__task *failed;  /* ended with an error that nobody has seen yet */
+  unsigned accepting;    /* tasks in a verb whose write has been accepted and is not queued yet */
   hearth__op *main_op;   /* what the main chunk waits for, or has left behind by an error */
   hearth__op *settling;  /* waiters of settle() */
   int interrupt;         /* reference of the error that the main chunk is to raise where it waits */
@@ -120,6 +121,12 @@ void hearth__report_failed(lua_State *L, hearth__state *s);
 int hearth__report_stuck(lua_State *L, hearth__state *s); /* returns how many */
 bool hearth__task_cancel(hearth__task *t);
 void hearth__cancel_all(hearth__state *s);
+/* The end of the program: what a verb has accepted is queued though no task goes on otherwise. A task that is in such a verb is let go on until the write is
+** queued; one that is to begin with such a verb begins. */
+bool hearth__task_accepting(const hearth__task *t);
+void hearth__accept(hearth__state *s, bool on); /* of the task that runs */
+void hearth__accept_verbs(lua_State *L, hearth__state *s);
+void hearth__report_unsaved(lua_State *L, hearth__state *s);
 bool hearth__tasks_live(const hearth_t *h, const hearth__state *only); /* of one state, or (NULL) of all */
 void hearth__trim_pool(hearth__state *s);                              /* the loop is about to wait */
 void hearth__tasks_drop(hearth__state *s); /* before lua_close: lets go of what tasks and the main chunk wait for */
@@ -140,6 +147,8 @@ void hearth__live_remove(hearth_t *h);
 /* runtime.c. Ends what has to reach the disk, for at most 2 s: true when nothing is left. Of one state, or (NULL) of all. May be called from wherever Lua
 ** runs: no task goes on meanwhile. */
 bool hearth__flush(hearth_t *h, const hearth__state *only);
+/* Errors of tasks that ended since the last report. */
+void hearth__report_all_failed(hearth_t *h);
 /* Asks every task (of one state, or of all) to end, and lets the loop turn until they have, within reason. */
 void hearth__cancel_tasks(hearth_t *h, const hearth__state *only);
 /* Runs what was given to hearth__at_close; once. */

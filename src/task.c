@@ -29,12 +29,19 @@ struct hearth__task {
   int answers;                /* how many results wait on its stack while it gives way */
   lua_Integer owner;          /* on whose behalf it runs: that of whoever started it */
   bool started, waiting, queued, failed, cancelled;
+  bool accepting; /* in a verb that has accepted a write and not queued it yet */
 };
 
 static void let_go(hearth__task *t) {
   hearth__op *op = t->op;
   t->op = NULL;
   if (op) op->class_->release(op);
+}
+
+static void set_accepting(hearth__task *t, bool on) {
+  if (t->accepting == on) return;
+  t->accepting = on;
+  t->end.state->accepting += on ? 1u : -1u;
 }
 
 /* ---- lists */
@@ -198,6 +205,7 @@ static void finish(lua_State *L, hearth__task *t, hearth__status status, int n) 
   hearth__state *s = t->end.state;
   lua_Integer owner = s->owner;
   let_go(t);
+  set_accepting(t, false);
   list_remove(t);
   hearth__ref_push(L, t->self_ref);
   int self = lua_gettop(L);
@@ -351,6 +359,7 @@ static void deliver_cancel(lua_State *L, hearth__task *t) {
   if (!t->cancels) return;
   t->cancels--;
   t->cancelled = true;
+  set_accepting(t, false);
   const char *verb = t->op ? t->op->class_->verb : t->verb ? t->verb : "await";
   t->verb = NULL;
   let_go(t);
@@ -552,6 +561,72 @@ static int l_name(lua_State *L) {
 
 static int l_to_string(lua_State *L) {
   lua_pushfstring(L, "task: %p", lua_topointer(L, 1));
+  return 1;
+}
+
+/* ---- the end of the program, for verbs that write */
+
+static const char writers_slot = 'w'; /* registry: the functions that are such verbs, a weak set */
+
+bool hearth__task_accepting(const hearth__task *t) {
+  return t->accepting;
+}
+
+void hearth__accept(hearth__state *s, bool on) {
+  if (s->current) set_accepting(s->current, on);
+}
+
+void hearth__accepted_is_queued(hearth__state *s) {
+  hearth__accept(s, false);
+}
+
+void hearth__accept_verbs(lua_State *L, hearth__state *s) {
+  if (hearth__slot_push(L, &writers_slot) == LUA_TTABLE)
+    for (hearth__task *t = s->live; t; t = t->next) {
+      if (t->started || t->cancels) continue;
+      hearth__ref_push(L, t->self_ref);
+      lua_getiuservalue(L, -1, HEARTH__UV_NAME);
+      if (!lua_isnil(L, -1) && lua_rawget(L, -3) != LUA_TNIL) set_accepting(t, true);
+      lua_pop(L, 2);
+    }
+  lua_pop(L, 1);
+}
+
+void hearth__report_unsaved(lua_State *L, hearth__state *s) {
+  for (hearth__task *t = s->live; t; t = t->next) {
+    if (!t->accepting) continue;
+    hearth__ref_push(L, t->self_ref);
+    push_name(L, lua_gettop(L));
+    lua_pushfstring(L, "not saved: what a task was about to write (%s)", lua_tostring(L, -1));
+    hearth__report(s->h, lua_tostring(L, -1));
+    lua_pop(L, 3);
+  }
+}
+
+/* accept([on]): the verb that runs has accepted a write, which is queued also if the program ends meanwhile; false: it has nothing more to queue. */
+int hearth__l_accept(lua_State *L) {
+  hearth__accept(hearth__state_of(L), lua_isnone(L, 1) || lua_toboolean(L, 1));
+  return 0;
+}
+
+/* writer(fn) -> fn, a verb of which a write is accepted as soon as a task is to begin with it */
+int hearth__l_writer(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 1);
+  if (hearth__slot_push(L, &writers_slot) != LUA_TTABLE) {
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "k");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_pushvalue(L, -1);
+    hearth__slot_set(L, &writers_slot);
+    lua_replace(L, 2);
+  }
+  lua_pushvalue(L, 1);
+  lua_pushboolean(L, 1);
+  lua_rawset(L, 2);
+  lua_settop(L, 1);
   return 1;
 }
 

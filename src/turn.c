@@ -103,17 +103,22 @@ static void deliver_ready(lua_State *L, hearth__state *s) {
   }
 }
 
-/* While the runtime flushes: the first op that is not a task's, out of both lists. */
-static hearth__op *take_callback(hearth__state *s) {
+/* What is delivered while the runtime flushes: callbacks, and tasks that are about to queue a write. */
+static bool is_due(const hearth__op *op) {
+  return !op->task || hearth__task_accepting(op->task);
+}
+
+/* The first of them, out of both lists. */
+static hearth__op *take_due(hearth__state *s) {
   for (hearth__op **p = &s->turn_list; *p; p = &(*p)->next)
-    if (!(*p)->task) {
+    if (is_due(*p)) {
       hearth__op *op = *p;
       *p = op->next;
       return op;
     }
   hearth__op *before = NULL;
   for (hearth__op *op = s->ready_head; op; before = op, op = op->next)
-    if (!op->task) {
+    if (is_due(op)) {
       *(before ? &before->next : &s->ready_head) = op->next;
       if (s->ready_tail == op) s->ready_tail = before;
       return op;
@@ -121,17 +126,17 @@ static hearth__op *take_callback(hearth__state *s) {
   return NULL;
 }
 
-static bool has_callback(const hearth__state *s) {
+static bool has_due(const hearth__state *s) {
   for (const hearth__op *op = s->turn_list; op; op = op->next)
-    if (!op->task) return true;
+    if (is_due(op)) return true;
   for (const hearth__op *op = s->ready_head; op; op = op->next)
-    if (!op->task) return true;
+    if (is_due(op)) return true;
   return false;
 }
 
-static bool any_callback(const hearth_t *h) {
+static bool any_due(const hearth_t *h) {
   for (const hearth__state *s = h->states; s; s = s->next)
-    if (has_callback(s)) return true;
+    if (has_due(s)) return true;
   return false;
 }
 
@@ -159,7 +164,7 @@ static void run_turn_end(lua_State *L, hearth__state *s) {
 static int deliver_protected(lua_State *L) {
   hearth__state *s = lua_touserdata(L, 1);
   if (s->h->flushing) {
-    for (hearth__op *op; (op = take_callback(s));) {
+    for (hearth__op *op; (op = take_due(s));) {
       op->next = NULL;
       deliver_op(L, op);
     }
@@ -195,7 +200,7 @@ static void deliver_to(hearth__state *s) {
   lua_Integer owner = s->owner;
   s->owner = 0;
   if (h->flushing) {
-    if (has_callback(s)) deliver_once(s);
+    if (has_due(s)) deliver_once(s);
   } else if (pending(s) &&
              !s->turn_list) { /* a turn inside a turn (a callback of another library that runs the loop) waits for the outer one */
     s->turn_list = s->ready_head;
@@ -261,7 +266,7 @@ static void await_mail(hearth_t *h) {
 void hearth__turn(hearth_t *h, bool wait) {
   bool driving = h->driving, in_loop = h->in_loop;
   h->driving = h->in_loop = true;
-  bool busy = h->flushing ? any_callback(h) : hearth__pending(h);
+  bool busy = h->flushing ? any_due(h) : hearth__pending(h);
   if (wait && !busy && h->soon > 0) { /* what the turn began is begun by this; then its answer may be waited for awake */
     uv_run(h->loop, UV_RUN_NOWAIT);
     if (!hearth__pending(h) && h->soon > 0) await_mail(h);

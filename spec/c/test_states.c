@@ -181,6 +181,7 @@ static void a_state_ends_while_the_other_waits(void) {
   CHECK(hearth_run(h) == 0); /* what the other state held back is given back */
   CHECK(freed == 5);
   CHECK(global(a, "n") == 20 && global(a, "got") == 3);
+  CHECK(run(a, "assert(h.AsyncStorage.get 'k5' == 'v')")); /* accepted before the end of the other, whose store was not open yet */
   CHECK(reports == 0);
   hearth_free(h);
 }

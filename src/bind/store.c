@@ -279,6 +279,7 @@ void hearth__wait_go(hearth__wait *w, const char *kind) {
   hearth__stores *ss = hd->stores;
   hd->in_flight++;
   hearth__busy_begin(ss->h);
+  if (kind && *kind == 'w') hearth__accepted_is_queued(ss->state);
   if (ss->plan.active || ss->delayed) {
     hearth__plan_hit(ss, kind, &w->fault);
     double now = (double)uv_hrtime() / 1e9, due = now + ss->plan.latency;
@@ -485,7 +486,8 @@ static int l_open(lua_State *L) {
     options.quota = option_bytes(L, 2, "quota");
     options.cache = (size_t)option_bytes(L, 2, "cache");
   }
-  if (ss->ended) return hearth__raise(L, "ECLOSED", &(hearth__error_fields){.op = "store.open"}, "store.open: the runtime is ending");
+  if (!ss->h || (ss->ended && !calls_back)) /* callbacks run while the runtime flushes: writes that were accepted may wait for it */
+    return hearth__raise(L, "ECLOSED", &(hearth__error_fields){.op = "store.open"}, "store.open: the runtime is ending");
   options.now = hearth__wall_ms(ss->h);
   if (calls_back) {
     lua_settop(L, 3);

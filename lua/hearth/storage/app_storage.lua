@@ -112,6 +112,7 @@ function AppStorage:remove(key)
     if there then batch.write(p.t, view.namespace, key) end
     return there
   end
+  local _accepted <close> = verbs.accept()   -- luacheck: ignore 211
   local raw = view:handle(verb)
   -- The revision as the condition: of two who remove the same record, one hears true.
   local _ <close> = verbs.before_write(raw, view.namespace, key)
@@ -156,7 +157,7 @@ function AppStorage:clear()
     for _, key in ipairs(keys_of(p, view, verb, "")) do batch.write(p.t, view.namespace, key) end
     return
   end
-  local raw = view:handle(verb)
+  local raw = view:handle(verb, true)
   local _ <close> = verbs.before_write(raw, view.namespace)
   verbs.apply(view, verb, raw, { { ns = view.namespace, clear = true } })
 end
@@ -170,6 +171,7 @@ function AppStorage:cleanup(options)
   if type(prefix) ~= "string" then
     error(fail("EINVAL", verb, view.namespace, nil, 'takes {prefix="…"}; use clear to remove everything'))
   end
+  local _accepted <close> = not p.t and verbs.accept() or nil   -- luacheck: ignore 211
   local raw = view:handle(verb)
   local keys = keys_of(p, view, verb, prefix)
   if #keys == 0 then return 0 end
@@ -268,11 +270,13 @@ local function new(options)
   if store then
     function view.handle() return (storage.raw(store)) end
   else
-    function view.handle(_, who) return default.raw() or default.await(who) end
+    function view.handle(_, who, writes) return default.raw() or default.await(who, writes) end
   end
   local self = setmetatable({}, AppStorage)
   private[self] = { view = view, app = app }
   return self
 end
+
+for _, method in ipairs { "set", "remove", "clear", "cleanup" } do task.writer(AppStorage[method]) end
 
 return new

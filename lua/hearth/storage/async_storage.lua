@@ -12,7 +12,7 @@ local names = verbs.names "AsyncStorage."
 local view = {
   namespace = NAMESPACE,
   names = names,
-  handle = function(_, verb) return default.raw() or default.await(verb) end,
+  handle = function(_, verb, writes) return default.raw() or default.await(verb, writes) end,
 }
 
 ---@class hearth.AsyncStorage
@@ -20,7 +20,7 @@ local AsyncStorage = {}
 
 for method in pairs(verbs.is_verb) do
   local verb = verbs[method]
-  AsyncStorage[method] = function(...) return verb(view, ...) end
+  AsyncStorage[method] = verbs.mark(method, function(...) return verb(view, ...) end)
 end
 
 -- The hot path: once the store is open, a bound C function that checks the await and the key itself.

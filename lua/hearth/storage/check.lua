@@ -1,6 +1,7 @@
 -- What a verb refuses before the store is touched, and how an error from below gets the name of the verb that the user called.
 
 local errors = require "hearth.errors"
+local task = require "hearth.core.task"
 
 local check = {}
 
@@ -123,6 +124,7 @@ end
 
 local function finish(view, verb, key, ok, ...)
   if ok then return ... end
+  task.accept(false)
   error(check.label(view, verb, key, (...)), 0)
 end
 

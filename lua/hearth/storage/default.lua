@@ -70,13 +70,16 @@ end
 
 ---The open handle; opens it and waits for that if need be.
 ---@param verb string who asks, for errors
+---@param writes? boolean its write has been accepted: it is queued also if the program ends while the store is being opened
 ---@return userdata
-function default.await(verb)
+function default.await(verb, writes)
   task.check(verb)
   if current then return current end
+  if writes then task.accept() end
   local opened = default.open()
   local ok, result = pcall(opened.await, opened)
   if ok then return result end
+  task.accept(false)
   if not errors.is(result) or errors.is_cancelled(result) then error(result, 0) end
   -- One open may have many waiters: each gets an error of its own, with the name of its verb.
   local copy = errors.new(result.code, result.message, result)

@@ -179,6 +179,7 @@ function Pool:before_write(ns, keys, relative)
       write.seqs[cell] = cell.log[cell.n].seq
     end
   end)
+  if barriers[1] then task.accept() end   -- the verb's write is queued also if the program ends meanwhile
   wait(barriers)
   -- From here on: what it waited for above is on its way.
   for cell in pairs(write and write.seqs or {}) do

@@ -36,7 +36,7 @@ end
 
 for method in pairs(verbs.is_verb) do
   local verb = verbs[method]
-  Store[method] = function(self, ...) return verb(view_of(self, method), ...) end
+  Store[method] = verbs.mark(method, function(self, ...) return verb(view_of(self, method), ...) end)
 end
 
 -- The hot path: the bound C function checks the await and the key, and names the verb in its errors.

@@ -13,6 +13,7 @@ local fail, call = check.fail, check.call
 local function modify(verbs, view, verb, key, options, step)
   local namespace = view.namespace
   local ttl, wanted = check.options(verb, namespace, key, options)
+  local _accepted <close> = verbs.accept()   -- luacheck: ignore 211
   local raw = view:handle(verb)
   local lock_ <close> = lock.take(lock.name(raw, "update", namespace, key))   -- luacheck: ignore 211
   local _ <close> = verbs.before_write(raw, namespace, key, true)

@@ -32,6 +32,27 @@ local function is_short(text, limit)
   return type(text) == "string" and #text <= limit
 end
 
+local accepted = setmetatable({}, { __close = function() task.accept(false) end })
+
+---For a verb that reads before it writes: `local _ <close> = verbs.accept()`. Its write is queued also if the program ends meanwhile.
+function verbs.accept()
+  task.accept()
+  return accepted
+end
+
+local writers = {
+  set = true, set_json = true, delete = true, clear = true, set_many = true, delete_many = true, update = true, update_json = true,
+  merge_json = true, increment = true,
+}
+
+---A public verb. What a task that is to begin with one that writes was given is accepted: it is written also if the program ends before.
+---@param method string
+---@param fn function
+---@return function fn
+function verbs.mark(method, fn)
+  return writers[method] and task.writer(fn) or fn
+end
+
 -- keys: one key, a list, or nil for the whole namespace. See hearth.storage.hooks.
 local function before_write(raw, namespace, keys, relative)
   local before = hooks.before_write
@@ -69,7 +90,7 @@ end
 local function write(view, verb, key, value, kind, options)
   local namespace = view.namespace
   local ttl, revision = check.options(verb, namespace, key, options)
-  local raw = view:handle(verb)
+  local raw = view:handle(verb, true)
   local _ <close> = before_write(raw, namespace, key)
   return call(view, verb, key, raw.write, raw, namespace, key, value, kind, ttl, revision)
 end
@@ -79,7 +100,7 @@ function verbs.set(view, key, value, options)
   local verb = view.names.set
   check_await(verb)
   if options == nil and is_short(key, MAX_KEY) and is_short(value, MAX_VALUE) then -- the hot path: there is nothing to refuse
-    local raw, namespace = view:handle(verb), view.namespace
+    local raw, namespace = view:handle(verb, true), view.namespace
     local _ <close> = before_write(raw, namespace, key)
     return call(view, verb, key, raw.write, raw, namespace, key, value, "text")
   end
@@ -201,8 +222,11 @@ function verbs.set_many(view, map, options)
     keys[n] = key
     ops[n] = { ns = namespace, key = key, value = value, kind = "text", ttl = ttl, if_revision = revision }
   end
-  local raw = view:handle(verb)
-  if n == 0 then return nil end
+  if n == 0 then
+    view:handle(verb)
+    return nil
+  end
+  local raw = view:handle(verb, true)
   local _ <close> = before_write(raw, namespace, keys)
   return apply(view, verb, raw, ops)
 end
@@ -212,8 +236,11 @@ function verbs.delete_many(view, keys, options)
   check_await(verb)
   keys = check.keys(verb, namespace, keys)
   local _, revision = check.options(verb, namespace, nil, options)
-  local raw = view:handle(verb)
-  if #keys == 0 then return nil end
+  if #keys == 0 then
+    view:handle(verb)
+    return nil
+  end
+  local raw = view:handle(verb, true)
   local ops = {}
   for i, key in ipairs(keys) do ops[i] = { ns = namespace, key = key, if_revision = revision } end
   local _ <close> = before_write(raw, namespace, keys)
@@ -223,7 +250,7 @@ end
 function verbs.clear(view)
   local verb, namespace = view.names.clear, view.namespace
   check_await(verb)
-  local raw = view:handle(verb)
+  local raw = view:handle(verb, true)
   local _ <close> = before_write(raw, namespace)
   return apply(view, verb, raw, { { ns = namespace, clear = true } })
 end
