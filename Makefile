@@ -111,7 +111,7 @@ $(BUILD)/pty: spec/support/pty.c | deps-build-once
 
 $(BUILD)/test/%: spec/c/%.c $(BUILD)/libhearth.a | deps-build-once
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -Ispec/c $(LDFLAGS) -o $@ $(filter %.c %.o,$^) $(BUILD)/libhearth.a $(LIBS)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -Ispec/c $(LDFLAGS) -o $@ $< $(filter %.o,$^) $(BUILD)/libhearth.a $(LIBS)
 $(BUILD)/test/test_cells: $(BUILD)/obj/src/term/cells.o
 
 # There the n-th allocation fails: Lua's, and our own.
