@@ -47,6 +47,13 @@ void hearth__waiter_remove(hearth__waiter *w) {
   w->on = NULL;
 }
 
+/* The wait is over before its answer was there: the waiter was cancelled. */
+static void give_up(hearth__waiter *w) {
+  hearth__outcome *o = w->on;
+  hearth__waiter_remove(w);
+  if (o && o->lent && !o->state->h->closing) hearth__task_cancel((hearth__task *)(void *)o);
+}
+
 void hearth__outcome_settle(lua_State *L, int idx, hearth__outcome *o, hearth__status status, int n) {
   idx = lua_absindex(L, idx);
   if (n > 1) {
@@ -136,7 +143,7 @@ static int wait_push(lua_State *L, hearth__op *op) {
 
 static void wait_release(hearth__op *op) {
   wait *self = (wait *)op;
-  hearth__waiter_remove(&self->waiter);
+  give_up(&self->waiter);
   hearth__timer_stop(op->state->h, &self->timer);
   free(self);
 }
@@ -219,11 +226,21 @@ static int join_push(lua_State *L, hearth__op *op) {
 }
 
 static void join_release(hearth__op *op) {
-  join_leave((join *)op);
+  join *j = (join *)op;
+  for (int i = 0; i < j->count; i++) give_up(&j->items[i].waiter);
   free(op);
 }
 
 static const hearth__op_class join_class = {"await", join_push, join_release};
+
+/* lend(task) -> task: it exists for those who wait for it, and is cancelled when one of them is. */
+int hearth__l_lend(lua_State *L) {
+  hearth__outcome *o = hearth__to_outcome(L, 1);
+  luaL_argcheck(L, o && o->kind == &hearth__task_kind, 1, "a task");
+  o->lent = true;
+  lua_settop(L, 1);
+  return 1;
+}
 
 /* join(mode, list) -> index, items: "all" until each is done or one has failed (its index, else 0), "race" until the first is
 ** done (its index), "settled" until each is done. `items` are the tasks and futures behind the awaitables of the list. */

@@ -29,6 +29,7 @@ struct hearth__outcome {
   hearth__status status;
   int values;
   bool seen;  /* somebody has looked at the result, or waits for it */
+  bool lent;  /* a task for those who wait for it: it is cancelled when one of them gives up */
   bool heard; /* on_done functions have been started: they may still look at it */
 };
 
@@ -60,6 +61,7 @@ int hearth__l_spawn(lua_State *L);
 int hearth__l_start(lua_State *L);
 int hearth__l_current(lua_State *L);
 int hearth__l_owner(lua_State *L);
+int hearth__l_lend(lua_State *L);
 int hearth__l_live(lua_State *L);
 int hearth__l_traceback(lua_State *L);
 int hearth__l_accept(lua_State *L);

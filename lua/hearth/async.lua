@@ -60,12 +60,16 @@ local function check_list(list, verb)
   end
 end
 
-local function cancel_pending(items)
+-- `given`: what the caller gave for each, which may know how to cancel itself (the call of a mutation).
+local function cancel_pending(items, given)
   local any = false
-  for _, item in ipairs(items) do
-    if core.is(item) == "task" and not item:done() then
-      item:cancel()
-      any = true
+  for i, item in ipairs(items) do
+    if not item:done() then
+      local whole = core.is(item) == "task" and item or given and given[i]
+      if core.is(whole) == "task" or type(whole) == "table" and whole.cancel then
+        whole:cancel()
+        any = true
+      end
     end
   end
   return any
@@ -74,8 +78,8 @@ end
 local function nothing() end
 
 -- Cancels, and lets them hear of it: those that do not wait on their way out have ended when this returns.
-local function end_pending(items)
-  if cancel_pending(items) then core.await(core.spawn(nothing)) end
+local function end_pending(items, given)
+  if cancel_pending(items, given) then core.await(core.spawn(nothing)) end
 end
 
 -- The first value of a settled one, or its error raised.
@@ -92,7 +96,7 @@ function async.all(list)
   check_list(list, "all")
   local failed, items = core.join("all", list)
   if failed ~= 0 then
-    end_pending(items)
+    end_pending(items, list)
     value_of(items[failed])
   end
   local values = {}
@@ -107,7 +111,7 @@ function async.race(list)
   check_list(list, "race")
   if #list == 0 then errors.raise("EINVAL", "race: an empty list has no first; give it at least one task", { op = "race" }) end
   local first, items = core.join("race", list)
-  end_pending(items)
+  end_pending(items, list)
   local results = pack(items[first]:result())
   if results[1] == "ok" then return unpack(results, 2, results.n) end
   error(results[2], 0)

@@ -156,6 +156,41 @@ describe("Animated", function()
       assert.is_false(handle:active())
     end)
 
+    it("stops when its awaiter is cancelled, also one that catches that and goes on", function()
+      local v, w = Animated.Value(0), Animated.Value(0)
+      local one, many = linear(v, 1, 100), linear(w, 1, 100)
+      local went_on = {}
+      local tasks = {
+        hearth.run_async(function()
+          went_on[1] = hearth.is_cancelled(select(2, pcall(hearth.await, one)))
+          hearth.sleep(10)
+        end),
+        hearth.run_async(function()
+          went_on[2] = hearth.is_cancelled(select(2, pcall(hearth.all, { many })))
+          hearth.sleep(10)
+        end),
+      }
+      clock:advance(0.05)
+      for _, task in ipairs(tasks) do task:cancel() end
+      clock:advance(1)
+      assert.same({ true, true }, went_on)
+      assert.same({ 0.5, 0.5 }, { v.value, w.value })
+      assert.is_false(one:active() or many:active())
+      clock:advance(10)
+      for _, task in ipairs(tasks) do assert.is_true(task:done()) end
+    end)
+
+    it("goes on for others when one who waits with a time-out gives up", function()
+      local v = Animated.Value(0)
+      local handle = linear(v, 1, 100)
+      local patient = hearth.run_async(hearth.await, handle)
+      local hasty = hearth.run_async(function() return pcall(hearth.await, handle, 0.05) end)
+      clock:advance(0.06)
+      assert.is_false((hasty:await()))
+      clock:advance(0.1)
+      assert.is_true(patient:await().finished)
+    end)
+
     it("stops when it loses a race, and when another of `all` fails", function()
       local a, b = Animated.Value(0), Animated.Value(0)
       local slow, fast = linear(a, 1, 200), linear(b, 1, 100)
@@ -498,6 +533,48 @@ describe("Animated", function()
       assert.is_true(screen:commits() - before <= 8)
     end)
 
+    it("moves several values of one style, at any depth", function()
+      local x, y = Animated.Value(0), Animated.Value(0)
+      local screen = testing.render(Animated.View { id = "box", style = { { width = x, color = "red" }, { height = y * 2 } } })
+      x:set_value(3)
+      y:set_value(4)
+      testing.settle()
+      assert.same({ { width = 3, color = "red" }, { height = 8 } }, screen:get_by_id "box".props.style)
+    end)
+
+    it("is an update for a renderer that does not take single props: with a table of its own", function()
+      local seen = {}
+      local renderer = require "hearth.render.headless".new()
+      renderer.set = nil
+      local update = renderer.update
+      renderer.update = function(node, props, old)
+        seen[#seen + 1] = { props.opacity, old.opacity }
+        update(node, props, old)
+      end
+      local v = Animated.Value(0)
+      local mounted = require "hearth.ui.root".mount(Animated.View { opacity = v }, renderer)
+      v:set_value(1)
+      testing.settle()
+      v:set_value(2)
+      testing.settle()
+      assert.same({ { 1, 0 }, { 2, 1 } }, seen)
+      mounted:unmount()
+    end)
+
+    it("what follows a value is held by it only while somebody looks", function()
+      local v = Animated.Value(1)
+      local screen = testing.render(Animated.Text((v + v):interpolate { input = { 0, 1 }, output = { 0, 10 } }))
+      local remove = (v * 2):add_listener(function() end)
+      v:set_value(2)
+      testing.settle()
+      assert.equal("40", screen:text())
+      screen:unmount()
+      assert.is_truthy(v.links)
+      remove()
+      remove()
+      assert.is_false(v.links)
+    end)
+
     it("does not move where an element has gone", function()
       local v = Animated.Value(0)
       local screen = testing.render(Animated.Text(v))
@@ -505,7 +582,7 @@ describe("Animated", function()
       screen:unmount()
       clock:advance(0.2)
       assert.equal(1, v.value)
-      assert.is_nil(next(v.links or {}))
+      assert.is_false(v.links)
     end)
 
     it("use_animated_value keeps its value over renders and stops with the component", function()

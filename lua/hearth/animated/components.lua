@@ -21,7 +21,7 @@ local function copy(style, nodes, places)
   for key, item in next, style do
     if node.is(item) then
       nodes[#nodes + 1] = item
-      places[#places + 1] = { node = item, table = out, key = key }
+      places[#places + 1] = { node = item, get = item.get, table = out, key = key }
     elseif type(item) == "table" and not getmetatable(item) then
       out[key] = copy(item, nodes, places)
     else
@@ -36,18 +36,24 @@ local function whole(value)
   return math.type(value) == "float" and math.tointeger(value) or value
 end
 
--- A style with nodes in it is one node, whose table is made once: a frame changes the values in it.
+-- A style with nodes in it is one source, whose table is made once: a frame changes the values in it.
+local Style = { in_place = true, links = false, listeners = false, follows = false, observed = node.Node.observed }
+Style.__index = Style
+
+function Style:get()
+  local places = self.places
+  for i = 1, #places do
+    local place = places[i]
+    place.table[place.key] = place.get(place.node)
+  end
+  return self.style
+end
+
 local function bound(value, selector)
   if node.is(value) then return binding.new(value, selector) end
   local nodes, places = {}, {}
   local style = copy(value, nodes, places)
-  return binding.new(node.derive(nodes, function(_, read)
-    for i = 1, #places do
-      local place = places[i]
-      place.table[place.key] = read(place.node)
-    end
-    return style
-  end, true))
+  return binding.new(setmetatable({ inputs = nodes, places = places, style = style, links = false, follows = false }, Style))
 end
 
 local function bind_props(props)

@@ -61,24 +61,6 @@ end
 ---@return boolean
 function Handle:active() return self.running end
 
--- A handle stops when a task that awaits it is cancelled: what each task awaits, and one look at its end.
-local awaited = setmetatable({}, { __mode = "k" })
-
-local function watch(self)
-  local current = task.current()
-  if not current then return end
-  local set = awaited[current]
-  if not set then
-    set = setmetatable({}, { __mode = "k" })
-    awaited[current] = set
-    current:on_done(function(t)
-      if not t:cancelled() then return end
-      for h in pairs(set) do h:stop() end
-    end)
-  end
-  set[self] = true
-end
-
 function Handle:__await()
   if not self.running and not self.result then self:start() end
   local future = self.future
@@ -88,9 +70,8 @@ function Handle:__await()
     if self.result then future:resolve(self.result) end
   end
   if not self.running then return future end
-  watch(self)
-  -- A task, so that a race or an `all` that cancels what it no longer needs stops the animation.
-  local waiting = task.spawn(task.await, future)
+  -- A task of the awaiter's own: it is cancelled with the awaiter, or by a race that is lost, and then the animation stops.
+  local waiting = task.lend(task.spawn(task.await, future))
   waiting:name "an animation that is awaited"
   waiting:on_done(function(t)
     if t:cancelled() then self:stop() end

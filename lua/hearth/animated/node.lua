@@ -48,29 +48,35 @@ end
 
 function meta.__tostring(self) return ("Animated(%s)"):format(tostring(self:_now())) end
 
--- Those that follow, told when it changes. A follower that nobody holds any more goes by itself.
-local weak = { __mode = "k" }
-
+-- It, or one that it follows, has another value: who looks at it is told.
 local function touch(self)
-  local followers, listeners = self.followers, self.listeners
-  if followers then
-    for follower in next, followers do touch(follower) end
-  end
+  local listeners = self.listeners
   if self.links then notify(self) end
   if listeners then
     local value = self:get()
     for i = 1, #listeners do task.spawn(listeners[i].fn, value) end
   end
 end
-node.touch = touch
 
-function node.follow(follower, source)
-  local followers = source.followers
-  if not followers then
-    followers = setmetatable({}, weak)
-    source.followers = followers
+-- A node hears of those that it follows only while somebody looks at it: links to it, or listeners.
+function Node:observed()
+  local inputs, follows = self.inputs, self.follows
+  if not inputs then return end
+  if self.links or self.listeners then
+    if follows then return end
+    local seen = {}
+    follows = {}
+    self.follows = follows
+    for _, input in ipairs(inputs) do
+      if node.is(input) and not seen[input] then
+        seen[input] = true
+        follows[#follows + 1] = binding.follow(input, self, touch)
+      end
+    end
+  elseif follows then
+    self.follows = false
+    for _, link in ipairs(follows) do binding.detach(link) end
   end
-  followers[follower] = true
 end
 
 ---fn(value) runs as a task after each change: each frame while it moves.
@@ -82,12 +88,14 @@ function Node:add_listener(fn)
   -- A new list each time: one that is being told stays as it is.
   self.listeners = table.move(self.listeners or {}, 1, #(self.listeners or {}), 1, {})
   self.listeners[#self.listeners + 1] = entry
+  self:observed()
   return function()
     local rest = {}
     for _, other in ipairs(self.listeners or {}) do
       if other ~= entry then rest[#rest + 1] = other end
     end
     self.listeners = rest[1] and rest or false
+    self:observed()
   end
 end
 
@@ -98,8 +106,8 @@ end
 -- Every field is there from the beginning: a look at one that is not goes through the metatable, and frames look at thousands.
 local function new(fields)
   fields.inputs = fields.inputs or false -- what it follows
-  fields.motion, fields.in_place = false, fields.in_place or false
-  fields.followers, fields.links, fields.listeners = false, false, false
+  fields.motion, fields.in_place = false, false
+  fields.follows, fields.links, fields.listeners = false, false, false
   return setmetatable(fields, meta)
 end
 
@@ -128,11 +136,7 @@ end
 local function move(self, x)
   if x == self.current then return end
   self.current = x
-  if self.followers or self.listeners then
-    touch(self)
-  elseif self.links then
-    notify(self)
-  end
+  if self.links or self.listeners then touch(self) end
 end
 frames.move = move
 
@@ -187,14 +191,9 @@ end
 ---A node whose value is compute(inputs, read); `inputs` may hold plain numbers and strings among nodes.
 ---@param inputs any[]
 ---@param compute fun(inputs: any[], read: fun(n: table): any): any
----@param in_place? boolean compute gives the same table each time, with other values in it
 ---@return hearth.AnimatedNode
-function node.derive(inputs, compute, in_place)
-  local self = new { inputs = inputs, compute = compute, in_place = in_place }
-  for _, input in ipairs(inputs) do
-    if node.is(input) then node.follow(self, input) end
-  end
-  return self
+function node.derive(inputs, compute)
+  return new { inputs = inputs, compute = compute }
 end
 
 local function operand(x, name)

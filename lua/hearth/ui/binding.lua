@@ -1,6 +1,7 @@
 -- Bindings: a prop that follows a source without a render of its component. `Text(store:bind())` changes its node when the store does.
 --
--- A source is any table with `get()`; it calls `binding.notify(source)` when its value changed. A link is one bound prop of one host fiber.
+-- A source is any table with `get()`; it calls `binding.notify(source)` when its value changed, and hears from `source:observed()`, where it has
+-- that, when its first link comes and when its last one goes. A link is one bound prop of one host fiber, or a source that follows another one.
 -- Thousands of links may follow in one frame of an animation, so the way from a source to its node makes no tables.
 
 local scheduler = require "hearth.ui.scheduler"
@@ -42,8 +43,18 @@ end
 function binding.link(b, prop, root)
   return {
     source = b.source, get = b.source.get, selector = b.selector, prop = prop, root = root, fiber = false, value = nil,
-    before = false, after = false, live = false, queued = false,
+    follower = false, before = false, after = false, live = false, queued = false,
   }
+end
+
+--- A link through which `follower`, a source, hears of the changes of another one: changed(follower), at once.
+---@param source table
+---@param follower table
+---@param changed fun(follower: table)
+function binding.follow(source, follower, changed)
+  local link = { source = source, follower = follower, changed = changed, before = false, after = false, live = false }
+  binding.attach(link)
+  return link
 end
 
 function binding.attach(link)
@@ -54,6 +65,7 @@ function binding.attach(link)
   if first then first.before = link end
   source.links = link
   link.live = true
+  if not first and source.observed then source:observed() end
 end
 
 function binding.detach(link)
@@ -62,6 +74,8 @@ function binding.detach(link)
   if before then before.after = after else link.source.links = after end
   if after then after.before = before end
   link.before, link.after, link.live = false, false, false
+  local source = link.source
+  if not source.links and source.observed then source:observed() end
 end
 
 local pending, n_pending = {}, 0
@@ -72,7 +86,9 @@ local spare = {} -- the list that is not being filled
 function binding.notify(source)
   local link = source.links
   while link do
-    if not link.queued then
+    if link.follower then
+      link.changed(link.follower)
+    elseif not link.queued then
       link.queued = true
       n_pending = n_pending + 1
       pending[n_pending] = link
