@@ -5,14 +5,12 @@ local default = require "hearth.storage.default"
 local errors = require "hearth.errors"
 local feature = require "hearth.core.feature"
 local json = require "hearth.json"
-local local_storage = require "hearth.web.local_storage"
+local first_look = require "hearth.web.first_look"
 local page = require "hearth.render.web.page"
-local root = require "hearth.ui.root"
 local scopes = require "hearth.storage.scopes"
 local session = require "hearth.web.session"
 local task = require "hearth.core.task"
 local timer = require "hearth.core.timer"
-local web = require "hearth.render.web"
 
 local RESUME <const> = 60        -- seconds for which a session waits for its page
 local HELLO <const> = 10         -- seconds in which a page says which session it has
@@ -40,10 +38,8 @@ local Site = {}
 Site.__index = Site
 
 local random = assert(io.open("/dev/urandom", "rb"))
-random:setvbuf "no"
-local function new_id(bytes)
-  return (random:read(bytes):gsub(".", function(c) return ("%02x"):format(c:byte()) end))
-end
+random:setvbuf("full", 1024)
+local function new_id(bytes) return ("%02x"):rep(bytes):format(random:read(bytes):byte(1, -1)) end
 
 -- The key that signs cookies: made once, then the same for every start on this store.
 local function secret()
@@ -66,24 +62,13 @@ local function answer(self, event, status, kind, body, more)
   self.server:reply(event.id, status, headers, body)
 end
 
--- What the app shows to this client now, without effects: nobody looks at it yet.
-local function first_look(self, client)
-  local renderer = web.new()
-  renderer.who = { client = client, session = client .. "-" .. new_id(12), default = "client" }
-  renderer.local_storage = local_storage {}
-  local mounted = root.mount(self.element, renderer, { inert = true })
-  local guard <close> = setmetatable({}, { __close = function() mounted:unmount() end }) -- luacheck: ignore 211
-  local settled = task.spawn(task.settle)
-  settled:name "waiting for storage"
-  if not pcall(task.await, settled, PATIENCE) then settled:cancel() end
-  return renderer.html()
-end
-
 local function show(self, event)
   if self.rendering >= RENDERS then return answer(self, event, 503, "text/plain; charset=utf-8", "Too busy; try again in a moment.\n") end
   local client = event.client or new_id(16)
   self.rendering = self.rendering + 1
-  local ok, body = xpcall(first_look, debug.traceback, self, client)
+  local ok, body = xpcall(first_look, debug.traceback, self.element, {
+    client = client, session = client .. "-" .. new_id(12), default = "client",
+  }, PATIENCE)
   self.rendering = self.rendering - 1
   if not ok then
     task.report(body, "the first render")

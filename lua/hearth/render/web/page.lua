@@ -30,14 +30,23 @@ body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.5 system-ui,sans-
 @media(prefers-reduced-motion:reduce){*{animation:none!important;transition:none!important}}
 ]==]
 
+local ruled, count = {}, 0 -- the rules of styles that were seen before
+
+local function rule(style)
+  local plain = style:gsub("&#39;", "'"):gsub("&quot;", '"'):gsub("&amp;", "&")
+  if count >= 1000 then ruled, count = {}, 0 end
+  ruled[style] = ('[data-y="%s"]{%s}'):format(plain:gsub("[\"\\]", "\\%0"), plain)
+  count = count + 1
+  return ruled[style]
+end
+
 -- One rule per style, for the first look; the page's script takes over from there. Attribute selectors take any text that is quoted.
 local function rules(body)
   local seen, out = {}, {}
   for style in body:gmatch 'data%-y="([^"]*)"' do
     if not seen[style] then
       seen[style] = true
-      local plain = style:gsub("&#39;", "'"):gsub("&quot;", '"'):gsub("&amp;", "&")
-      out[#out + 1] = ('[data-y="%s"]{%s}'):format(plain:gsub("[\"\\]", "\\%0"), plain)
+      out[#out + 1] = ruled[style] or rule(style)
     end
   end
   return table.concat(out)
