@@ -7,7 +7,9 @@ local shared = hearth.Store(0)
 return hearth.component("Bench", function()
   local own, set_own = hearth.use_state(0)
   return hearth.Column {
-    hearth.Text(shared:bind(function(n) return "All " .. n end)), hearth.Button("Share", { on_click = function() shared:set(function(n) return n + 1 end) end }),
-    hearth.Text("Own " .. own), hearth.Button("Count", { on_click = function() set_own(function(n) return n + 1 end) end }),
+    hearth.Text(shared:bind(function(n) return "All " .. n end)),
+    hearth.Button("Share", { on_click = function() shared:set(function(n) return n + 1 end) end }),
+    hearth.Text("Own " .. own),
+    hearth.Button("Count", { on_click = function() set_own(function(n) return n + 1 end) end }),
   }
 end)

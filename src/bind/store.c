@@ -28,6 +28,7 @@ hearth__stores *hearth__stores_of(lua_State *L) {
 void hearth__stores_unref(hearth__stores *ss) {
   if (--ss->refs > 0) return;
   free(ss->tags);
+  free(ss->latency);
   free(ss);
 }
 
@@ -216,6 +217,7 @@ static void close_if_quiet(hearth__handle *hd);
 void hearth__wait_landed(hearth__wait *w) {
   hearth__handle *hd = w->handle;
   w->landed = true;
+  if (w->began) hearth__latency_note(hd->stores->latency, w->write, uv_hrtime() - w->began);
   hd->in_flight--;
   not_busy(hd->stores);
   hearth__handle_ref(hd);
@@ -280,6 +282,10 @@ void hearth__wait_go(hearth__wait *w, const char *kind) {
   hd->in_flight++;
   hearth__busy_begin(ss->h);
   if (kind && *kind == 'w') hearth__accepted_is_queued(ss->state);
+  if (ss->latency && kind) {
+    w->began = uv_hrtime();
+    w->write = kind[0] == 'w';
+  }
   if (ss->plan.active || ss->delayed) {
     hearth__plan_hit(ss, kind, &w->fault);
     double now = (double)uv_hrtime() / 1e9, due = now + ss->plan.latency;
@@ -724,7 +730,7 @@ static const luaL_Reg methods[] = {{"get", hearth__l_store_get},
                                    {"__gc", l_gc},
                                    {NULL, NULL}};
 
-static const luaL_Reg functions[] = {{"open", l_open}, {"set_faults", l_set_faults}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"open", l_open}, {"set_faults", l_set_faults}, {"latency", hearth__l_store_latency}, {NULL, NULL}};
 
 int hearth__open_store(lua_State *L) {
   hearth__state *s = lua_touserdata(L, 1);

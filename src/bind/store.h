@@ -24,6 +24,8 @@ typedef struct hearth__plan {
   bool active;
 } hearth__plan;
 
+typedef struct hearth__latency hearth__latency;
+
 /* One for each state: its handles and its faults. */
 typedef struct hearth__stores {
   hearth__closer closer;
@@ -39,7 +41,8 @@ typedef struct hearth__stores {
   int *tags;
   size_t n_tags, room_tags;
   size_t opening;
-  bool ended; /* opens nothing more; `h` is NULL once it is gone */
+  hearth__latency *latency; /* NULL: nobody asked */
+  bool ended;               /* opens nothing more; `h` is NULL once it is gone */
 } hearth__stores;
 
 typedef struct hearth__listener {
@@ -74,6 +77,8 @@ struct hearth__wait {
   void (*start)(hearth__wait *w);
   void (*drop)(hearth__wait *w); /* frees it with all that it holds */
   bool landed, released;
+  uint64_t began;      /* when, in ns; 0: it is not measured */
+  bool write;          /* which histogram */
   bool failing;        /* the plan says so */
   hearth__fault fault; /* code NULL: look at the answer */
 };
@@ -100,6 +105,10 @@ hearth__name hearth__check_name(lua_State *L, int ns_idx, int key_idx, const cha
 int hearth__raise_fault(lua_State *L, const hearth__fault *f, const char *verb, const hearth__name *name);
 void hearth__push_fault(lua_State *L, const hearth__fault *f, const char *verb, const hearth__name *name);
 void hearth__push_record(lua_State *L, const hearth__record *r, const hearth__fault *f, const char *verb, const hearth__name *name);
+
+/* store_latency.c */
+void hearth__latency_note(hearth__latency *l, bool write, uint64_t nanoseconds);
+int hearth__l_store_latency(lua_State *L);
 
 /* store_events.c */
 void hearth__handle_events(hearth__handle *hd, const hearth__events *events);

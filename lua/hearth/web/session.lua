@@ -5,6 +5,7 @@ local alerts = require "hearth.alerts"
 local errors = require "hearth.errors"
 local json = require "hearth.json"
 local local_storage = require "hearth.web.local_storage"
+local metrics = require "hearth.web.metrics"
 local owner = require "hearth.owner"
 local root = require "hearth.ui.root"
 local task = require "hearth.core.task"
@@ -73,7 +74,7 @@ function Session:say(body)
   self:transmit(text)
 end
 
--- What the app changed since the last time; and that what the page said was handled. A page that is away gets it all as one when it is back.
+-- What the app changed since the last time; and that what the page said was handled. A page that is away gets it as one when it is back.
 function Session:flush()
   if self.closed or not self.connection then return end
   local patches = self.renderer.take()
@@ -95,7 +96,7 @@ function Session:show_alert(open)
   if not open then return self:say '"al":null' end
   self.alert_number = self.alert_number + 1
   self:say('"al":' .. json.encode {
-    i = self.alert_number, title = open.title, message = open.message, buttons = json.array(table.move(open.buttons, 1, #open.buttons, 1, {})),
+    i = self.alert_number, title = open.title, message = open.message, buttons = open.buttons,
     input = open.input and { value = open.input.value, placeholder = open.input.placeholder, secure = open.input.secure },
     destructive = open.destructive,
   })
@@ -158,6 +159,11 @@ function Session:hear(message)
   end):name "the acknowledgement of an event"
 end
 
+--- Is all that a page lacks, which has messages up to this one, still kept?
+---@param got integer
+---@return boolean
+function Session:can_resume(got) return not self.closed and got >= self.got and got <= self.said end
+
 --- The page is there again: what it has not seen is sent once more.
 ---@param connection integer
 ---@param got integer the last message that it has
@@ -183,11 +189,13 @@ function Session:close(why)
 end
 
 --- Mounts the app for a page. Raises what its first render raised.
----@param options { server: any, id: string, client: string, tab: string, connection: integer, element: any, items?: table, own?: table, counters?: table }
+---@param options { server: any, id: string, client: string, tab: string, connection: integer, element: any, items?: table, own?: table,
+--- counters?: hearth.WebCounters }
 ---@return hearth.WebSession
 function session.open(options)
   local self = setmetatable({
-    id = options.id, client = options.client, server = options.server, connection = options.connection, counters = options.counters or { commits = 0, patch_bytes = 0, events = 0 },
+    id = options.id, client = options.client, server = options.server, connection = options.connection,
+    counters = options.counters or metrics.counters(),
     said = 0, heard = 0, handled = 0, told = 0, got = 0, kept = {}, kept_bytes = 0, closed = false, alert_number = 0, owner = owner.new(),
     starting = {}, -- what the first render and its effects say goes out after the page has its HTML
   }, Session)

@@ -69,8 +69,8 @@ end
 
 --- Starts the handler that an event is for, if there is one.
 ---@param node table
----@param kind string as docs/web.md lists them: "c" click, "p" long click, "v" value, "s" submit, "x" close, "w" window of a list, "f" focus,
---- "b" blur, "k" key, "y" layout, "o" loaded, "n" not loaded
+---@param kind string as docs/web.md lists them: "c" click, "p" long click, "v" value, "s" submit, "x" close, "w" window of a list,
+--- "f" focus, "b" blur, "k" key, "y" layout, "o" loaded, "n" not loaded
 ---@param value any
 ---@return hearth.Task|nil
 function web_events.fire(node, kind, value)

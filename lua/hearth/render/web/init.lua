@@ -59,7 +59,9 @@ function web.new()
 
   function renderer.create(type, props)
     ids = ids + 1
-    local node = { id = ids, type = type, props = props, children = NONE, parent = false, sent = false, updated = false, restructured = false }
+    local node = {
+      id = ids, type = type, props = props, children = NONE, parent = false, sent = false, updated = false, restructured = false,
+    }
     nodes[ids] = node
     renderer.top = renderer.top or node
     return node

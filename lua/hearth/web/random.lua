@@ -1,0 +1,13 @@
+-- Numbers that nobody guesses: ids of browsers, sessions and nonces.
+
+local random = {}
+
+local source = assert(io.open("/dev/urandom", "rb"))
+source:setvbuf("full", 1024) -- each byte is used once
+
+--- As many bytes, in hexadecimal digits.
+---@param bytes integer
+---@return string
+function random.id(bytes) return ("%02x"):rep(bytes):format(source:read(bytes):byte(1, -1)) end
+
+return random
