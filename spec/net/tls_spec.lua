@@ -1,10 +1,7 @@
 -- Certificates are checked: a server whose certificate nobody vouches for is not talked to; one that a given file vouches for is.
 
 local hearth = require "hearth"
-
-local function run(command)
-  return (os.execute(command .. " >/dev/null 2>&1"))
-end
+local certificate = require "support.certificate"
 
 local function free_port()
   local Server = require "support.server"
@@ -18,12 +15,7 @@ describe("fetch over TLS", function()
   local folder, port, server
 
   setup(function()
-    folder = os.tmpname()
-    os.remove(folder)
-    assert(run("mkdir -m 700 " .. folder), "mkdir")
-    local request = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
-    assert(run(("%s -keyout %s/key -out %s/cert")
-      :format(request, folder, folder)), "openssl is missing (Debian: apt-get install openssl)")
+    folder = certificate.make()
     port = free_port()
     local serve = "cd %s && echo $$ > pid && exec timeout 60 openssl s_server -accept 127.0.0.1:%d -cert cert -key key -www >/dev/null 2>&1"
     server = assert(io.popen(serve:format(folder, port), "w"))
@@ -36,9 +28,9 @@ describe("fetch over TLS", function()
   end)
 
   teardown(function()
-    run(("kill $(cat %s/pid)"):format(folder))
+    os.execute(("kill $(cat %s/pid) >/dev/null 2>&1"):format(folder))
     server:close()
-    run("rm -r " .. folder)
+    certificate.remove(folder)
   end)
 
   local function fetch(host, options)
