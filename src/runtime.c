@@ -59,6 +59,7 @@ static int init_handles(hearth_t *h) {
 }
 
 static hearth_t *make(const hearth_options *options, const hearth__state_options *lua, hearth_error *error) {
+  char text[128];
   const char *why = HEARTH__NO_MEMORY;
   hearth_t *h = calloc(1, sizeof *h);
   if (!h) goto no_runtime;
@@ -71,7 +72,7 @@ static hearth_t *make(const hearth_options *options, const hearth__state_options
     h->loop = &h->own_loop;
     int err = uv_loop_init(h->loop);
     if (err) {
-      why = uv_strerror(err);
+      why = uv_strerror_r(err, text, sizeof text);
       goto no_loop;
     }
   }
@@ -79,7 +80,7 @@ static hearth_t *make(const hearth_options *options, const hearth__state_options
   if (!h->inbox) goto no_inbox;
   int err = init_handles(h);
   if (err) { /* the few calls in there fail only when descriptors or memory have run out */
-    why = uv_strerror(err);
+    why = uv_strerror_r(err, text, sizeof text);
     goto no_handles;
   }
   hearth__live_add(h);

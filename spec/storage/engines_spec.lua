@@ -1,6 +1,7 @@
 -- The verbs of storage, promise by promise, over every engine.
 
 local hearth = require "hearth"
+local testing = require "hearth.testing"
 local json = require "hearth.core.json"
 local support = require "spec.storage.support"
 
@@ -286,10 +287,11 @@ for _, engine in ipairs(support.engines) do
 
     describe("ttl", function()
       it("ends a record", function()
-        store:set("a", "1", { ttl = 0.03 })
+        local clock = testing.fake_clock()
+        store:set("a", "1", { ttl = 30 })
         store:set("b", "2")
         assert.equal("1", store:get "a")
-        hearth.sleep(0.05)
+        clock:advance(31)
         assert.is_nil(store:get "a")
         assert.is_false(store:contains_key "a")
         assert.is_nil(store:info "a")
@@ -300,17 +302,19 @@ for _, engine in ipairs(support.engines) do
       end)
 
       it("is taken away by a set without one", function()
-        store:set("a", "1", { ttl = 0.03 })
+        local clock = testing.fake_clock()
+        store:set("a", "1", { ttl = 30 })
         store:set("a", "2")
-        hearth.sleep(0.05)
+        clock:advance(31)
         assert.equal("2", store:get "a")
       end)
 
       it("stays with a key that is updated in place", function()
-        store:set("n", "1", { ttl = 0.05 })
+        local clock = testing.fake_clock()
+        store:set("n", "1", { ttl = 30 })
         store:increment "n"
         assert.is_number(store:info "n".expires_at)
-        hearth.sleep(0.07)
+        clock:advance(31)
         assert.is_nil(store:get "n")
       end)
     end)
