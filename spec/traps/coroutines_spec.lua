@@ -16,7 +16,9 @@ describe("trap:", function()
   it("the clean await: its errors are caught by pcall, its guard is closed by an answer, an error and a cancel", function()
     local log = {}
     local function guarded(name, fn)
-      local guard <close> = setmetatable({}, { __close = function(_, err) log[#log + 1] = name .. (err and ": " .. (err.code or err) or "") end })
+      local guard <close> = setmetatable({}, { __close = function(_, err)   -- luacheck: ignore 211
+        log[#log + 1] = name .. (err and ": " .. (err.code or err) or "")
+      end })
       return fn()
     end
     in_task(function()
@@ -42,8 +44,8 @@ describe("trap:", function()
       pcall(wait, "pcall")
       xpcall(wait, debug.traceback, "xpcall")
       local lazy = setmetatable({}, { __index = function(_, key) return wait(key) end, __add = function() return wait "add" end,
-        __eq = function() return wait "eq" ~= nil end, __concat = function() return wait "concat" end, __len = function() return #wait "len" end,
-        __call = function(_, x) return wait(x) end, __close = function() wait "close" end })
+        __eq = function() return wait "eq" ~= nil end, __concat = function() return wait "concat" end,
+        __len = function() return #wait "len" end, __call = function(_, x) return wait(x) end, __close = function() wait "close" end })
       local used = { lazy.index, lazy + 1, lazy .. "x", #lazy, lazy "call", lazy == setmetatable({}, getmetatable(lazy)) }
       assert.are.equal(6, #used)
       for _ in function(_, i) return not i and wait "iterator" or nil end do end

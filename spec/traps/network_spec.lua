@@ -64,7 +64,8 @@ describe("trap: libwebsockets:", function()
     local cookie = hearth.fetch(("http://127.0.0.1:%d/"):format(port)).headers["set-cookie"]
     local lines = { "GET /live HTTP/1.1", "Host: 127.0.0.1:" .. port, "Origin: http://127.0.0.1:" .. port,
       "Connection: Upgrade",
-      "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Cookie: " .. cookie:match "^[^;]+" }
+      "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+      "Cookie: " .. cookie:match "^[^;]+" }
     for _, line in ipairs(headers) do lines[#lines + 1] = line end
     local socket, answer, done = uv.new_tcp(), "", hearth.runtime.create_future()
     socket:connect("127.0.0.1", port, function(err)
