@@ -1,5 +1,6 @@
 local hearth = require "hearth"
 local json = require "hearth.json"
+local Raw = require "support.raw_server"
 local Server = require "support.server"
 
 describe("fetch", function()
@@ -374,6 +375,27 @@ describe("fetch", function()
       assert.is_true(hearth.is_cancelled(select(2, pcall(hearth.await, task))))
       local stats = server:until_stats(function(stats) return stats.open == 1 end)
       assert.equal(before.accepted, stats.accepted)
+    end)
+
+    it("within one turn: the server, on the same loop, hears of it in the next", function()
+      local raw = Raw.start()
+      raw.answer = { ends = "keep" }
+      local tasks = {}
+      for i = 1, 20 do tasks[i] = hearth.run_async(hearth.fetch, raw.base) end
+      for _ = 1, 1000 do
+        if raw.asked == 20 then break end
+        hearth.sleep(0.001)
+      end
+      assert.equal(20, raw.asked)
+      for i = 1, 20 do tasks[i]:cancel() end
+      local turns = 0
+      while next(raw.clients) and turns < 100 do
+        hearth.await(hearth.run_async(function() end))
+        turns = turns + 1
+      end
+      assert.is_true(turns <= 3, turns .. " turns")
+      raw:stop()
+      for i = 1, 20 do assert.is_true(tasks[i]:cancelled()) end
     end)
 
     it("while it streams, too", function()

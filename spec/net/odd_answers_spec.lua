@@ -67,26 +67,33 @@ describe("fetch meets a server that", function()
       OK .. "transfer-encoding: chunked\r\n\r\n2;a=b\r\nab\r\n", "0\r\nx-after: 1\r\n\r\n" }, "ab" },
     { "sends the same in many pieces", { "HTTP", "/1.1 2", "00 O", "K\r", "\ncontent-len", "gth: 2\r\n\r", "\na", "b" }, "ab" },
     { "sends a line of a header that does not end", { OK .. "x: " .. ("a"):rep(2000000), ends = "keep" }, { "EBIG", "head" } },
-    { "sends more headers than anybody needs", { OK .. ("x-filler: " .. ("a"):rep(1000) .. "\r\n"):rep(1100) .. "\r\n" }, { "EBIG", "head" } },
+    { "sends more headers than anybody needs", {
+      OK .. ("x-filler: " .. ("a"):rep(1000) .. "\r\n"):rep(1100) .. "\r\n" }, { "EBIG", "head" } },
     { "sends a zero byte in a header", { OK .. "x: a\0b\r\ncontent-length: 0\r\n\r\n" }, { "ENET", "protocol" } },
     { "sends a header without a colon", { OK .. "nonsense\r\ncontent-length: 2\r\n\r\nab" }, { "ENET", "protocol" } },
     { "has a status of two digits", { "HTTP/1.1 99 Odd\r\ncontent-length: 0\r\n\r\n" }, { "ENET", "protocol" } },
     { "has a status that is no number", { "HTTP/1.1 abc Odd\r\ncontent-length: 0\r\n\r\n" }, { "ENET", "protocol" } },
     { "speaks a version that there is not", { "HTTP/7.3 200 OK\r\ncontent-length: 0\r\n\r\n" }, { "ENET", "protocol" } },
-    { "sends interim answers first", { ("HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n"):rep(50), OK .. "content-length: 2\r\n\r\nab" }, "ab" },
+    { "sends interim answers first", {
+      ("HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n"):rep(50), OK .. "content-length: 2\r\n\r\nab" }, "ab" },
     { "sends a body where there is none", { "HTTP/1.1 204 No Content\r\n\r\nbody" }, "" },
     { "redirects without saying where to", { "HTTP/1.1 302 Found\r\ncontent-length: 2\r\n\r\nab" }, "ab" },
     { "redirects to itself", { "HTTP/1.1 302 Found\r\nlocation: /\r\ncontent-length: 0\r\n\r\n" }, { "ENET", "redirects" } },
-    { "redirects to another scheme", { "HTTP/1.1 302 Found\r\nlocation: file:///etc/passwd\r\ncontent-length: 0\r\n\r\n" }, { "EINVAL", "scheme" } },
-    { "redirects to a URL that is none", { "HTTP/1.1 302 Found\r\nlocation: http://[::bad\r\ncontent-length: 0\r\n\r\n" }, { "EINVAL", "url" } },
+    { "redirects to another scheme", {
+      "HTTP/1.1 302 Found\r\nlocation: file:///etc/passwd\r\ncontent-length: 0\r\n\r\n" }, { "EINVAL", "scheme" } },
+    { "redirects to a URL that is none", {
+      "HTTP/1.1 302 Found\r\nlocation: http://[::bad\r\ncontent-length: 0\r\n\r\n" }, { "EINVAL", "url" } },
     { "says gzip and sends something else", { OK .. "content-encoding: gzip\r\ncontent-length: 5\r\n\r\nplain" }, { "ENET", "encoding" } },
-    { "breaks off its gzip", { OK .. ("content-encoding: gzip\r\ncontent-length: %d\r\n\r\n"):format(#packed) .. packed:sub(1, #packed // 2) },
+    { "breaks off its gzip", {
+      OK .. ("content-encoding: gzip\r\ncontent-length: %d\r\n\r\n"):format(#packed) .. packed:sub(1, #packed // 2) },
       { "ENET", "partial" } },
-    { "spoils its gzip", { OK .. ("content-encoding: gzip\r\ncontent-length: %d\r\n\r\n"):format(#packed) .. packed:sub(1, -9) .. ("\0"):rep(8) },
+    { "spoils its gzip", {
+      OK .. ("content-encoding: gzip\r\ncontent-length: %d\r\n\r\n"):format(#packed) .. packed:sub(1, -9) .. ("\0"):rep(8) },
       { "ENET", "encoding" } },
     { "packs it more often than is decent", { OK .. "content-encoding: " .. ("gzip, "):rep(20) .. "gzip\r\ncontent-length: 2\r\n\r\nab" },
       { "ENET", "encoding" } },
-    { "uses an encoding that nobody asked for", { OK .. "content-encoding: rot13\r\ncontent-length: 2\r\n\r\nab" }, { "ENET", "encoding" } },
+    { "uses an encoding that nobody asked for", {
+      OK .. "content-encoding: rot13\r\ncontent-length: 2\r\n\r\nab" }, { "ENET", "encoding" } },
     { "sends a bomb of gzip", { OK .. ("content-encoding: gzip\r\ncontent-length: %d\r\n\r\n"):format(#packed) .. packed },
       { "EBIG", "size" }, { max_bytes = 100000 } },
     { "goes on for ever", { OK .. "\r\n" .. ("x"):rep(200000), ends = "keep" }, { "EBIG", "size" }, { max_bytes = 100000 } },
