@@ -2,6 +2,7 @@
 
 local hearth = require "hearth"
 local testing = require "hearth.testing"
+local program = require "spec.examples.program"
 local Server = require "support.server"
 
 local Posts = assert(loadfile "examples/posts.lua")()
@@ -103,6 +104,28 @@ describe("examples/posts", function()
     screen:find_by_text "Hearth"
     screen:find_by_text "The server cannot be reached"
     assert.equal("Half a po", screen:get_by_label "Title".props.value)
+  end)
+
+  it("as a program: a post is sent and a draft begun in one run; the next shows both, though the server has gone", function()
+    local store = program.temporary ".sqlite3"
+    local args, environment = { "run", "--ui=line", "--store", store, "examples/posts.lua" }, { POSTS_URL = server.base }
+    local function last(input)
+      local out, status, err = program.run(args, input, environment)
+      assert.same({ 0, "" }, { status, err })
+      local frames = program.frames(out)
+      return table.concat(frames[#frames], "\n"), table.concat(frames[1], "\n")
+    end
+    local shown = last {
+      "wait 500", "type Title Sent", "type Text from a pipe", "click Send", "wait 500", "click Sent", "wait 500", "type Title Half",
+    }
+    assert.truthy(shown:find("Posts (3)", 1, true), shown)
+    assert.truthy(shown:find("from a pipe", 1, true), shown)
+    server:stop()
+    shown = last { "wait 500" }
+    for _, text in ipairs { "Posts (3)", "[Sent]", "_Half_", "The server cannot be reached" } do
+      assert.truthy(shown:find(text, 1, true), text .. " is not in\n" .. shown)
+    end
+    program.clean(store)
   end)
 
   it("moves while it loads, and only then", function()
