@@ -179,6 +179,9 @@ local function request_of(url, options)
   if url:find "[%z\1-\32\127]" then
     refuse("the URL '%s' is malformed: it has a space or a control character; escape it as %%20", url)
   end
+  if url:find "^[Hh][Tt][Tt][Pp][Ss]?:" and not url:find "^%a+://[^/?#]" then -- libcurl would take the path for the host
+    refuse("the URL '%s' is malformed: it names no host; write http://host/path or https://host/path", url)
+  end
   check_options(options)
   local lines, has = headers_of(options)
   local request = {

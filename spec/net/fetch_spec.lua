@@ -266,7 +266,10 @@ describe("fetch", function()
 
   describe("raises", function()
     it("EINVAL for what is no URL of http or https, before anything is sent", function()
-      for _, url in ipairs { "", "nope", "http://", "http://a b/", "http://h:99999/", "ftp://h/", "file:///etc/passwd", "javascript:1" } do
+      for _, url in ipairs {
+        "", "nope", "//h/", "http:", "http:h", "http:/h", "http://", "http:///h", "http://?q", "http://a b/", "http://h:99999/", "http://[::1",
+        "ftp://h/", "file:///etc/passwd", "javascript:1",
+      } do
         local ok, err = pcall(hearth.fetch, url)
         assert.is_false(ok)
         assert.equal("EINVAL", err.code, url)
@@ -321,6 +324,16 @@ describe("fetch", function()
       assert.equal("ETIMEOUT", err.code)
       assert.equal("ETIMEOUT", fails("/posts?delay=2000", { timeout = 0.05 }).code)
       assert.equal("ETIMEOUT", fails("/trickle/100", { timeout = 0.1 }).code)
+    end)
+
+    it("ETIMEOUT for a connection that is not made, TLS included, within connect_timeout", function()
+      local silent = Raw.start()
+      local before = hearth.now()
+      local ok, err = pcall(hearth.fetch, (silent.base:gsub("^http", "https")), { connect_timeout = 0.05, timeout = 4 })
+      assert.is_false(ok)
+      assert.same({ "ETIMEOUT", "timeout" }, { err.code, err.reason })
+      assert.is_true(hearth.now() - before < 2)
+      silent:stop()
     end)
 
     it("EBIG over max_bytes, counted after decompression", function()
