@@ -7,10 +7,9 @@ local Page = {}
 Page.__index = Page
 
 local function frame(text)
-  local mask = "\1\2\3\4"
-  local size = #text < 126 and string.pack("B", 0x80 | #text) or string.pack(">BI2", 0x80 | 126, #text)
-  local masked = text:gsub("()(.)", function(i, c) return string.char(c:byte() ~ mask:byte((i - 1) % 4 + 1)) end)
-  return "\x81" .. size .. mask .. masked
+  local size = #text < 126 and string.pack("B", 0x80 | #text) or #text < 65536 and string.pack(">BI2", 0x80 | 126, #text)
+    or string.pack(">BI8", 0x80 | 127, #text)
+  return "\x81" .. size .. "\0\0\0\0" .. text -- a mask that changes nothing
 end
 
 -- Takes whole frames off the front of what came.
@@ -49,22 +48,26 @@ function Page.open(port, headers)
       return
     end
     self.socket:write(table.concat(lines, "\r\n") .. "\r\n\r\n")
-    self.socket:read_start(function(_, bytes)
-      if not bytes then
-        self.closed = true
-        return
-      end
-      self.bytes = self.bytes .. bytes
-      if not self.status then
-        local status, rest = self.bytes:match "^HTTP/1.1 (%d+).-\r\n\r\n(.*)$"
-        if not status then return end
-        self.status, self.bytes = tonumber(status), rest
-      end
-      if self.status == 101 then frames(self) end
-    end)
+    self:listen()
   end)
   self:till(function() return self.status or self.closed end)
   return self
+end
+
+function Page:listen()
+  self.socket:read_start(function(_, bytes)
+    if not bytes then
+      self.closed = true
+      return
+    end
+    self.bytes = self.bytes .. bytes
+    if not self.status then
+      local status, rest = self.bytes:match "^HTTP/1.1 (%d+).-\r\n\r\n(.*)$"
+      if not status then return end
+      self.status, self.bytes = tonumber(status), rest
+    end
+    if self.status == 101 then frames(self) end
+  end)
 end
 
 --- Waits until check() says so.
@@ -77,7 +80,34 @@ function Page:till(check)
   error("the page never came to that state: " .. hearth.json.encode(hearth.json.array(self.messages)), 2)
 end
 
-function Page:send(message) self.socket:write(frame(hearth.json.encode(message))) end
+function Page:send(message) self:raw(frame(type(message) == "string" and message or hearth.json.encode(message))) end
+
+--- Bytes as they are.
+function Page:raw(bytes)
+  if not self.socket:is_closing() then self.socket:write(bytes) end
+end
+
+--- One frame: `opcode` 1 is text, 2 binary, 0 goes on; with the bits that are asked for.
+function Page.frame(text, opcode, options)
+  options = options or {}
+  local first = (options.more and 0 or 0x80) | (options.reserved or 0) | (opcode or 1)
+  return string.char(first) .. frame(text):sub(2)
+end
+
+--- Reads nothing from now on, as a page on a line that hangs.
+function Page:stall() self.socket:read_stop() end
+function Page:go_on() self:listen() end
+
+--- Is this text in a message that came?
+function Page:has(text)
+  for _, message in ipairs(self.messages) do
+    if hearth.json.encode(message):find(text, 1, true) then return true end
+  end
+  return false
+end
+
+--- Waits until a message has this text.
+function Page:wait_for(text) return self:till(function() return self:has(text) end) end
 
 --- Says which session it is, and waits for the answer.
 function Page:hello(said)

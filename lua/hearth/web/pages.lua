@@ -27,7 +27,7 @@ function pages.open(site, event)
   site.connections[event.id] = pending
   pending.timer = timer.after(HELLO, function()
     if site.connections[event.id] == pending then site.server:kick(event.id) end
-  end, "ur")
+  end, "u")
 end
 
 -- Room for one more: those whose page has gone make way, the longest gone first.
@@ -128,7 +128,7 @@ function pages.close(site, event)
   s.left = timer.now()
   s.timer = timer.after(RESUME, function()
     task.spawn(function() s:close() end):name "the end of a session"
-  end, "ur")
+  end, "u")
 end
 
 return pages
