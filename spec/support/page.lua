@@ -28,6 +28,7 @@ local function frames(page)
     if op & 15 == 1 then
       for message in page.bytes:sub(at, at + size - 1):gmatch "[^\n]+" do table.insert(page.messages, hearth.json.decode(message)) end
     end
+    if op & 15 == 8 then page.closed = true end -- the server says that it closes
     page.bytes = page.bytes:sub(at + size)
   end
 end

@@ -13,19 +13,22 @@ local expiry = {}
 
 local function today() return timer.wall() // DAY | 0 end
 
-local noted, noted_on = {}, nil -- namespaces that were noted today
+local noted = setmetatable({}, { __mode = "k" }) -- store -> namespace -> the day on which it was noted
 
 --- Somebody is here whose state this is.
 ---@param raw any the store
 ---@param ns string
 function expiry.seen(raw, ns)
-  local day = today()
-  if day ~= noted_on then noted, noted_on = {}, day end
-  if noted[ns] then return end
-  noted[ns] = true
+  local day, days = today(), noted[raw]
+  if not days then
+    days = {}
+    noted[raw] = days
+  end
+  if days[ns] == day then return end
+  days[ns] = day
   raw:submit({ { ns = OWN, key = "seen " .. ns, value = tostring(day), kind = "text" } }, function(_, _, err)
     if err then
-      noted[ns] = nil
+      days[ns] = nil
       if errors.code(err) ~= "ECLOSED" then task.report(err, "noting who was here") end
     end
   end)
@@ -37,6 +40,9 @@ end
 ---@return integer removed namespaces
 function expiry.sweep(raw, here)
   local day, removed = today(), 0
+  for ns, on in pairs(noted[raw] or {}) do
+    if on ~= day then noted[raw][ns] = nil end
+  end
   local spaces, names = {}, {}
   for _, ns in ipairs(raw:namespaces()) do
     local days = KEPT[ns:match "^(%l+):" or ""]

@@ -85,8 +85,9 @@ local function hello(site, event, pending, message)
   if type(said.tab) ~= "string" or not said.tab:match "^%x+$" or #said.tab > 64 then error("malformed tab", 0) end
   drop_timer(pending)
   local known = type(said.s) == "string" and site.sessions[said.s]
-  if known and known.client == pending.client and math.type(said.g) == "integer" and known:can_resume(said.g) then
-    return resume(site, event, known, said.g)
+  if known and known.client == pending.client then
+    if math.type(said.g) == "integer" and known:can_resume(said.g) then return resume(site, event, known, said.g) end
+    known:close "its page begins anew"
   end
   if not make_room(site) then
     site.server:send(event.id, '{"t":"bye"}')
