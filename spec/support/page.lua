@@ -33,12 +33,37 @@ local function frames(page)
   end
 end
 
+-- A connection over TLS, with what a socket of luv has: openssl's client, which refuses a certificate that `ca_file` does not vouch for.
+local function tls(ca_file)
+  local input, output, process = uv.new_pipe(), uv.new_pipe(), nil
+  local socket = {}
+  function socket.connect(_, host, port, connected)
+    process = assert(uv.spawn("openssl", {
+      args = { "s_client", "-quiet", "-verify_return_error", "-CAfile", ca_file, "-servername", "localhost", "-connect", host .. ":" .. port },
+      stdio = { input, output, nil },
+    }, function() end))
+    connected()
+  end
+  function socket.write(_, bytes) input:write(bytes) end
+  function socket.read_start(_, fn) output:read_start(fn) end
+  function socket.read_stop() output:read_stop() end
+  function socket.is_closing() return output:is_closing() end
+  function socket.close()
+    input:close()
+    output:close()
+    process:kill "sigterm"
+    process:close()
+  end
+  return socket
+end
+
 ---@param port integer
 ---@param headers table<string, string> over those of a page that the server itself served
 ---@return table page with `status`, and `messages` when it is 101
-function Page.open(port, headers)
-  local self = setmetatable({ bytes = "", messages = {}, closed = false, socket = uv.new_tcp() }, Page)
-  local all = { Host = "127.0.0.1:" .. port, Origin = "http://127.0.0.1:" .. port, Connection = "Upgrade", Upgrade = "websocket",
+---@param ca_file? string of the certificate, for https
+function Page.open(port, headers, ca_file)
+  local self = setmetatable({ bytes = "", messages = {}, closed = false, socket = ca_file and tls(ca_file) or uv.new_tcp() }, Page)
+  local all = { Host = "127.0.0.1:" .. port, Origin = (ca_file and "https" or "http") .. "://127.0.0.1:" .. port, Connection = "Upgrade", Upgrade = "websocket",
     ["Sec-WebSocket-Version"] = "13", ["Sec-WebSocket-Key"] = "AAAAAAAAAAAAAAAAAAAAAA==", ["Sec-WebSocket-Protocol"] = "hearth" }
   for name, value in pairs(headers) do all[name] = value or nil end
   local lines = { "GET /live HTTP/1.1" }

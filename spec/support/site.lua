@@ -8,15 +8,26 @@ local Site = {}
 Site.__index = Site
 
 ---@param app string the text of the app
----@param options? { args?: string[], scheme?: string, environment?: table }
+---@param options? { args?: string[], scheme?: string, ca_file?: string }
 ---@return table
 function Site.start(app, options)
+  local folder = program.temporary() -- of its own: all of it may be served, and is watched
+  assert(os.execute(("mkdir -m 700 '%s'"):format(folder)))
   local self = setmetatable({
-    app = program.file(app), store = program.temporary ".sqlite3", pages = {}, options = options or {},
+    folder = folder, app = folder .. "/app.lua", store = folder .. "/store.sqlite3", pages = {}, options = options or {},
   }, Site)
+  self:save(app)
   self.scheme = self.options.scheme or "http"
   self:again()
   return self
+end
+
+--- The text of the app from now on.
+function Site:save(text)
+  local file = assert(io.open(self.app .. ".new", "w"))
+  file:write(text)
+  file:close()
+  assert(os.rename(self.app .. ".new", self.app))
 end
 
 --- Starts it (again) on the same store.
@@ -43,14 +54,13 @@ end
 function Site:close()
   for _, p in ipairs(self.pages) do p:close() end
   self:stop()
-  os.remove(self.app)
-  program.clean(self.store)
+  os.execute(("rm -r '%s'"):format(self.folder))
 end
 
 function Site:get(path, headers, more)
-  local options = { headers = headers }
+  local options = { headers = headers, ca_file = self.options.ca_file }
   for k, v in pairs(more or {}) do options[k] = v end
-  return hearth.fetch(("%s://127.0.0.1:%d%s"):format(self.scheme, self.port, path), options)
+  return hearth.fetch(("%s://%s:%d%s"):format(self.scheme, self.options.ca_file and "localhost" or "127.0.0.1", self.port, path), options)
 end
 
 --- The cookie of a browser that was not here before.
@@ -63,7 +73,7 @@ end
 function Site:page(cookie, headers)
   local all = { Cookie = cookie or self:cookie() }
   for k, v in pairs(headers or {}) do all[k] = v end
-  local p = Page.open(self.port, all)
+  local p = Page.open(self.port, all, self.options.ca_file)
   self.pages[#self.pages + 1] = p
   return p
 end
