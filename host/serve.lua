@@ -11,7 +11,7 @@ usage: hearth serve APP.lua [--host 127.0.0.1] [--port 8080] [--store URL] [--wa
 Serves an app as a web page: rendered here first, then live. Every tab has its own mounted app; persisted state belongs to the browser,
 or to everybody with scope="app".
 
-  --host ADDRESS  where to listen; 0.0.0.0 for all addresses of this machine
+  --host ADDRESS  where to listen, an IP address; 0.0.0.0 for all addresses of this machine
   --port N        0 for any that is free
   --store URL     where state is kept: a path, file:PATH, memory:, json:PATH (default: $HEARTH_STORE, else a file of the app's own)
   --cert, --key   files in PEM, for https
@@ -27,6 +27,8 @@ local function complain(text)
 end
 
 local VALUES = { host = true, port = true, store = true, cert = true, key = true, ui = true, metrics = true, ["max-sessions"] = true }
+
+local function in_url(host) return host:find(":", 1, true) and "[" .. host .. "]" or host end
 
 local function whole(text, low, high)
   local n = text:match "^%d+$" and math.tointeger(tonumber(text))
@@ -81,6 +83,7 @@ local function parse(args)
   end
   if options.metrics then
     local host, text = options.metrics:match "^(.-):?([^:]*)$"
+    host = host:match "^%[(.*)%]$" or host
     options.metrics_host, options.metrics_port = host ~= "" and host or "127.0.0.1", whole(text, 0, 65535)
     if not options.metrics_port then
       return nil, ("--metrics is a port or HOST:PORT, not %s"):format(options.metrics)
@@ -152,8 +155,8 @@ function serve.main(args)
   else
     own:unmount()
   end
-  print(("hearth: %s://%s:%d/"):format(options.cert and "https" or "http", options.host, open:port()))
-  if options.metrics then print(("hearth: metrics at http://%s:%d/metrics"):format(options.metrics_host, open:metrics_port())) end
+  print(("hearth: %s://%s:%d/"):format(options.cert and "https" or "http", in_url(options.host), open:port()))
+  if options.metrics then print(("hearth: metrics at http://%s:%d/metrics"):format(in_url(options.metrics_host), open:metrics_port())) end
   io.stdout:flush()
   open:loop()
   return 0

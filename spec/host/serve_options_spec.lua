@@ -37,13 +37,15 @@ describe("hearth serve", function()
     local broken, text, failing = program.file "return 1 +", program.file "return 5", program.file [[
       return require "hearth".component("Bad", function() error "no luck" end)]]
     local cases = {
-      { "which app", }, { "unknown option --nope", app, "--nope" }, { "--port is a number", app, "--port", "70000" },
-      { "--port is a number", app, "--port=-1" }, { "--port is a number", app, "--port", "0x10" }, { "--port needs a value", app, "--port=" },
+      { "which app" }, { "unknown option --nope", app, "--nope" }, { "--port is a number", app, "--port", "70000" },
+      { "--port is a number", app, "--port=-1" },
+      { "--port is a number", app, "--port", "0x10" }, { "--port needs a value", app, "--port=" },
       { "--store needs a value", app, "--store=" }, { "come together", app, "--cert", app },
       { "cannot open", app, "--cert", "/nowhere/cert.pem", "--key", app }, { "--metrics is a port", app, "--metrics", "x" },
       { "--max-sessions is a number", app, "--max-sessions", "0" }, { "unexpected argument", app, app },
       { "cannot open", "/nowhere/app.lua" }, { "unexpected symbol", broken }, { "component", text }, { "no luck", failing, "--port", "0" },
       { "serve is the web UI", app, "--ui", "line" }, { "cannot listen on 192.0.2.1", app, "--host", "192.0.2.1", "--port", "0" },
+      { "no IP address", app, "--host", "nowhere", "--port", "0" }, { "for metrics", app, "--port", "0", "--metrics", "192.0.2.1:0" },
       { "certificate cannot be read", app, "--port", "0", "--cert", app, "--key", app },
     }
     for _, case in ipairs(cases) do
@@ -54,6 +56,20 @@ describe("hearth serve", function()
       assert.is_nil(err:find("traceback", 1, true) and not case[1]:find "luck" or nil, err)
     end
     for _, path in ipairs { app, broken, text, failing } do os.remove(path) end
+  end)
+
+  it("listens where it is told, and nowhere else", function()
+    site = Site.start(APP, { args = { "--metrics", "0" } })
+    local metrics = tonumber(site.out:read "l":match ":(%d+)/metrics$")
+    local found = {}
+    for _, name in ipairs { "tcp", "tcp6" } do
+      for line in io.lines("/proc/net/" .. name) do
+        local address, port = line:match "^%s*%d+: (%x+):(%x+) [%x:]+ 0A "
+        port = port and tonumber(port, 16)
+        if port == site.port or port == metrics then found[#found + 1] = name .. " " .. address end
+      end
+    end
+    assert.same({ "tcp 0100007F", "tcp 0100007F" }, found)
   end)
 
   it("tells how it is used", function()

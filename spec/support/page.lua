@@ -39,7 +39,9 @@ local function tls(ca_file)
   local socket = {}
   function socket.connect(_, host, port, connected)
     process = assert(uv.spawn("openssl", {
-      args = { "s_client", "-quiet", "-verify_return_error", "-CAfile", ca_file, "-servername", "localhost", "-connect", host .. ":" .. port },
+      args = {
+        "s_client", "-quiet", "-verify_return_error", "-CAfile", ca_file, "-servername", "localhost", "-connect", host .. ":" .. port,
+      },
       stdio = { input, output, nil },
     }, function() end))
     connected()
@@ -63,7 +65,8 @@ end
 ---@param ca_file? string of the certificate, for https
 function Page.open(port, headers, ca_file)
   local self = setmetatable({ bytes = "", messages = {}, closed = false, socket = ca_file and tls(ca_file) or uv.new_tcp() }, Page)
-  local all = { Host = "127.0.0.1:" .. port, Origin = (ca_file and "https" or "http") .. "://127.0.0.1:" .. port, Connection = "Upgrade", Upgrade = "websocket",
+  local all = { Host = "127.0.0.1:" .. port,
+    Origin = (ca_file and "https" or "http") .. "://127.0.0.1:" .. port, Connection = "Upgrade", Upgrade = "websocket",
     ["Sec-WebSocket-Version"] = "13", ["Sec-WebSocket-Key"] = "AAAAAAAAAAAAAAAAAAAAAA==", ["Sec-WebSocket-Protocol"] = "hearth" }
   for name, value in pairs(headers) do all[name] = value or nil end
   local lines = { "GET /live HTTP/1.1" }

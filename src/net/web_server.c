@@ -1,5 +1,6 @@
 /* libwebsockets 4.1 on our loop. What it needs to be told: user pointers may be NULL in callbacks of refused connections; lws_write scribbles before the
 ** payload; nothing bounds what is queued but us; permessage-deflate stalls and is not offered; a context is destroyed in two steps. */
+#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,9 +205,20 @@ static void on_handle_closed(uv_handle_t *handle) {
   if (--w->handles == 0 && w->freed) free(w);
 }
 
+/* Left to itself, libwebsockets takes an IPv4 address for no restriction at all where there is IPv6, and listens on every address. */
+static uint64_t family_of(const char *host, uint64_t options) {
+  return host && strchr(host, ':') ? options : options | LWS_SERVER_OPTION_DISABLE_IPV6;
+}
+
+static bool is_address(const char *host) {
+  unsigned char bytes[sizeof(struct in6_addr)];
+  return !host || inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
+}
+
 /* NULL: it listens. What was begun is undone in the next turns of the loop. */
 static const char *open_context(hearth__web *w) {
   void *loops[1] = {w->loop};
+  if (!is_address(w->o.host) || (w->o.metrics_port >= 0 && !is_address(w->o.metrics_host))) return "the host is no IP address";
   w->protocols[0] = (struct lws_protocols){.name = "http", .callback = on_http, .per_session_data_size = sizeof(slot)};
   /* A small buffer for each page: longer messages come in pieces. */
   w->protocols[1] = (struct lws_protocols){
@@ -239,12 +251,15 @@ static const char *open_context(hearth__web *w) {
   lws_set_log_level(0, NULL);
   w->context = lws_create_context(&info);
   if (!w->context) return "libwebsockets cannot be started; is libwebsockets-evlib-uv installed?";
+  uint64_t vhost_options = info.options;
   info.vhost_name = "pages";
+  info.options = family_of(w->o.host, vhost_options);
   w->vhost = lws_create_vhost(w->context, &info);
   if (!w->vhost || hearth__web_port(w) <= 0)
     return w->o.cert ? "the address is in use or not ours, or the certificate cannot be read" : "the address is in use or not ours";
   if (w->o.metrics_port >= 0) {
     info.vhost_name = "metrics";
+    info.options = family_of(w->o.metrics_host, vhost_options);
     info.port = w->o.metrics_port;
     info.iface = w->o.metrics_host;
     info.ssl_cert_filepath = info.ssl_private_key_filepath = NULL;
