@@ -114,7 +114,7 @@ function Process:check_shown(note)
     local cell = self.cells[key]
     local base = cell.base
     local value = nil
-    if base.exists and not base.expired then value = base.value end
+    if not base.expired then value = base.value end
     for i = 1, cell.n do
       local op = cell.log[i]
       if op.kind == "set" then value = op.copy

@@ -68,7 +68,7 @@ describe("the cells of a store", function()
     for i = 1, 100 do cell_of("k" .. i) end
     turn()
     assert.are.equal(1, #handle.queue)
-    assert.are.equal(100, #handle.queue[1].fetch)
+    assert.are.equal(100, #handle.queue[1].load // 2)
     drain()
     cell_of("k1")
     turn()

@@ -1,4 +1,4 @@
--- A store as cells see it (submit, fetch, subscribe), in plain Lua and driven by hand, so that a test chooses every interleaving. One
+-- A store as cells see it (submit, load, subscribe), in plain Lua and driven by hand, so that a test chooses every interleaving. One
 -- database, a handle per process; a request is performed when the test says so, and what it causes is delivered when the test says so.
 
 local errors = require "hearth.errors"
@@ -45,7 +45,7 @@ function Handle:subscribe(fn)
   self.listeners[fn] = true
   return function() self.listeners[fn] = nil end
 end
-function Handle:fetch(pairs_, fn) table.insert(self.queue, {fetch = pairs_, fn = fn}) end
+function Handle:load(names, fn) table.insert(self.queue, {load = names, fn = fn}) end
 function Handle:submit(ops, fn) table.insert(self.queue, {ops = ops, fn = fn}) end
 
 local function deliver_later(handle, fn)
@@ -119,13 +119,16 @@ function Handle:perform(err)
   if not request then return false end
   if err then
     answer_later(self, function()
-      if not request.fn then return end
-      if request.ops then request.fn(nil, nil, err) else request.fn(nil, err) end
+      if request.fn then request.fn(nil, nil, err) end
     end)
-  elseif request.fetch then
-    local records = {}
-    for i, pair in ipairs(request.fetch) do records[i] = record(self.db, pair[1], pair[2]) end
-    answer_later(self, function() request.fn(records) end)
+  elseif request.load then
+    local found = {}
+    for i = 1, #request.load, 2 do
+      local r = record(self.db, request.load[i], request.load[i + 1])
+      local is_plain = not r.error and not r.expires_at and (r.version or 0) == 0
+      found[i], found[i + 1] = is_plain and (r.value or false) or r, r.revision
+    end
+    answer_later(self, function() request.fn(found) end)
   else
     local revision, records = apply(self.db, request.ops, self)
     answer_later(self, function() if request.fn then request.fn(revision, records) end end)

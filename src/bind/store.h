@@ -123,6 +123,7 @@ int hearth__l_store_getter(lua_State *L);
 int hearth__l_store_read(lua_State *L);
 int hearth__l_store_read_many(lua_State *L);
 int hearth__l_store_fetch(lua_State *L);
+int hearth__l_store_load(lua_State *L);
 int hearth__l_store_write(lua_State *L);
 int hearth__l_store_apply(lua_State *L);
 int hearth__l_store_submit(lua_State *L);

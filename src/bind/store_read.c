@@ -1,4 +1,4 @@
-/* Reading verbs: get, the getter of the hot path, read, read_many, fetch. */
+/* Reading verbs: get, the getter of the hot path, read, read_many, fetch, load. */
 #include <stdlib.h>
 
 #include <lauxlib.h>
@@ -248,6 +248,62 @@ int hearth__l_store_fetch(lua_State *L) {
   hearth__handle *hd = hearth__handle_check(L, 1, fetch_class.verb);
   luaL_checktype(L, 3, LUA_TFUNCTION);
   many *m = many_pairs(L, hd, 2, &fetch_class);
+  hearth__callback(L, 3, &m->wait.op);
+  hearth__wait_go(&m->wait, "read");
+  return 0;
+}
+
+/* ---- many keys of cells: no table for a key, because thousands are mounted in one turn */
+
+/* Two items for each key: what is stored, and its revision. Text is given where there is no more to say of it. */
+static int load_push(lua_State *L, hearth__op *op) {
+  many *m = (many *)op;
+  const char *verb = op->class_->verb;
+  if (m->wait.fault.code) return hearth__raise_fault(L, &m->wait.fault, verb, NULL);
+  if (m->read->job.fault.code) return hearth__raise_fault(L, &m->read->job.fault, verb, NULL);
+  int n = (int)m->read->n;
+  lua_createtable(L, n * 2, 0);
+  for (int i = 0; i < n; i++) {
+    hearth__read_item *item = &m->read->items[i];
+    const hearth__record *r = &item->record;
+    if (item->fault || (r->state == HEARTH__PRESENT && (r->version != 0 || r->expires_at != 0))) {
+      hearth__name name = hearth__entry_name(item->entry);
+      hearth__push_record(L, r, item->fault, verb, &name);
+    } else if (r->state == HEARTH__PRESENT) {
+      lua_pushlstring(L, r->value->bytes, r->value->size);
+    } else {
+      lua_pushboolean(L, 0);
+    }
+    lua_rawseti(L, -2, i * 2 + 1);
+    lua_pushinteger(L, r->revision);
+    lua_rawseti(L, -2, i * 2 + 2);
+  }
+  return 1;
+}
+
+static const hearth__op_class load_class = {"store:load", load_push, hearth__wait_release};
+
+/* load({ns, key, ns, key, …}, fn): fn({value, revision, value, revision, …} | nil, err), later */
+int hearth__l_store_load(lua_State *L) {
+  hearth__handle *hd = hearth__handle_check(L, 1, load_class.verb);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  luaL_checktype(L, 3, LUA_TFUNCTION);
+  lua_settop(L, 3);
+  int n = (int)lua_rawlen(L, 2) / 2;
+  many *m = NULL;
+  for (int pass = 0; pass < 2; pass++) { /* names are checked before anything is made, so that an error leaves nothing behind */
+    for (int i = 0; i < n; i++) {
+      lua_rawgeti(L, 2, i * 2 + 1);
+      lua_rawgeti(L, 2, i * 2 + 2);
+      hearth__name name = hearth__check_name(L, 4, 5, load_class.verb);
+      lua_settop(L, 3); /* the list keeps the strings */
+      if (m && hearth__read_set(m->read, (size_t)i, &name) != 0) {
+        many_drop(&m->wait);
+        return hearth__no_memory(L);
+      }
+    }
+    if (!m) m = many_new(L, hd, (size_t)n, &load_class);
+  }
   hearth__callback(L, 3, &m->wait.op);
   hearth__wait_go(&m->wait, "read");
   return 0;

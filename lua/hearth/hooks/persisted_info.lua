@@ -18,10 +18,10 @@ end
 
 local fields = {
   status = M.status,
-  exists = function(cell) return cell.exists end,
+  exists = function(cell) return cell.value ~= nil end,
   save = cells.save_state,
   error = function(cell) return cell.base.error or cell.write_error end,
-  revision = function(cell) return cell.base.known and cell.base.exists and cell.base.revision or nil end,
+  revision = function(cell) return cell.base.known and cell.base.value ~= nil and cell.base.revision or nil end,
   expires_at = function(cell) return cell.expires_at end,
 }
 
@@ -30,8 +30,8 @@ local verbs = {}
 -- Removes the key: every hook on it shows its own `initial`.
 function verbs.remove(slot)
   hooks.check_set "info.remove of use_persisted_state"
-  if not slot.cell.pool then return slot.cell:set(nil) end
-  return cells.remove(slot.cell, slot.voice)
+  if not slot.cell.pool then return slot.cell:set(nil, slot) end
+  return cells.remove(slot.cell, slot)
 end
 
 -- Reads the stored value again; what waits to be written stays.
@@ -77,7 +77,7 @@ function Info.__index(info, name)
   end
   local verb = verbs[name]
   if not verb then return nil end
-  local function bound() return verb(slot) end
+  local function bound() return verb(rawget(info, SLOT)) end
   rawset(info, name, bound)
   return bound
 end
@@ -92,6 +92,14 @@ end
 ---@return hearth.PersistedInfo
 function M.new(slot)
   return setmetatable({[SLOT] = slot}, Info)
+end
+
+--- The hook has another slot.
+---@param info hearth.PersistedInfo
+---@param slot table
+---@return hearth.PersistedInfo
+function M.follow(info, slot)
+  return rawset(info, SLOT, slot)
 end
 
 --- Has a field that was read in the last render another value now?

@@ -9,36 +9,34 @@ PlainCell.__index = PlainCell
 
 local M = {}
 
----@param voice table the hook's
 ---@return hearth.PlainCell
-function M.new(voice)
-  return setmetatable({
-    voice = voice, exists = false, serial = 0, n = 0, sent = 0, base = {known = true, exists = false},
-  }, PlainCell)
+function M.new()
+  return setmetatable({serial = 0, n = 0, sent = 0, base = {known = true}}, PlainCell)
 end
 
 function PlainCell:read()
-  return self.value, self.exists
+  return self.value
 end
 
 --- As the setter of a key, without a disk: the ticket is done.
 ---@param v any
+---@param voice table the hook's
 ---@return hearth.Ticket
-function PlainCell:set(v)
+function PlainCell:set(v, voice)
   local done = ticket.new()
   if type(v) == "function" then
-    local ok, result = pcall(v, self.voice:view(self.value, self.exists))
+    local ok, result = pcall(v, voice:view(self.value))
     if not ok then
       ticket.reject(done, result)
-      if self.voice.on_error then self.voice.on_error(result) end
+      if voice.on_error then voice.on_error(result) end
       return done
     end
     v = result
   end
   self.before = self.value
-  self.value, self.exists, self.serial = v, v ~= nil, self.serial + 1
+  self.value, self.serial = v, self.serial + 1
   ticket.resolve(done)
-  self.voice:changed()
+  voice:changed()
   return done
 end
 

@@ -16,10 +16,11 @@ local strict = require "hearth.ui.strict"
 
 local KIND <const> = "use_persisted_state"
 local VALUE <const>, SETTER <const>, RENDERED <const> = 3, 4, 5
+local NO_OPTIONS <const> = {}
 local SETTER_NAME <const> = "the setter of use_persisted_state"
 
 local math_type, rawequal, type = math.type, rawequal, type
-local peek, keep, check_set = hooks.peek, hooks.keep, hooks.check_set
+local peek, keep, due, check_set = hooks.peek, hooks.keep, hooks.due, hooks.check_set
 local strict_mode = strict.on
 local mark, set = scheduler.mark, cells.set
 
@@ -28,9 +29,18 @@ batch_scope.follow(batch.current, batch.join)
 
 -- ---- what the hook shows
 
--- What a hook is to its cell: whom to tell, how its operations are meant, what it shows. One for each key that the hook has had, because
--- old setters stay with the old key.
+-- The slot of a hook is also what it is to its cell, its voice there: whom to tell, how its operations are meant, what it shows. When the key
+-- changes the hook gets a new slot, because old setters stay with the old key. A slot keeps little: there are thousands.
 ---@class hearth.Voice
+---@field cell hearth.Cell
+---@field key string?
+---@field initial any
+---@field is_lazy boolean?       `initial` is a function that has not been called
+---@field options hearth.PersistedOptions?
+---@field serial integer         of the cell, when it was rendered
+---@field info hearth.PersistedInfo
+---@field seen table?            the info fields that the last render has read
+---@field replaces hearth.Voice? the slot before the key changed, which leaves its cell when this one arrives
 local Voice = {}
 Voice.__index = Voice
 
@@ -38,7 +48,7 @@ Voice.__index = Voice
 local function initial_of(voice)
   local initial = voice.initial
   if voice.is_lazy then
-    voice.is_lazy = false
+    voice.is_lazy = nil
     initial = initial()
     voice.initial = initial
   end
@@ -56,8 +66,8 @@ end
 
 local function compute(voice, cell)
   cell.told = nil
-  local value, exists = cell:read()
-  if not exists then return initial_of(voice) end
+  local value = cell:read()
+  if value == nil then return initial_of(voice) end
   if not voice.merge then return value end
   if voice.merged_serial ~= cell.serial then
     voice.merged, voice.merged_serial = options_of.merge(voice.merge, private(value), initial_of(voice)), cell.serial
@@ -65,9 +75,9 @@ local function compute(voice, cell)
   return voice.merged
 end
 
---- What it shows for a value; an updater gets that.
-function Voice:view(value, exists)
-  if not exists then
+--- What it shows for a value (nil: the key is absent); an updater gets that.
+function Voice:view(value)
+  if value == nil then
     local initial = initial_of(self)
     return type(initial) ~= "table" and initial or private(initial)
   end
@@ -77,79 +87,86 @@ end
 
 --- Something about the cell may look different: the component renders if its value does, or an info field that it has read.
 function Voice:changed()
-  local slot = self.slot
-  if slot.voice ~= self then return end
-  local value = compute(self, slot.cell)
-  local rendered = slot[RENDERED]
-  slot[VALUE] = value
+  local value, rendered = compute(self, self.cell), self[RENDERED]
+  self[VALUE] = value
   if not rawequal(value, rendered) then
-    mark(slot[2], 1)
+    mark(self[2], 1)
   elseif math_type(value) ~= math_type(rendered) then
-    mark(slot[2], 2)
+    mark(self[2], 2)
   end
-  if slot.seen and persisted_info.differs(slot) then mark(slot[2], 2) end
+  if self.seen and persisted_info.differs(self) then mark(self[2], 2) end
 end
 
 -- ---- binding a slot to a key
 
-local function leave(slot)
-  local cell = slot.subscribed
-  if cell then
-    cell.pool:leave(cell, slot.subscribed_voice)
-    slot.subscribed = false
-  end
+--- The component is gone, or the key is another.
+function Voice:on_unmount()
+  local cell = self.cell
+  if cell.pool then cell.pool:leave(cell, self) end
 end
 
--- The fiber is on screen: from now on it hears of its cell, and no longer of the one before.
-local function arrive(slot)
-  local cell, voice = slot.cell, slot.voice
-  if slot.subscribed_voice == voice then return end
-  leave(slot)
-  slot.subscribed_voice = voice
+--- The fiber is on screen: from now on it hears of its cell, and no longer of the one before.
+function Voice:on_commit()
+  if self.arrived then return end
+  self.arrived = true
+  if self.replaces then
+    self.replaces:on_unmount()
+    self.replaces = nil
+  end
+  local cell = self.cell
   if cell.pool then
-    cell.pool:subscribe(cell, voice)
-    slot.subscribed = cell
-    hooks.on_unmount(slot, leave)
+    cell.pool:subscribe(cell, self)
+    hooks.at_unmount(self)
   end
-  if cell.serial ~= slot.serial or slot.seen then voice:changed() end   -- it has changed since the render
+  if cell.serial ~= self.serial or self.seen then self:changed() end   -- it has changed since the render
 end
 
-local function setter(cell, voice)
+local function setter(voice)
   return function(v)
     check_set(SETTER_NAME)
-    return set(cell, v, voice)
+    return set(voice.cell, v, voice)
   end
 end
 
-local function plain_setter(cell, voice)
+local function plain_setter(voice)
   return function(v)
     check_set(SETTER_NAME)
-    return cell:set(v, voice)
+    return voice.cell:set(v, voice)
   end
 end
 
 -- Functions in options are new in every render; those that a later event calls are the newest.
 local function take_options(voice, options)
+  voice.options = options
+  options = options and options_of.check(options) or NO_OPTIONS
   voice.merge = options.merge
   voice.on_error, voice.on_load_error, voice.on_write_error = options.on_error, options.on_load_error, options.on_write_error
   voice.ttl, voice.equals, voice.write_delay, voice.max_delay = options.ttl, options.equals, options.write_delay, options.max_delay
 end
 
-local NO_OPTIONS = {}
-
-local function bind(slot, key, initial, options)
-  local voice = setmetatable({slot = slot, initial = initial, is_lazy = type(initial) == "function"}, Voice)
-  if options then take_options(voice, options_of.check(options)) end
-  slot.key, slot.options, slot.seen, slot.voice = key, options, false, voice
+local function bind(fiber, key, initial, options)
+  -- With room for what every slot gets.
+  local voice = setmetatable({
+    KIND, fiber, nil, false, nil,
+    key = key, initial = initial, cell = nil, serial = nil, info = nil, arrived = nil, next_voice = nil, last_voice = nil,
+  }, Voice)
+  if type(initial) == "function" then voice.is_lazy = true end
+  if options then take_options(voice, options) end
   if key == nil then
-    slot.cell = plain_cell.new(voice)
-    slot[SETTER] = plain_setter(slot.cell, voice)
+    voice.cell, voice[SETTER] = plain_cell.new(), plain_setter(voice)
   else
-    local pool, ns = options_of.place(options or NO_OPTIONS, slot[2])
-    slot.cell = cells.of(pool, ns, key)
-    slot[SETTER] = setter(slot.cell, voice)
+    local pool, ns = options_of.place(options or NO_OPTIONS, fiber)
+    voice.cell, voice[SETTER] = cells.of(pool, ns, key), setter(voice)
   end
-  hooks.after_commit(slot, arrive)
+  return voice
+end
+
+-- The hook has another key: another slot, with the same info.
+local function rebind(slot, key, initial, options)
+  local voice = bind(slot[2], key, initial, options)
+  voice.replaces = slot.arrived and slot or slot.replaces   -- a render that was abandoned has never arrived
+  voice.info = persisted_info.follow(slot.info, voice)
+  return keep(voice)
 end
 
 local function elsewhere(slot, options)
@@ -177,27 +194,22 @@ end
 return function(key, initial, options)
   local slot, fiber = peek(KIND)
   if not slot then
-    slot = {
-      KIND, fiber, nil, false, nil,
-      key = key, options = options, seen = false, voice = false, cell = false, subscribed = false, subscribed_voice = false,
-      serial = 0, info = false, on_commit = false, on_unmount = false,
-    }
-    bind(slot, key, initial, options)
+    slot = bind(fiber, key, initial, options)
     slot.info = persisted_info.new(slot)
     keep(slot)
   elseif slot.key ~= key or options ~= slot.options and elsewhere(slot, options or NO_OPTIONS) then
-    bind(slot, key, initial, options)
+    slot = rebind(slot, key, initial, options)
   elseif options ~= slot.options then
-    slot.options = options
-    take_options(slot.voice, options_of.check(options or NO_OPTIONS))
+    take_options(slot, options)
   end
+  if not slot.arrived then due(slot) end
   local cell = slot.cell
   if options and cell.pool then
     if options.version or options.validate then cell.pool:use_schema(cell, options) end
     if options.gate then wait_for_load(slot) end
   end
-  slot.seen = false
-  local value = compute(slot.voice, cell)
+  slot.seen = nil
+  local value = compute(slot, cell)
   slot[VALUE], slot[RENDERED], slot.serial = value, value, cell.serial
   if strict_mode then strict.freeze(value) end
   return value, slot[SETTER], slot.info

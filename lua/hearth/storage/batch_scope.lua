@@ -75,7 +75,7 @@ local function withdraw(batch, group, cells)
   local err = errors.new("ECANCELED", "hearth.batch: its function raised, so nothing of it was kept", {op = "hearth.batch"})
   for _, cell in ipairs(cells) do
     local dropped, _, failed = cell:withdraw(batch)
-    for _, op in ipairs(dropped) do ticket.reject(op.ticket, err) end
+    for _, op in ipairs(dropped) do ticket.lost(op, err) end
     if cell.n == cell.sent then
       cell.group = nil
       group.cells[cell] = nil

@@ -12,17 +12,16 @@ local huge = math.huge
 
 ---@class hearth.CellBase           what is on disk, as far as we know
 ---@field known boolean             false: not read yet, or not readable: nothing may be written
----@field exists boolean
----@field value any                 private
+---@field value any                 private; nil: the key is absent, or what is there is of no use
 ---@field revision integer          of the commit that made it; 0: never written
----@field condition integer|false   what the next write is compared with; 0: must not exist; false: nothing
+---@field condition (integer|false)?  what the next write is compared with, where that is not clear from `value`; false: nothing
 ---@field version integer?
 ---@field expires_at number?
 ---@field expired boolean?          once seen as expired it stays so, whatever the clock says
 ---@field stale boolean?            somebody in this process is about to write the key
 ---@field error any                 why it is not shown as it is stored
 
----@class hearth.CellOp
+---@class hearth.CellOp: hearth.Ticket   an operation is its own ticket
 ---@field kind "set"|"update"|"remove"
 ---@field value any                 set: the user's own object
 ---@field copy any                  set: the private copy
@@ -32,7 +31,6 @@ local huge = math.huge
 ---@field expires_at number?
 ---@field expired boolean?
 ---@field seq integer               its place in the order of issue
----@field ticket hearth.Ticket
 ---@field owner table?              the hook's voice: on_error, options, and `view`, what it shows for a value
 ---@field group table?              the `hearth.batch` it was issued in
 ---@field absorbed hearth.CellOp[]? earlier operations that this one made invisible: they land with it
@@ -42,14 +40,14 @@ local huge = math.huge
 ---@field log hearth.CellOp[]
 ---@field n integer                 operations in the log
 ---@field sent integer              how many of them, from the front, are on their way to the disk
----@field flight {value: any, exists: boolean, expires_at: number?, expired: boolean?}?   what they come to
+---@field flight {value: any, expires_at: number?, expired: boolean?}?   what they come to
 ---@field hot hearth.CellOp?        the last operation, where another plain value of the same voice may take its place
 ---@field issued integer            operations ever added
----@field value any                 the fold: private
----@field exists boolean
+---@field value any                 the fold: private; nil: the key is absent
 ---@field expires_at number?
----@field shown any                 the fold: the object to hand out, made when it is asked for
+---@field shown any                 where `value` is a table: the object to hand out; nil: not asked for yet
 ---@field serial integer            counts the changes of what is shown
+---@field next_voice table?         who looks at it: a doubly linked list that begins and ends here
 ---@field writes table[]?          verbs of this process that were issued after some of these operations, see order.lua
 ---@field private arrived hearth.CellBase?   a base that came while operations were on their way
 ---@field private before any        the stored value before the newest write
@@ -58,7 +56,11 @@ Cell.__index = Cell
 
 local M = {Cell = Cell}
 
-local NOT_MADE = {}   -- `shown` has not been asked for yet
+--- Those who look at the cell.
+---@return fun(cell: hearth.Cell, voice: table?): table?, hearth.Cell
+function Cell:voices()
+  return function(cell, voice) return (voice or cell).next_voice end, self
+end
 
 --- A private copy of a storable value; raises EINVAL, with the path, for one that cannot be stored.
 ---@param value any
@@ -83,15 +85,15 @@ M.same = same
 
 ---@return hearth.CellBase
 function M.unknown(err)
-  return {known = false, exists = false, revision = 0, condition = 0, error = err}
+  return {known = false, revision = 0, error = err}
 end
 
 local UNKNOWN = M.unknown()
-local EMPTY, NONE, NOBODY = {}, {}, {}   -- a log, a list of failures, and subscribers, that are never added to
-M.NOBODY = NOBODY
+local EMPTY, NONE = {}, {}   -- a log and a list of failures that are never added to
 
--- What a cell has until somebody gives it another: read from the class, because there are many cells and few that fail.
-Cell.issued, Cell.watched, Cell.load_tries, Cell.write_tries, Cell.migrating = 0, 0, 0, 0, false
+-- What a cell has until somebody gives it another, read from the class: there are many cells, few of them are written, fewer fail.
+Cell.log, Cell.n, Cell.sent, Cell.issued, Cell.serial = EMPTY, 0, 0, 0, 0
+Cell.load_tries, Cell.write_tries, Cell.migrating, Cell.loading = 0, 0, false, false
 
 --- A new cell, of which nothing is known. The rest is for those who move it.
 ---@param pool any?
@@ -99,15 +101,21 @@ Cell.issued, Cell.watched, Cell.load_tries, Cell.write_tries, Cell.migrating = 0
 ---@param key string?
 ---@return hearth.Cell
 function M.new(pool, ns, key)
-  return setmetatable({
-    base = UNKNOWN, log = EMPTY, n = 0, sent = 0, exists = false, serial = 0, value = nil, shown = nil,
-    pool = pool, ns = ns, key = key, subscribers = NOBODY, loading = false, watched = nil,
-  }, Cell)
+  -- With room for what every cell gets.
+  return setmetatable({pool = pool, ns = ns, key = key, base = UNKNOWN, value = nil, serial = nil, next_voice = nil, loading = nil}, Cell)
+end
+
+--- What a write on this base is compared with: a revision, 0 (must not exist) or false (nothing).
+---@param base hearth.CellBase
+---@return integer|false
+function M.condition(base)
+  if base.condition ~= nil then return base.condition end
+  return base.value ~= nil and base.revision or 0
 end
 
 -- An updater on a copy of its own. -> true, what it returned, the private copy of that; or false, error
-local function run(op, value, exists)
-  local ok, result = pcall(op.fn, op.owner:view(private(value), exists))
+local function run(op, value)
+  local ok, result = pcall(op.fn, op.owner:view(private(value)))
   if not ok then return false, result end
   local storable, copy = pcall(private, result)
   if not storable then return false, copy end
@@ -116,45 +124,41 @@ end
 
 -- The fold: log[first..last] over a value. Everything that a cell shows or writes comes out of here.
 -- An updater that raises is stepped over and listed in `failed`.
-local function fold(log, first, last, failed, value, exists, expires_at, shown)
+local function fold(log, first, last, failed, value, expires_at, shown)
   for i = first, last do
     local op = log[i]
     if op.expired or op.kind == "remove" then
-      value, exists, expires_at, shown = nil, false, nil, nil
+      value, expires_at, shown = nil, nil, nil
     elseif op.kind == "set" then
-      value, exists, expires_at, shown = op.copy, true, op.expires_at, op.value
+      value, expires_at, shown = op.copy, op.expires_at, op.value
     else
-      local ok, result, copy = run(op, value, exists)
+      local ok, result, copy = run(op, value)
       if not ok then
         failed[#failed + 1] = {op = op, error = result}
       elseif result == nil then
-        value, exists, expires_at, shown = nil, false, nil, nil
+        value, expires_at, shown = nil, nil, nil
       else
-        value, exists, expires_at, shown = copy, true, op.expires_at, result
+        value, expires_at, shown = copy, op.expires_at, result
       end
     end
   end
-  return value, exists, expires_at, shown
+  return value, expires_at, shown
 end
 
 -- The base as the fold begins with it: an expired value is absent.
 local function start(base)
-  if base.expired or not base.exists then return nil, false, nil, nil end
-  return base.value, true, base.expires_at, NOT_MADE
+  if base.expired then return nil, nil end
+  return base.value, base.expires_at
 end
 
 -- Shows a fold's outcome. The object handed out stays the same while the content does. -> has it changed?
-local function show(self, equals, value, exists, expires_at, shown)
-  self.expires_at = expires_at
-  if exists == self.exists
-    and (not exists or same(value, self.value) or (equals ~= nil and equals(self.value, value) == true)) then
-    self.value = value
-    return false
-  end
+local function show(self, equals, value, expires_at, shown)
+  local before = self.value
+  self.expires_at, self.value = expires_at, value
+  if same(value, before) or (equals ~= nil and value ~= nil and before ~= nil and equals(before, value) == true) then return false end
   -- The same object, changed in place: a new one is handed out, so that it is seen as another.
-  if type(shown) == "table" and rawequal(shown, self.shown) then shown = NOT_MADE end
-  self.value, self.exists, self.shown = value, exists, shown
-  self.serial = self.serial + 1
+  if type(shown) ~= "table" or rawequal(shown, self.shown) then shown = nil end
+  self.shown, self.serial = shown, self.serial + 1
   return true
 end
 
@@ -183,10 +187,16 @@ local function shift(self, count)
 end
 
 --- What is shown, as an object that belongs to the users. nil if the key is absent: each hook then shows its own `initial`.
----@return any value, boolean exists
+---@return any
 function Cell:read()
-  if self.shown == NOT_MADE then self.shown = private(self.value) end
-  return self.shown, self.exists
+  local value = self.value
+  if type(value) ~= "table" then return value end
+  local shown = self.shown
+  if shown == nil then
+    shown = private(value)
+    self.shown = shown
+  end
+  return shown
 end
 
 --- Adds an operation. "same": shown as before; "none": it changes nothing, here or on disk, and was not added;
@@ -201,7 +211,7 @@ function Cell:append(op)
     self.log = log
   end
   log[n] = op
-  local changed = show(self, op.equals, fold(log, n, n, failed, self.value, self.exists, expires_at, self.shown))
+  local changed = show(self, op.equals, fold(log, n, n, failed, self.value, expires_at, self.shown))
   if failed[1] and base.known then
     log[n] = nil
     return "failed", failed[1].error
@@ -250,9 +260,7 @@ function Cell:rebase(base, force)
     return false, NONE
   end
   if old.known and base.revision < old.revision and not force then return false, NONE end
-  if old.known and old.exists and base.known and not (base.exists and same(old.value, base.value)) then
-    self.before = old.value
-  end
+  if old.known and old.value ~= nil and base.known and not same(old.value, base.value) then self.before = old.value end
   self.base = base
   return refold(self)
 end
@@ -321,14 +329,14 @@ end
 function Cell:send(count)
   local flight, base = {}, self.base
   if count and count < self.n then
-    flight.value, flight.exists, flight.expires_at = fold(self.log, 1, count, {}, start(base))
+    flight.value, flight.expires_at = fold(self.log, 1, count, {}, start(base))
   else
     count = self.n
-    flight.value, flight.exists, flight.expires_at = self.value, self.exists, self.expires_at
+    flight.value, flight.expires_at = self.value, self.expires_at
   end
   self.sent, self.flight = count, flight
   if base.error or base.expired or base.stale or not base.known then return true end
-  return not (flight.exists == base.exists and flight.expires_at == base.expires_at and same(flight.value, base.value))
+  return not (flight.expires_at == base.expires_at and same(flight.value, base.value))
 end
 
 -- What came from outside while operations were on their way is the base now, if it is newer.
@@ -348,10 +356,9 @@ function Cell:landed(revision, version)
   local ops = shift(self, self.sent)
   self.sent, self.flight = 0, nil
   if revision then
-    if base.known and base.exists then self.before = base.value end
+    if base.known and base.value ~= nil then self.before = base.value end
     self.base = {
-      known = true, exists = flight.exists, value = flight.value, revision = revision,
-      condition = flight.exists and revision or 0, version = version, expires_at = flight.expires_at, expired = flight.expired,
+      known = true, value = flight.value, revision = revision, version = version, expires_at = flight.expires_at, expired = flight.expired,
     }
   end
   return ops, catch_up(self)
@@ -423,7 +430,7 @@ function Cell:expire(now)
   for i = 1, self.n do
     if due(self.log[i]) then self.log[i].expired = true end
   end
-  return due(self) and show(self, nil, nil, false, nil, nil)
+  return due(self) and show(self, nil, nil, nil)
 end
 
 --- The stored value that the newest write replaces: the one on disk while operations wait, else the one before it.
@@ -431,7 +438,7 @@ end
 function Cell:previous()
   local base = self.base
   if self.n > 0 and base.known then
-    if base.exists and not base.expired then return private(base.value) end
+    if not base.expired then return private(base.value) end
     return nil
   end
   return private(self.before)

@@ -146,8 +146,8 @@ end
 local function issue(cell, op)
   local pool = cell.pool
   if pool.dead then
-    ticket.reject(op.ticket, pool_module.lost())
-    return op.ticket
+    ticket.reject(op, pool_module.lost())
+    return op
   end
   if cell.gone then   -- it was dropped because nobody looked at it
     cell = pool:cell(cell.ns, cell.key)
@@ -169,7 +169,7 @@ local function issue(cell, op)
   if outcome == "failed" then
     pool:dropped(cell, op, err)
   elseif outcome == "none" then
-    ticket.resolve(op.ticket, cell.base.revision)
+    ticket.resolve(op, cell.base.revision)
   else
     local tell = outcome == "changed" or cell.n == cell.sent + 1
     delay(cell, op.owner)
@@ -184,7 +184,7 @@ local function issue(cell, op)
       if tell then pool:publish(cell) end
     end
   end
-  return op.ticket
+  return op
 end
 
 local function expires_at(voice)
@@ -205,20 +205,20 @@ function cells.set(cell, value, voice)
     if hot and hot.owner == voice and hot == cell.log[cell.n] and not batch_scope.current() then
       hot.value, hot.copy = value, value
       if value ~= cell.value or math_type(value) ~= math_type(cell.value) then
-        cell.value, cell.shown, cell.serial = value, value, cell.serial + 1
+        cell.value, cell.serial = value, cell.serial + 1
         if not cell.told then
           cell.pool:publish(cell)
           cell.told = true   -- until the end of the turn
         end
       end
-      return hot.ticket
+      return hot
     end
   elseif kind == "function" then
     return cells.update(cell, value, voice)
   elseif value == nil then
     return cells.remove(cell, voice)
   end
-  local op = {kind = "set", value = value, copy = value, owner = voice, ticket = ticket.new(), plain = plain, open = nil, seq = nil}
+  local op = ticket.new {kind = "set", value = value, copy = value, owner = voice, plain = plain, seq = nil, state = nil, answer = nil}
   if voice then
     op.equals = voice.equals
     if voice.ttl then op.expires_at = expires_at(voice) end
@@ -250,9 +250,8 @@ function cells.update(cell, fn, voice)
     if not ok then error(result, 0) end
     return result
   end
-  return issue(cell, {
-    kind = "update", fn = guarded, owner = voice or nobody, ticket = ticket.new(),
-    expires_at = expires_at(voice), equals = voice and voice.equals,
+  return issue(cell, ticket.new {
+    kind = "update", fn = guarded, owner = voice or nobody, expires_at = expires_at(voice), equals = voice and voice.equals,
   })
 end
 
@@ -261,7 +260,7 @@ end
 ---@param voice table?
 ---@return hearth.Ticket
 function cells.remove(cell, voice)
-  return issue(cell, {kind = "remove", owner = voice, ticket = ticket.new()})
+  return issue(cell, ticket.new {kind = "remove", owner = voice})
 end
 
 -- ---- everybody else

@@ -1,6 +1,7 @@
 -- How cells are written: at the end of a turn, everything that is due goes to the store as one atomic batch, each cell as one value on the
 -- condition that its base is still what is there. Refused: the cells fold over what is there and go again. Failed: they wait and try again.
 
+local condition = require("hearth.storage.cell").condition
 local json = require "hearth.core.json"
 local pool_module = require "hearth.storage.pool"
 local task = require "hearth.core.task"
@@ -123,11 +124,11 @@ local function prepare(self, cell, free)
   local flight, base = cell.flight, cell.base
   local version = cell.schema and cell.schema.version or base.version
   local op = {ns = cell.ns, key = cell.key, tag = self.tag, kind = "json", version = version}
-  if flight.exists and not (flight.expires_at and flight.expires_at <= timer.wall()) then
+  if flight.value ~= nil and not (flight.expires_at and flight.expires_at <= timer.wall()) then
     op.value, op.expires_at = json.encode_stored(flight.value), flight.expires_at
   end
   op.keep = base.error ~= nil or nil   -- what could not be used goes to the quarantine, in the same commit
-  if not free and base.condition then op.if_revision = base.condition end
+  if not free then op.if_revision = condition(base) or nil end
   return op
 end
 
@@ -135,11 +136,8 @@ end
 function Pool:land(cell, revision, version)
   local ops, _, failed = cell:landed(revision, version)
   cell.write_tries, cell.write_error = 0, nil
-  for _, op in ipairs(ops) do
-    local known = revision or cell.base.revision
-    ticket.resolve(op.ticket, known)
-    for _, hidden in ipairs(op.absorbed or {}) do ticket.resolve(hidden.ticket, known) end
-  end
+  local known = revision or cell.base.revision
+  for i = 1, #ops do ticket.landed(ops[i], known) end
   self:after(cell, failed)
 end
 
@@ -217,10 +215,7 @@ function Pool:failed(cells, groups, err)
     if ops[#ops].owner and ops[#ops].owner.on_write_error == "rollback" then
       ops, _, failed = cell:rollback()
       cell.write_error, cell.group = nil, nil
-      for _, op in ipairs(ops) do
-        ticket.reject(op.ticket, err)
-        for _, hidden in ipairs(op.absorbed or {}) do ticket.reject(hidden.ticket, err) end
-      end
+      for _, op in ipairs(ops) do ticket.lost(op, err) end
     else
       cell.write_timer = wait
       _, failed = cell:unsent()
@@ -275,7 +270,7 @@ function Pool:flush_cell(cell)
   cell.forced = true
   self:retry({cell})
   self:mark(cell)
-  return last.ticket
+  return last
 end
 
 -- ---- the end of the program
@@ -320,7 +315,7 @@ function Pool:settled()
   for _, keys in pairs(self.namespaces) do
     for _, cell in pairs(keys) do
       local last = cell.log[cell.n]
-      if last and (cell.sent > 0 or can_send(cell)) then pcall(task.await, last.ticket) end
+      if last and (cell.sent > 0 or can_send(cell)) then pcall(task.await, last) end
     end
   end
 end

@@ -11,6 +11,7 @@ local ticket = require "hearth.storage.ticket"
 local timer = require "hearth.core.timer"
 
 local unknown, private = cell_module.unknown, cell_module.private
+local decode = json.decode_stored
 local Pool, back_off = pool_module.Pool, pool_module.back_off
 
 local function named(cell, code, message)
@@ -58,34 +59,50 @@ end
 
 --- One operation for everything that is to be read.
 function Pool:fetch()
-  local cells, pairs_ = self.to_load, {}
+  local cells, names = self.to_load, {}
   self.to_load = {}
-  for i, cell in ipairs(cells) do
-    pairs_[i] = {cell.ns, cell.key}
+  for i = 1, #cells do
+    local cell = cells[i]
+    names[2 * i - 1], names[2 * i] = cell.ns, cell.key
     cell.heard = nil
   end
-  local function landed(records, err, err2)
+  local function landed(found, _, err)   -- as every answer: nil, nil and the error
     if self.dead then return end
-    if records then
-      for i, cell in ipairs(cells) do
-        cell.loading, cell.load_tries = false, 0
-        -- An event that came meanwhile is newer than what was read.
-        if not (cell.heard and cell.base.known and records[i].revision <= cell.heard) then
-          self:adopt(cell, records[i], true)
-        end
-        if not cell.migrating then loaded(cell, not cell.base.known and cell.base.error or nil) end
-      end
-    else
-      self:load_failed(cells, err or err2)
+    if not found then
+      self:load_failed(cells, err)
+      return
+    end
+    for i = 1, #cells do
+      local cell, revision = cells[i], found[2 * i]
+      cell.loading, cell.load_tries = nil, nil
+      -- An event that came meanwhile is newer than what was read.
+      if not (cell.heard and cell.base.known and revision <= cell.heard) then self:take(cell, found[2 * i - 1], revision) end
+      if cell.load_waiters and not cell.migrating then loaded(cell, not cell.base.known and cell.base.error or nil) end
     end
   end
-  local ok, err = pcall(self.raw.fetch, self.raw, pairs_, landed)
+  local ok, err = pcall(self.raw.load, self.raw, names, landed)
   if not ok then self:load_failed(cells, err) end
+end
+
+-- What a load found: a text, false, or a record where there is more to say. By far the most are text that nobody has to look at.
+function Pool:take(cell, found, revision)
+  local is_text = type(found) == "string"
+  if is_text and not cell.schema then
+    local ok, value = pcall(decode, found)
+    if ok then return self:rebase(cell, {known = true, value = value, revision = revision}, true) end
+  end
+  self:adopt(cell, is_text and {value = found, revision = revision} or found or {revision = revision}, true)
+end
+
+--- The cell gets a base that can be used.
+function Pool:rebase(cell, base, force)
+  local _, failed = cell:rebase(base, force)
+  self:after(cell, failed)
 end
 
 -- "overwrite" if one of those who look at the cell says so.
 local function policy(cell, err)
-  for voice in pairs(cell.subscribers) do
+  for voice in cell:voices() do
     local choice = voice.on_load_error
     if type(choice) == "function" then
       local ok, answer = pcall(choice, err)
@@ -113,7 +130,7 @@ end
 function Pool:load_failed(cells, err)
   local tries = 0
   for _, cell in ipairs(cells) do
-    cell.loading = false
+    cell.loading = nil
     cell.load_tries = cell.load_tries + 1
     tries = math.max(tries, cell.load_tries)
     loaded(cell, err)
@@ -133,7 +150,7 @@ end
 
 local function read(cell, record)
   if record.error then return nil, record.error end
-  local ok, value = pcall(json.decode_stored, record.value)
+  local ok, value = pcall(decode, record.value)
   if ok then return value end
   return nil, named(cell, "ECORRUPT", "the stored value is not JSON (" .. tostring(value) .. "); set replaces it")
 end
@@ -147,11 +164,10 @@ local function validate(cell, value)
 end
 
 local function base_of(record)
-  local exists = record.value ~= nil
+  local expires_at = record.value ~= nil and record.expires_at or nil
   return {
-    known = true, exists = exists, revision = record.revision or 0, condition = exists and record.revision or 0,
-    version = record.version, expires_at = exists and record.expires_at or nil,
-    expired = exists and record.expires_at ~= nil and record.expires_at <= timer.wall() or nil,
+    known = true, revision = record.revision or 0, version = record.version, expires_at = expires_at,
+    expired = expires_at ~= nil and expires_at <= timer.wall() or nil,
   }
 end
 
@@ -175,7 +191,7 @@ function Pool.interpret(_, cell, record)
     if not valid then err = named(cell, "ECORRUPT", ("the stored value is not valid (%s); set replaces it"):format(why)) end
   end
   if err then
-    base.exists, base.error, base.condition, base.expires_at = false, err, record.revision, nil
+    base.error, base.condition, base.expires_at = err, record.revision, nil
     return base
   end
   base.value = value
@@ -198,8 +214,7 @@ function Pool:adopt(cell, record, force)
       policy(cell, base.error)
       self:tell(cell, base.error)
     end
-    local _, failed = cell:rebase(base, force)
-    self:after(cell, failed)
+    self:rebase(cell, base, force)
   elseif err then
     self:refuse(cell, err, record.revision)
   else
@@ -215,7 +230,7 @@ function Pool:use_schema(cell, schema)
   if old and old.version and (schema.version or 0) < old.version then return end
   cell.schema = schema
   local base = cell.base
-  if not base.known or not base.exists then return end
+  if not base.known or base.value == nil then return end
   if old and old.version == schema.version and (old.validate == nil) == (schema.validate == nil) then return end
   if schema.version and schema.version ~= (base.version or 0) then
     cell:rebase(unknown(), true)

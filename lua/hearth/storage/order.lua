@@ -153,10 +153,7 @@ end
 function Pool:hide(cell, seq, relative)
   local hidden, _, failed = cell:hide(seq, relative)
   if not hidden[1] then return end
-  for _, op in ipairs(hidden) do
-    ticket.resolve(op.ticket, cell.base.revision)
-    for _, earlier in ipairs(op.absorbed or {}) do ticket.resolve(earlier.ticket, cell.base.revision) end
-  end
+  for _, op in ipairs(hidden) do ticket.landed(op, cell.base.revision) end
   if cell.n == 0 then cell.write_timer, cell.write_error, cell.write_tries = nil, nil, 0 end
   self:after(cell, failed)
 end

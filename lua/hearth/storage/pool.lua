@@ -7,7 +7,7 @@ local task = require "hearth.core.task"
 local timer = require "hearth.core.timer"
 local ticket = require "hearth.storage.ticket"
 
-local cell_of, NOBODY = cell_module.new, cell_module.NOBODY
+local cell_of = cell_module.new
 local FIRST_RETRY, LAST_RETRY = 0.05, 60
 local MAX_IDLE = 10000   -- clean cells that nobody looks at
 
@@ -87,13 +87,10 @@ end
 ---@param cell hearth.Cell
 ---@param voice table
 function Pool:subscribe(cell, voice)
-  if cell.subscribers[voice] then return end
-  if cell.subscribers == NOBODY then
-    cell.subscribers = {[voice] = true}
-  else
-    cell.subscribers[voice] = true
-  end
-  cell.watched = cell.watched + 1
+  if voice.last_voice then return end
+  local next_voice = cell.next_voice
+  voice.last_voice, voice.next_voice, cell.next_voice = cell, next_voice, voice
+  if next_voice then next_voice.last_voice = voice end
   if cell.is_idle then
     cell.is_idle = nil
     self.idle = self.idle - 1
@@ -102,10 +99,11 @@ end
 
 --- The voice is no longer interested.
 function Pool:leave(cell, voice)
-  if not cell.subscribers[voice] then return end
-  cell.subscribers[voice] = nil
-  cell.watched = cell.watched - 1
-  if cell.watched == 0 then
+  local before, after = voice.last_voice, voice.next_voice
+  if not before then return end
+  voice.last_voice, voice.next_voice, before.next_voice = nil, nil, after
+  if after then after.last_voice = before end
+  if not cell.next_voice then
     cell.is_idle = true
     self.idle = self.idle + 1
     if self.idle > MAX_IDLE then self:sweep() end
@@ -135,7 +133,11 @@ function Pool.publish(_, cell)
     group.unpublished[cell] = true
     return
   end
-  for voice in next, cell.subscribers do voice:changed() end
+  local voice = cell.next_voice
+  while voice do
+    voice:changed()
+    voice = voice.next_voice
+  end
 end
 
 --- After the base or the fold has changed: tells, reports updaters that are gone, arms the expiry, writes what waits.
@@ -170,14 +172,12 @@ end
 
 --- An operation is gone: its updater raised, or its value can no longer be stored.
 function Pool.dropped(_, cell, op, err)
-  local tickets = {op.ticket}
-  for _, hidden in ipairs(op.absorbed or {}) do tickets[#tickets + 1] = hidden.ticket end
-  for _, t in ipairs(tickets) do ticket.reject(t, err) end
+  ticket.lost(op, err)
   if op.owner and op.owner.on_error then
     task.spawn(op.owner.on_error, err)
   else
     task.at_turn_end(function()
-      if not ticket.is_seen(op.ticket) then task.report(err, ("in an updater of use_persisted_state(%q)"):format(cell.key)) end
+      if not ticket.is_seen(op) then task.report(err, ("in an updater of use_persisted_state(%q)"):format(cell.key)) end
     end)
   end
 end
@@ -193,7 +193,7 @@ function Pool.tell(_, cell, err, ops)
     told[voice] = true
     if voice.on_error then task.spawn(voice.on_error, err) end
   end
-  for voice in pairs(cell.subscribers) do tell(voice) end
+  for voice in cell:voices() do tell(voice) end
   for _, op in ipairs(ops or {}) do tell(op.owner) end
 end
 
@@ -251,10 +251,7 @@ function Pool:forget(err)
     for _, cell in pairs(keys) do
       if cell.expiry then cell.expiry:stop() end
       if cell.delay_timer then cell.delay_timer:stop() end
-      for i = 1, cell.n do
-        ticket.reject(cell.log[i].ticket, err)
-        for _, hidden in ipairs(cell.log[i].absorbed or {}) do ticket.reject(hidden.ticket, err) end
-      end
+      for i = 1, cell.n do ticket.lost(cell.log[i], err) end
       for _, barrier in ipairs(cell.barriers or {}) do barrier:open() end
     end
   end

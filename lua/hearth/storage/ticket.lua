@@ -1,5 +1,5 @@
 -- A ticket: what a setter returns. It resolves with the revision when the write is on disk, and is rejected when the operation was dropped.
--- Most tickets are ignored, so the future behind one is made only when somebody waits.
+-- An operation of a cell is its own ticket, and most are ignored: the future behind one is made only when somebody waits.
 
 local task = require "hearth.core.task"
 
@@ -11,12 +11,15 @@ local task = require "hearth.core.task"
 local Ticket = {}
 Ticket.__index = Ticket
 Ticket.__name = "hearth.Ticket"
+Ticket.state = "pending"
 
 local M = {}
 
+--- A ticket; with `op`, that operation becomes one.
+---@param op table?
 ---@return hearth.Ticket
-function M.new()
-  return setmetatable({state = "pending", answer = nil}, Ticket)   -- with room for the answer
+function M.new(op)
+  return setmetatable(op or {}, Ticket)
 end
 
 ---@param revision integer?
@@ -39,6 +42,24 @@ function M.reject(ticket, err)
   if ticket.state ~= "pending" then return end
   ticket.state, ticket.answer = "error", err
   if ticket.future then ticket.future:reject(err) end
+end
+
+-- For an operation and those that it absorbed: they land, or fail, together.
+
+---@param op hearth.CellOp
+---@param revision integer?
+function M.landed(op, revision)
+  M.resolve(op, revision)
+  local absorbed = op.absorbed
+  if not absorbed then return end
+  for i = 1, #absorbed do M.resolve(absorbed[i], revision) end
+end
+
+---@param op hearth.CellOp
+---@param err any
+function M.lost(op, err)
+  M.reject(op, err)
+  for _, hidden in ipairs(op.absorbed or {}) do M.reject(hidden, err) end
 end
 
 --- Has anybody asked how it went?

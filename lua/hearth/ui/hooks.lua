@@ -272,16 +272,20 @@ end
 ---@param slot table
 ---@param fn fun(slot: table)
 function hooks.on_unmount(slot, fn)
-  if not slot.on_unmount then
-    local fiber = slot[2]
-    local list = fiber[EXTRA]
-    if list then
-      list[#list + 1] = slot
-    else
-      fiber[EXTRA] = { slot }
-    end
-  end
+  if not slot.on_unmount then hooks.at_unmount(slot) end
   slot.on_unmount = fn
+end
+
+--- The same once, for slots whose metatable has `on_unmount`: those of a hook that is used by the thousand.
+---@param slot table
+function hooks.at_unmount(slot)
+  local fiber = slot[2]
+  local list = fiber[EXTRA]
+  if list then
+    list[#list + 1] = slot
+  else
+    fiber[EXTRA] = { slot }
+  end
 end
 
 --- For the reconciler: how many slots are due, and taking the last `count` off in call order.
