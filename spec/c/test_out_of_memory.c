@@ -168,7 +168,27 @@ static const scenario scenarios[] = {
      "testing.settle() pcall(s.click, s, 'up') testing.settle() s:text() s:tree() s:rerender(C{ text = 'b' }) testing.settle() "
      "s:unmount()\n"
      "testing.settle()"},
+    /* What a setter has accepted is on disk as soon as there is memory again. The ticket says so, whatever was interrupted. */
+    {"persisted", VERBS "testing = require 'hearth.testing'\n"
+                        "C = h.component('C', function()\n"
+                        "  local n, a = h.use_persisted_state('number', 0)\n"
+                        "  local t, b = h.use_persisted_state('table', {})\n"
+                        "  set_n, set_t = a, b\n"
+                        "  return h.Text(tostring(n) .. #t)\n"
+                        "end)\n"
+                        "screen = testing.render(C{}) testing.settle()",
+     "local ok, t = pcall(set_n, 1) first = ok and t\n"
+     "ok, t = pcall(set_t, { 1, 2, { x = 3 } }) second = ok and t\n"
+     "ok, t = pcall(set_n, function(n) return n + 1 end) third = ok and t\n"
+     "testing.settle() screen:unmount()"},
 };
+
+/* What has to hold after "persisted" when there is memory again: what the setters have accepted is on disk. */
+static const char saved[] =
+    "for _, t in ipairs{ second or first, third or first, first } do if t then h.await(t, 3) end end\n"
+    "local n = A.get_json 'number'\n"
+    "if third then assert(n == 2 or n == 1 and not first) elseif first then assert(n == 1 or n == 2) end\n"
+    "if second then assert(A.get_json('table')[3].x == 3) end";
 
 /* ---- a run */
 
@@ -286,6 +306,10 @@ static long run(const scenario *s, place p, long n) {
       if (hearth_do_string(h, again, "=again", &error) != 0) {
         fprintf(stderr, "%safter it: %s\n%s\n", now, error.message, error.traceback);
         CHECK(!"the runtime works on");
+      }
+      if (strcmp(s->name, "persisted") == 0 && hearth_do_string(h, saved, "=saved", &error) != 0) {
+        fprintf(stderr, "%safter it: %s\n%s\n", now, error.message, error.traceback);
+        CHECK(!"nothing is lost");
       }
     }
   } else {

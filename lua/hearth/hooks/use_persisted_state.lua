@@ -87,6 +87,10 @@ end
 
 --- Something about the cell may look different: the component renders if its value does, or an info field that it has read.
 function Voice:changed()
+  if self.merge or self.is_lazy then   -- the user's functions: where they raise, the render does
+    local ok = pcall(compute, self, self.cell)
+    if not ok then return mark(self[2], 2) end
+  end
   local value, rendered = compute(self, self.cell), self[RENDERED]
   self[VALUE] = value
   if not rawequal(value, rendered) then

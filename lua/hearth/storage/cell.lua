@@ -40,7 +40,7 @@ local huge = math.huge
 ---@field log hearth.CellOp[]
 ---@field n integer                 operations in the log
 ---@field sent integer              how many of them, from the front, are on their way to the disk
----@field flight {value: any, expires_at: number?, expired: boolean?}?   what they come to
+---@field flight {value: any, expires_at: number?, expired: boolean?, batch: table?}?   what they come to; the batch that took them
 ---@field hot hearth.CellOp?        the last operation, where another plain value of the same voice may take its place
 ---@field issued integer            operations ever added
 ---@field value any                 the fold: private; nil: the key is absent
@@ -113,9 +113,13 @@ function M.condition(base)
   return base.value ~= nil and base.revision or 0
 end
 
+local function call(op, value)
+  return op.fn(op.owner:view(private(value)))
+end
+
 -- An updater on a copy of its own. -> true, what it returned, the private copy of that; or false, error
 local function run(op, value)
-  local ok, result = pcall(op.fn, op.owner:view(private(value)))
+  local ok, result = pcall(call, op, value)
   if not ok then return false, result end
   local storable, copy = pcall(private, result)
   if not storable then return false, copy end
@@ -274,8 +278,9 @@ function Cell:seal(keep)
   for i = self.n, first, -1 do
     local op = log[i]
     if op.open then
-      op.open = nil
       local ok, copy = pcall(private, op.value)
+      if not ok and type(copy) ~= "table" then error(copy, 0) end   -- not EINVAL: memory has run out, and this is done again
+      op.open = nil
       if not ok then
         failed[#failed + 1] = {op = op, error = copy}
         self:drop(op)
@@ -327,7 +332,7 @@ end
 ---@param count integer?
 ---@return boolean needed   false: it is on disk already
 function Cell:send(count)
-  local flight, base = {}, self.base
+  local flight, base = {value = nil, expires_at = nil, expired = nil, batch = nil}, self.base
   if count and count < self.n then
     flight.value, flight.expires_at = fold(self.log, 1, count, {}, start(base))
   else
@@ -352,14 +357,17 @@ end
 ---@param version integer?
 ---@return hearth.CellOp[] landed, boolean changed, table failed
 function Cell:landed(revision, version)
-  local base, flight = self.base, self.flight
-  local ops = shift(self, self.sent)
-  self.sent, self.flight = 0, nil
+  local base, flight, new = self.base, self.flight, nil
   if revision then
-    if base.known and base.value ~= nil then self.before = base.value end
-    self.base = {
+    new = {
       known = true, value = flight.value, revision = revision, version = version, expires_at = flight.expires_at, expired = flight.expired,
     }
+  end
+  local ops = shift(self, self.sent)   -- nothing has changed before this, and nothing can fail until it is all done
+  self.sent, self.flight = 0, nil
+  if new then
+    if base.known and base.value ~= nil then self.before = base.value end
+    self.base = new
   end
   return ops, catch_up(self)
 end

@@ -12,6 +12,7 @@ local timer = require "hearth.core.timer"
 require "hearth.storage.load"
 require "hearth.storage.commit"
 require "hearth.storage.order"
+require "hearth.storage.recovery"
 
 local Pool = pool_module.Pool
 local private = cell_module.private

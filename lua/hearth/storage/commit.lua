@@ -10,13 +10,10 @@ local timer = require "hearth.core.timer"
 
 local Pool, back_off = pool_module.Pool, pool_module.back_off
 
---- As `store:submit`; an error of the call itself is an answer too.
-function Pool:submit(ops, fn)
-  self.in_flight = self.in_flight + 1
-  local function answered(revision, records, err)
-    self.in_flight = self.in_flight - 1
-    if not self.dead then fn(revision, records, err) end
-  end
+--- As `store:submit`; an error of the call itself is an answer too. `cells`: whose operations they are.
+function Pool:submit(ops, fn, cells)
+  local answered = self:answer(fn)
+  for i = 1, cells and #cells or 0 do cells[i].flight.batch = cells end   -- from here on there will be an answer
   local ok, err = pcall(self.raw.submit, self.raw, ops, answered)
   if not ok then answered(nil, nil, err) end
 end
@@ -25,8 +22,8 @@ end
 ---@param cell hearth.Cell
 function Pool:mark(cell)
   if not cell.marked then
-    cell.marked = true
     self.to_commit[#self.to_commit + 1] = cell
+    cell.marked = true
   end
   if not self.scheduled and self.raw then self:touch() end
 end
@@ -141,10 +138,7 @@ function Pool:land(cell, revision, version)
   self:after(cell, failed)
 end
 
---- Sends the cells as one atomic batch.
----@param cells hearth.Cell[]
----@param free boolean?   without conditions: what is written does not depend on what is there
-function Pool:commit(cells, free)
+local function send(self, cells, free)
   local ops, senders, groups = {}, {split = cells.split}, {}
   for _, cell in ipairs(cells) do
     local group = cell.group
@@ -158,13 +152,24 @@ function Pool:commit(cells, free)
   for _, cell in ipairs(senders) do self:publish(cell) end
   self:submit(ops, function(revision, records, err)
     if revision then
-      for i, cell in ipairs(senders) do self:land(cell, revision, ops[i].version) end
+      for i, cell in ipairs(senders) do
+        -- Again after an error: those that have landed are left alone.
+        if cell.flight and cell.flight.batch == senders then self:land(cell, revision, ops[i].version) end
+      end
     elseif records then
       self:refused(senders, groups, records)
     else
       self:failed(senders, groups, err)
     end
-  end)
+  end, senders)
+end
+
+--- Sends the cells as one atomic batch.
+---@param cells hearth.Cell[]
+---@param free boolean?   without conditions: what is written does not depend on what is there
+function Pool:commit(cells, free)
+  local ok, err = pcall(send, self, cells, free)
+  if not ok then self:lose_track(err) end
 end
 
 -- After an attempt that did not work, cells of one `hearth.batch` stay together.
@@ -174,26 +179,34 @@ local function regroup(cell, group)
   cell.group.cells[cell] = true
 end
 
+-- One cell of a batch that was refused: `record` is what is there.
+local function refused(self, cell, group, record)
+  regroup(cell, group)
+  local base = record and self:interpret(cell, record)
+  local failed, _
+  if base then
+    _, failed = cell:refused(base)   -- luacheck: ignore 311
+  else
+    _, failed = cell:unsent()
+  end
+  self:after(cell, failed)
+  if record and not base then self:adopt(cell, record, true) end
+  cell.forced = true
+end
+
 --- Somebody else was there first: fold over what is there, and go again.
 function Pool:refused(cells, groups, records)
   for i, cell in ipairs(cells) do
-    regroup(cell, groups[cell])
-    local record = records[i]
-    local base = record and self:interpret(cell, record)
-    if base then
-      local _, failed = cell:refused(base)
-      self:after(cell, failed)
-    else
-      local _, failed = cell:unsent()
-      self:after(cell, failed)
-      if record then self:adopt(cell, record, true) end
-    end
-    cell.forced = true
+    if cell.flight and cell.flight.batch == cells then refused(self, cell, groups[cell], records[i]) end
   end
 end
 
 --- The store could not write them.
-function Pool:failed(cells, groups, err)
+function Pool:failed(sent, groups, err)
+  local cells = {split = sent.split}
+  for _, cell in ipairs(sent) do
+    if cell.flight and cell.flight.batch == sent then cells[#cells + 1] = cell end
+  end
   if cells[2] and not cells.split then
     for _, cell in ipairs(cells) do
       if not groups[cell] or groups[cell] ~= groups[cells[1]] then
@@ -292,6 +305,7 @@ end
 ---@return boolean
 function Pool:save()
   local saved, now = true, timer.now()
+  if self.lost_track then pcall(self.find_back, self) end
   for _, keys in pairs(self.namespaces) do
     for _, cell in pairs(keys) do
       if cell.n > 0 then

@@ -24,9 +24,8 @@ end
 ---@param cell hearth.Cell
 function Pool:load(cell)
   if cell.loading then return end
-  cell.loading = true
-  cell.load_timer = nil
   self.to_load[#self.to_load + 1] = cell
+  cell.loading, cell.load_timer = true, nil   -- the list that it is read with, once that is on its way
   if self.raw then self:touch() elseif not self.opening and self.open then self:open() end
 end
 
@@ -60,28 +59,30 @@ end
 --- One operation for everything that is to be read.
 function Pool:fetch()
   local cells, names = self.to_load, {}
-  self.to_load = {}
   for i = 1, #cells do
     local cell = cells[i]
     names[2 * i - 1], names[2 * i] = cell.ns, cell.key
     cell.heard = nil
   end
-  local function landed(found, _, err)   -- as every answer: nil, nil and the error
-    if self.dead then return end
+  local landed = self:answer(function(found, _, err)
     if not found then
       self:load_failed(cells, err)
       return
     end
     for i = 1, #cells do
       local cell, revision = cells[i], found[2 * i]
-      cell.loading, cell.load_tries = nil, nil
-      -- An event that came meanwhile is newer than what was read.
-      if not (cell.heard and cell.base.known and revision <= cell.heard) then self:take(cell, found[2 * i - 1], revision) end
-      if cell.load_waiters and not cell.migrating then loaded(cell, not cell.base.known and cell.base.error or nil) end
+      if cell.loading == cells then   -- not so when this had to be done again after an error
+        -- An event that came meanwhile is newer than what was read.
+        if not (cell.heard and cell.base.known and revision <= cell.heard) then self:take(cell, found[2 * i - 1], revision) end
+        cell.loading, cell.load_tries = nil, nil
+        if cell.load_waiters and not cell.migrating then loaded(cell, not cell.base.known and cell.base.error or nil) end
+      end
     end
-  end
+  end)
+  self.to_load = {}
+  for i = 1, #cells do cells[i].loading = cells end
   local ok, err = pcall(self.raw.load, self.raw, names, landed)
-  if not ok then self:load_failed(cells, err) end
+  if not ok then landed(nil, nil, err) end
 end
 
 -- What a load found: a text, false, or a record where there is more to say. By far the most are text that nobody has to look at.

@@ -35,8 +35,8 @@ function M.new(raw)
   pool.turn = function()
     pool.scheduled = false
     if pool.dead then return end
-    if pool.raw and pool.to_load[1] then pool:fetch() end
-    if pool.to_commit[1] then pool:commit_due() end
+    local ok, err = pcall(pool.work, pool)
+    if not ok then pool:lose_track(err) end
   end
   if raw then pool:attach(raw) end
   return pool
@@ -53,8 +53,15 @@ end
 --- Does what has come up at the end of this turn.
 function Pool:touch()
   if self.scheduled then return end
-  self.scheduled = true
   task.at_turn_end(self.turn)
+  self.scheduled = true
+end
+
+--- The turn's loads and commits.
+function Pool:work()
+  if self.lost_track then self:find_back() end
+  if self.raw and self.to_load[1] then self:fetch() end
+  if self.to_commit[1] then self:commit_due() end
 end
 
 --- The cell of a key, if there is one.
