@@ -267,8 +267,8 @@ describe("fetch", function()
   describe("raises", function()
     it("EINVAL for what is no URL of http or https, before anything is sent", function()
       for _, url in ipairs {
-        "", "nope", "//h/", "http:", "http:h", "http:/h", "http://", "http:///h", "http://?q", "http://a b/", "http://h:99999/", "http://[::1",
-        "ftp://h/", "file:///etc/passwd", "javascript:1",
+        "", "nope", "//h/", "http:", "http:h", "http:/h", "http://", "http:///h", "http://?q", "http://a b/", "http://h:99999/",
+        "http://[::1", "ftp://h/", "file:///etc/passwd", "javascript:1",
       } do
         local ok, err = pcall(hearth.fetch, url)
         assert.is_false(ok)

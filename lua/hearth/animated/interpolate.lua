@@ -144,24 +144,38 @@ local function interpolate(self, config)
   local ease = config.easing and easing.of(config.easing)
   local n = #input
 
-  local numbers = type(output[1]) == "number"
-  local out = {} -- used again in each frame
-
-  return node.derive({ self }, function(inputs, read)
-    local x = read(inputs[1])
+  -- Which piece x is in, and how far, 0 to 1; nothing where the input itself is the output.
+  local function find(x)
     if x < input[1] then
-      if left == "clamp" then x = input[1] elseif left == "identity" then return x end
+      if left == "clamp" then x = input[1] elseif left == "identity" then return end
     elseif x > input[n] then
-      if right == "clamp" then x = input[n] elseif right == "identity" then return x end
+      if right == "clamp" then x = input[n] elseif right == "identity" then return end
     end
     local i = 1
     while i < n - 1 and x >= input[i + 1] do i = i + 1 end
     local low, high = input[i], input[i + 1]
     local t = high == low and (x < low and 0 or 1) or (x - low) / (high - low)
-    if ease then t = ease(t) end
+    return i, ease and ease(t) or t
+  end
+
+  if type(output[1]) == "number" then
+    output = table.move(output, 1, n, 1, {})
+    return node.derive({ self }, function(inputs, read)
+      local x = read(inputs[1])
+      local i, t = find(x)
+      if not i then return x end
+      local from, to = output[i], output[i + 1]
+      return t == 1 and to or from + (to - from) * t
+    end)
+  end
+
+  local out = {} -- used again in each frame
+  return node.derive({ self }, function(inputs, read)
+    local x = read(inputs[1])
+    local i, t = find(x)
+    if not i then return x end
     local a, b = lists[i], lists[i + 1]
     if t == 1 then return show(b) end
-    if numbers then return a[1] + (b[1] - a[1]) * t end
     for k = 1, #a do out[k] = a[k] + (b[k] - a[k]) * t end
     return show(out)
   end)
