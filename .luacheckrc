@@ -5,5 +5,3 @@ ignore = { "211/guard" } -- `local guard <close>` is used by leaving its scope
 unused_args = true
 files["spec"] = { std = "+busted" }
 exclude_files = { "lua/hearth/types" }
-files["lua/hearth/render/web/client.lua"] = { max_line_length = false }
-files["lua/hearth/render/web/page.lua"] = { max_line_length = false }

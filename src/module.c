@@ -1,6 +1,7 @@
 /* See module.h. A module is loaded once per state, also when a test runner clears package.loaded: the host's truth must not exist twice. */
 #include "module.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,7 +48,23 @@ static int load_binding(lua_State *L) {
   return 1;
 }
 
-/* Loader of an embedded module. Upvalue: the module. */
+/* Pushes what is in a file, for development: raises where it cannot. */
+static void push_file(lua_State *L, const char *path) {
+  FILE *f = fopen(path, "rb");
+  luaL_Buffer b;
+  if (!f) luaL_error(L, "cannot open %s", path);
+  luaL_buffinit(L, &b);
+  for (size_t n; (n = fread(luaL_prepbuffer(&b), 1, LUAL_BUFFERSIZE, f)) > 0;) luaL_addsize(&b, n);
+  fclose(f);
+  luaL_pushresult(&b);
+}
+
+static bool is_lua(const char *path) {
+  size_t n = strlen(path);
+  return n > 4 && strcmp(path + n - 4, ".lua") == 0;
+}
+
+/* Loader of an embedded module. Upvalue: the module. What is no Lua (a script or a style sheet of a page) is its text. */
 static int load_module(lua_State *L) {
   const hearth__module *m = lua_touserdata(L, lua_upvalueindex(1));
   const char *folder = getenv("HEARTH_LUA");
@@ -55,6 +72,11 @@ static int load_module(lua_State *L) {
   if (push_loaded(L)) return 1;
   if (folder && *folder && strncmp(m->path, "hearth/", 7) == 0) { /* the program's own modules stay its own */
     lua_pushfstring(L, "%s/%s", folder, m->path);
+    if (!is_lua(m->path)) {
+      push_file(L, lua_tostring(L, -1));
+      keep_loaded(L);
+      return 1;
+    }
     status = luaL_loadfile(L, lua_tostring(L, -1));
   } else {
     status = luaL_loadbufferx(L, (const char *)m->bytes, m->size, m->name, "b");

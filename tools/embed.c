@@ -1,5 +1,6 @@
 /* embed NAME ROOT FILE…: prints a C table of the given Lua files, precompiled, as modules named by their path below ROOT.
-** Line numbers and names are kept, so tracebacks read as from source. */
+** Line numbers and names are kept, so tracebacks read as from source. A file that is not Lua is a module that gives its text. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,9 +46,13 @@ int main(int argc, char **argv) {
       return 1;
     }
     luaL_Buffer b;
+    size_t length = strlen(argv[i]);
+    bool text = length < 4 || strcmp(argv[i] + length - 4, ".lua") != 0;
     luaL_buffinit(L, &b);
+    if (text) luaL_addstring(&b, "return [===[\n");
     for (size_t n; (n = fread(luaL_prepbuffer(&b), 1, LUAL_BUFFERSIZE, f)) > 0;) luaL_addsize(&b, n);
     fclose(f);
+    if (text) luaL_addstring(&b, "]===]");
     luaL_pushresult(&b);
     size_t size;
     const char *source = lua_tolstring(L, -1, &size);

@@ -3,6 +3,7 @@
 
 local alerts = require "hearth.alerts"
 local errors = require "hearth.errors"
+local html = require "hearth.render.web.html"
 local json = require "hearth.json"
 local local_storage = require "hearth.web.local_storage"
 local metrics = require "hearth.web.metrics"
@@ -95,11 +96,7 @@ function Session:show_alert(open)
   self.alert = open
   if not open then return self:say '"al":null' end
   self.alert_number = self.alert_number + 1
-  self:say('"al":' .. json.encode {
-    i = self.alert_number, title = open.title, message = open.message, buttons = open.buttons,
-    input = open.input and { value = open.input.value, placeholder = open.input.placeholder, secure = open.input.secure },
-    destructive = open.destructive,
-  })
+  self:say('"al":' .. json.encode(html.alert(self.alert_number, open)))
 end
 
 -- ---- from the page

@@ -9,7 +9,8 @@ local css = {}
 local math_type, concat = math.type, table.concat
 
 local KNOWN <const> = 2000 -- styles that are remembered; an animation makes new ones with each frame
-local LOOK <const> = { horizontal = true, size = true, hidden = true, visible = true, border_width = true } -- props that styles follow
+local LOOK <const> = { horizontal = true, size = true, hidden = true, visible = true, border_width = true,
+  max_lines = true, selectable = true } -- props that styles follow
 
 local POSITIONS = { start = "flex-start", ["end"] = "flex-end", center = "center", stretch = "stretch", baseline = "baseline",
   auto = "auto",
@@ -26,9 +27,14 @@ local across, down, lines, pixels = cells("ch", 1), cells("rem", 0.75), cells("r
 local function number(v) return ("%.14g"):format(v) end
 local function position(v) return POSITIONS[v] end
 local function word(v) return (v:gsub("_", "-")) end
+-- Names that text renderers know too have shades that can be read, light or dark.
+local SHADES = { red = true, green = true, yellow = true, blue = true, magenta = true, cyan = true, gray = true, grey = "gray" }
 local function color(v)
   if math.type(v) == "integer" then return ("#%06x"):format(v & 0xffffff) end
-  return v
+  local name = v:gsub("^bright_", "")
+  local shade = SHADES[name]
+  if shade then return ("var(--%s)"):format(shade == true and name or shade) end
+  return v == "default" and "inherit" or name
 end
 
 -- name -> { CSS name, how the value is written }
@@ -50,7 +56,9 @@ for side, unit in pairs { left = across, right = across, top = down, bottom = do
   FIELDS["margin_" .. side] = { "margin-" .. side, unit }
 end
 
-local FLAGS = { bold = "font-weight:bold", italic = "font-style:italic", dim = "opacity:.6", inverse = "filter:invert(1)" }
+local FLAGS = { bold = "font-weight:bold", italic = "font-style:italic", inverse = "background-color:var(--fg);color:var(--bg)" }
+-- Where a line is a cell wide there is room around it; so there is here.
+local ROOM = { padding_left = 1, padding_right = 1, padding_top = 0.75, padding_bottom = 0.75 }
 local ROW = { Row = true }
 
 local function safe(text) return text:match "^[%w#%%(),.%s'\"-]*$" and not text:find "[Uu][Rr][Ll]%s*%(" end
@@ -110,6 +118,11 @@ end
 function css.write(type_, props)
   local s = style.resolve(type_, props)
   local out = {}
+  if s.border then
+    for side, room in pairs(ROOM) do
+      if type(s[side] or 0) == "number" then s[side] = (s[side] or 0) + room end
+    end
+  end
   for name, field in pairs(FIELDS) do
     local v = s[name]
     if v ~= nil and v ~= false then
@@ -119,6 +132,11 @@ function css.write(type_, props)
   end
   for name, text in pairs(FLAGS) do
     if s[name] then out[#out + 1] = text end
+  end
+  if s.dim then out[#out + 1] = s.color and "opacity:.7" or "color:var(--soft)" end
+  if props.selectable == false then out[#out + 1] = "user-select:none" end
+  if type(props.max_lines) == "number" and props.max_lines >= 1 then
+    out[#out + 1] = ("display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:%d;overflow:hidden"):format(props.max_lines // 1)
   end
   if s.underline or s.strikethrough then
     out[#out + 1] = "text-decoration:" .. (s.underline and "underline" or "") .. (s.strikethrough and " line-through" or "")

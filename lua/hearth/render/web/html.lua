@@ -36,16 +36,15 @@ local function attribute(name, value)
   return (' %s="%s"'):format(name, escape(value))
 end
 
--- What every element may have. `control`: the label is shown by the element itself.
-local function common(node, class, events, control)
+-- What every element may have. `control`: the label is shown by the element itself. `style`: CSS, if not the node's own.
+local function common(node, class, events, control, style)
   local props = node.props
-  local style = css.of(node.type, props)
+  style = style or css.of(node.type, props)
   local list = events
   if props.on_focus then list = list .. "f" end
   if props.on_blur then list = list .. "b" end
   if props.on_key then list = list .. "k" end
   if props.on_layout then list = list .. "y" end
-  if props.on_long_click and not props.disabled then list = list .. "p" end
   if props.on_load then list = list .. "o" end
   if props.on_error then list = list .. "n" end
   if props.class then class = escape(class .. " " .. tostring(props.class)) end
@@ -62,42 +61,74 @@ end
 
 local open = {}
 
--- A box that can be clicked is a button to the keyboard and to a screen reader.
+-- Can the keyboard go there? What can be clicked or hears keys can, like a button; and what a script says.
+local function reach(props, role)
+  if props.focusable == false then return ' tabindex="-1"' end
+  local acts = props.on_click or props.on_long_click
+  if not acts and not props.on_key and not props.focusable then return "" end
+  local text = ' tabindex="0"'
+  if acts and props.disabled then text = ' aria-disabled="true"' end
+  if acts and not props.role then text = text .. (role or ' role="button"') end
+  if props.autofocus then text = text .. " autofocus" end
+  return text
+end
+
+local function clicks(props)
+  if props.disabled then return "" end
+  return (props.on_click and "c" or "") .. (props.on_long_click and "p" or "")
+end
+
+-- A row of a list says so, unless it is something else already.
+local LISTS = { FlatList = true, SectionList = true }
+local function in_list(node)
+  local props, parent = node.props, node.parent
+  return parent and LISTS[parent.type] and not (props.role or props.on_click) and ' role="listitem"' or ""
+end
+
 local function box(class)
   return function(node)
     local props = node.props
-    local extra = ""
-    if props.on_click then
-      extra = (props.role and "" or ' role="button"')
-        .. (props.disabled and ' aria-disabled="true"' or ' tabindex="0"')
-    end
-    return "<div" .. common(node, class, props.on_click and not props.disabled and "c" or "") .. extra .. " data-s>", "</div>"
+    local extra = reach(props)
+    if props.label and not props.role and extra == "" then extra = ' role="group"' end
+    return "<div" .. common(node, class, clicks(props)) .. extra .. in_list(node) .. " data-s>", "</div>"
   end
 end
 open.Root = function() return '<main id="hearth" data-h="0" data-s>', "</main>" end
 open.Column, open.Row, open.View, open.Pressable = box "col", box "row", box "col", box "col press"
-open.ScrollView, open.Spacer = box "col scroll", box "spacer"
+open.Spacer = box "spacer"
+
+-- What scrolls can be reached by the keyboard, which scrolls it.
+local function scroller(node, class, role, more)
+  local props = node.props
+  return "<div" .. common(node, class, props.on_scroll and "w" or "") .. (props.role and "" or role)
+    .. (props.focusable == false and ' tabindex="-1"' or ' tabindex="0"') .. more .. " data-s>", "</div>"
+end
+
+function open.ScrollView(node)
+  local props = node.props
+  return scroller(node, "col scroll", props.label and ' role="region"' or "",
+    attribute("data-o", type(props.offset) == "number" and ("%.14g"):format(props.offset) or nil) .. in_list(node))
+end
 
 local function list(node)
   local p = node.props
-  local window = p.total and p.last and (p.first > 1 or p.last < p.total)
-  return "<div" .. common(node, "col scroll list", "") .. (p.role and "" or ' role="list"')
-    .. (window and (' data-w="%d,%d,%d"'):format(p.first, p.last, p.total) or "") .. " data-s>", "</div>"
+  return scroller(node, "col scroll list", ' role="list"',
+    p.total and p.last and p.total > 0 and (' data-w="%d,%d,%d"'):format(p.first, p.last, p.total) or "")
 end
 open.FlatList, open.SectionList = list, list
 
 function open.Text(node)
   local props = node.props
-  return ("<span%s>%s</span>"):format(common(node, "text", props.on_click and "c" or ""),
-    escape(props.text == nil and "" or props.text)), ""
+  return "<span" .. common(node, "text", clicks(props)) .. reach(props) .. in_list(node) .. ">"
+    .. escape(props.text == nil and "" or props.text) .. "</span>", ""
 end
 
 function open.Button(node)
   local props = node.props
-  local class = props.variant and "button " .. tostring(props.variant) or "button"
-  return ('<button type="button"%s%s>%s</button>'):format(common(node, class, "c", true), attribute("disabled",
-    props.disabled and true or nil),
-    escape(props.label == nil and "" or props.label)), ""
+  local class = props.variant and escape("button " .. tostring(props.variant)) or "button"
+  return '<button type="button"' .. common(node, class, props.on_long_click and "cp" or "c", true)
+    .. (props.disabled and " disabled" or "") .. (props.focusable == false and ' tabindex="-1"' or "") .. (props.autofocus and " autofocus" or "")
+    .. ">" .. escape(props.label == nil and "" or props.label) .. "</button>", ""
 end
 
 -- A control with its label around it.
@@ -107,7 +138,13 @@ local function labelled(node, class, events, control, after)
   return ("<label%s>%s</label>"):format(common(node, class, events, true), after and control .. label or label .. control), ""
 end
 
-local function off(props) return attribute("disabled", props.disabled and true or nil) end
+-- Of the control itself.
+local function own(props)
+  return (props.disabled and " disabled" or "") .. (props.autofocus and " autofocus" or "")
+    .. (props.focusable == false and ' tabindex="-1"' or "")
+end
+
+local KEYBOARDS = { number = "numeric", decimal = "decimal", email = "email", tel = "tel", url = "url", search = "search" }
 
 function open.TextInput(node)
   local props = node.props
@@ -115,8 +152,8 @@ function open.TextInput(node)
   if value == nil then value = props.default_value end
   if value == nil or value == false then value = "" end
   local shared = attribute("placeholder", props.placeholder) .. attribute("name", props.name) .. attribute("maxlength", props.max_length)
-    .. attribute("readonly", props.read_only and true or nil) .. attribute("autofocus", props.autofocus and true or nil)
-    .. attribute("aria-label", not props.label and (props.placeholder or props.name) or nil) .. off(props)
+    .. attribute("readonly", props.read_only and true or nil) .. attribute("inputmode", KEYBOARDS[props.keyboard])
+    .. attribute("aria-label", not props.label and (props.placeholder or props.name) or nil) .. own(props)
     .. (props.value ~= nil and " data-v" or "")
   local control
   if props.multiline then
@@ -130,7 +167,7 @@ end
 local function toggle(class, role)
   return function(node)
     local props = node.props
-    local control = ('<input type="checkbox"%s%s%s data-v>'):format(role, attribute("checked", props.value and true or nil), off(props))
+    local control = ('<input type="checkbox"%s%s%s data-v>'):format(role, attribute("checked", props.value and true or nil), own(props))
     return labelled(node, class, "v", control, true)
   end
 end
@@ -148,22 +185,30 @@ function open.Picker(node)
   end
   if not found then table.insert(options, 1,
     ('<option value="0" selected disabled>%s</option>'):format(escape(props.placeholder or ""))) end
-  return labelled(node, "field", "v", ("<select%s data-v>%s</select>"):format(off(props), table.concat(options)))
+  return labelled(node, "field", "v", ("<select%s%s data-v>%s</select>"):format(
+    attribute("aria-label", not props.label and props.placeholder or nil), own(props), table.concat(options)))
 end
+
+-- A value beside a control, for those who see it: the control itself says it to the others.
+local function output(text) return ('<output aria-hidden="true">%s</output>'):format(escape(text)) end
 
 function open.Slider(node)
   local props = node.props
   local function number(v, default) return type(v) == "number" and ("%.14g"):format(v) or default end
+  local value = number(props.value, number(props.min, "0"))
   local control = ('<input type="range" min="%s" max="%s" step="%s" value="%s"%s data-v>'):format(number(props.min, "0"),
-    number(props.max, "1"),
-    number(props.step, "any"), number(props.value, number(props.min, "0")), off(props))
+    number(props.max, "1"), number(props.step, "any"), value, own(props))
+  if props.label then control = output(type(props.value) == "number" and ("%.4g"):format(props.value) or value) .. control end
   return labelled(node, "field", "v" .. (props.on_submit and "s" or ""), control)
 end
 
 function open.ProgressBar(node)
   local props = node.props
-  local value = type(props.value) == "number" and attribute("value", ("%.14g"):format(props.value)) or ""
-  local control = ('<progress max="%s"%s></progress>'):format(("%.14g"):format(props.max or 1), value)
+  local most = type(props.max) == "number" and props.max > 0 and props.max or 1
+  local known = type(props.value) == "number" and props.value == props.value
+  local control = ('<progress max="%s"%s></progress>'):format(("%.14g"):format(most),
+    known and (' value="%.14g"'):format(props.value) or "")
+  if known and props.label then control = output(("%d%%"):format(math.max(0, math.min(100, props.value / most * 100)) // 1)) .. control end
   return labelled(node, "field", "", control)
 end
 
@@ -171,27 +216,55 @@ function open.ActivityIndicator(node)
   local props = node.props
   if props.active == false then return ("<span%s></span>"):format(common(node, "idle", "", true)), "" end
   return ('<span%s%s><i></i>%s</span>'):format(common(node, "busy", "", true), props.role and "" or ' role="status"',
-    escape(props.label or "")), ""
+    escape(props.label or "Busy")), ""
 end
 
--- Only what a page may load from elsewhere is a picture; a path on this machine is not served.
+-- A picture's address: one of the web, one that is its own data, or a path of the files that are served with the app.
+local function address(source)
+  if source:match "^https?://" or source:match "^data:image/[%w+.-]+;base64," then return source end
+  if source == "" or source:match "^%a[%w+.-]*:" or source:match "^/" then return nil end
+  return "/files/" .. source:gsub("[^%w%-._~/]", function(c) return ("%%%02X"):format(c:byte()) end)
+end
+
 function open.Image(node)
   local props = node.props
-  local source = tostring(props.source or "")
-  local events = props.on_click and "c" or ""
-  if source:match "^https?://" or source:match "^data:image/[%w+.-]+;base64," then
-    return ('<img%s src="%s" alt="%s">'):format(common(node, "image", events), escape(source), escape(props.alt or "")), ""
+  local source = address(tostring(props.source or ""))
+  local events = clicks(props)
+  local shared = common(node, "image", events) .. reach(props)
+  if source then
+    return ('<img%s src="%s" alt="%s">'):format(shared, escape(source), escape(props.alt or "")), ""
   end
-  return ('<span%s role="img">%s</span>'):format(common(node, "image", events), escape(props.alt or "")), ""
+  return ('<span%s role="img">%s</span>'):format(shared, escape(props.alt or "")), ""
 end
 
+-- A dialog, which the page's script opens as the browser's own: nothing else has the focus meanwhile. `open` is for pages without script.
 function open.Modal(node)
   local props = node.props
   local shown = props.visible ~= false and not props.hidden
+  local style = css.of("Modal", props)
   local title = props.title and ("<h2>%s</h2>"):format(escape(props.title)) or ""
-  return ('<div%s%s><div role="dialog" aria-modal="true"%s tabindex="-1">%s<div class="col" data-s>')
-    :format(common(node, "modal", shown and props.on_close and "x" or ""), shown and "" or " hidden",
-      attribute("aria-label", props.title or props.label), title), "</div></div></div>"
+  return ('<dialog%s%s%s><div>%s<div class="col"%s data-s>')
+    :format(common(node, "modal", shown and props.on_close and "x" or "", true, ""), shown and " open data-open" or "",
+      attribute("aria-label", props.title or props.label), title, attribute("data-y", style ~= "" and style or nil)), "</div></div></dialog>"
+end
+
+--- The dialog of an alert: `data-i` is its number, `data-n` how many buttons it has, `data-b` which one a button is.
+---@param number integer
+---@param alert hearth.OpenAlert
+---@return string
+function html.alert(number, alert)
+  local buttons, last = {}, #alert.buttons
+  for i, label in ipairs(alert.buttons) do
+    local variant = i == alert.destructive and " danger" or i == last and last <= 2 and " primary" or ""
+    buttons[i] = ('<button type="button" class="button%s" data-b="%d">%s</button>'):format(variant, i, escape(label))
+  end
+  local input = alert.input
+  return ('<dialog class="modal" id="hearth-alert-%d" data-i="%d" data-n="%d" role="alertdialog" aria-label="%s"><div><h2>%s</h2>%s%s<div class="%s answers">%s</div></div></dialog>')
+    :format(number, number, last, escape(alert.title), escape(alert.title),
+      alert.message and alert.message ~= "" and ("<p>%s</p>"):format(escape(alert.message)) or "",
+      input and ('<div class="field"><input type="%s" value="%s" placeholder="%s" aria-label="%s" autofocus></div>'):format(
+        input.secure and "password" or "text", escape(input.value or ""), escape(input.placeholder or ""), escape(alert.title)) or "",
+      last > 2 and "col" or "row", table.concat(buttons))
 end
 
 --- What comes before a node's children, and what after.

@@ -1,0 +1,103 @@
+-- A script as it is served: without comments and spaces, and with short names for what is declared in it. That
+-- keeps the sources readable and the page small without a build step. It knows as much JavaScript as our own scripts use: statements end
+-- with semicolons, and a name that is shortened is never a key of `{ key }`.
+
+local squeeze = {}
+
+local LETTERS <const> = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+local REGEX_AFTER = "[(,=:%[!&|?{};>]$"
+
+-- Reads a regular expression, or a string, that begins at `at`: the place after it.
+local function literal(source, at, quote)
+  local i, class = at + 1, false
+  while true do
+    local c = source:sub(i, i)
+    if c == "\\" then i = i + 1
+    elseif c == "" then error("a literal without end: " .. source:sub(at, at + 40), 0)
+    elseif quote == "/" and c == "[" then class = true
+    elseif quote == "/" and c == "]" then class = false
+    elseif c == quote and not class then return i + 1 end
+    i = i + 1
+  end
+end
+
+-- Calls visit(kind, text, spaced) for each piece: "word", "mark" (one character), "raw" (to be left as it is).
+local function pieces(source, visit)
+  local at, last, spaced = 1, "", false
+  local depth, templates = 0, {} -- braces, and at which depth a template goes on
+  local function give(kind, text)
+    visit(kind, text, spaced)
+    at, last, spaced = at + #text, text, false
+  end
+  local function template()
+    local stop = source:find("[`$]", at + 1)
+    while source:sub(stop, stop) == "$" and source:sub(stop + 1, stop + 1) ~= "{" do stop = source:find("[`$]", stop + 1) end
+    if source:sub(stop, stop) == "$" then
+      stop = stop + 1
+      templates[#templates + 1] = depth
+    end
+    give("raw", source:sub(at, stop))
+  end
+  while at <= #source do
+    local skip = source:match("^%s+", at) or source:match("^//[^\n]*", at)
+    local c = source:sub(at, at)
+    local word = source:match("^[%w_$]+", at)
+    if skip then
+      at, spaced = at + #skip, true
+    elseif word then
+      give("word", word)
+    elseif c == '"' or c == "'" or c == "/" and (last:find(REGEX_AFTER) or last == "return") then
+      give("raw", source:sub(at, literal(source, at, c) - 1))
+    elseif c == "`" or c == "}" and templates[#templates] == depth then
+      if c == "}" then templates[#templates] = nil end
+      template()
+    else
+      depth = depth + (c == "{" and 1 or c == "}" and -1 or 0)
+      give("mark", c)
+    end
+  end
+end
+
+-- Names that are declared where a line begins, those that occur most first.
+local function names_of(source)
+  local declared, count, list = {}, {}, {}
+  for line in source:gmatch "[^\n]+" do
+    local name = line:match "^%s*function%s+([%w_]+)"
+    if name then declared[name] = true end
+    local rest = line:match "^%s*const%s+(.+)" or line:match "^%s*let%s+(.+)"
+    for one in (rest and "," .. rest or ""):gmatch ",%s*([%w_]+)%s*=" do declared[one] = true end
+  end
+  pieces(source, function(kind, text)
+    if kind == "word" and declared[text] and #text > 2 then count[text] = (count[text] or 0) + 1 end
+  end)
+  for name in pairs(count) do list[#list + 1] = name end
+  table.sort(list, function(a, b) return count[a] > count[b] or count[a] == count[b] and a < b end)
+  local short = {}
+  for i, name in ipairs(list) do
+    local high, low = (i - 1) // 26, (i - 1) % 26 + 1
+    short[name] = LETTERS:sub(low, low) .. (high > 0 and high or "")
+  end
+  return short
+end
+
+--- The script, shorter.
+---@param source string
+---@return string
+function squeeze.script(source)
+  local short = names_of(source)
+  local list = {}
+  pieces(source, function(kind, text, spaced) list[#list + 1] = { kind, text, spaced } end)
+  local out, last = {}, ""
+  for i, piece in ipairs(list) do
+    local kind, text, spaced = piece[1], piece[2], piece[3]
+    local before, after = list[i - 1] and list[i - 1][2] or "", list[i + 1] and list[i + 1][2] or ""
+    local key = (before == "{" or before == ",") and after == ":"
+    if kind == "word" and short[text] and before ~= "." and not key then text = short[text] end
+    local apart = last:find "[%w_$]$" and text:find "^[%w_$]" or spaced and last:find "[+-]$" and text == last
+    out[#out + 1] = apart and " " .. text or text
+    last = text
+  end
+  return table.concat(out)
+end
+
+return squeeze
