@@ -7,7 +7,7 @@ local ProgressBar, ActivityIndicator, Image, Modal = hearth.ProgressBar, hearth.
 local ScrollView, FlatList, SectionList, Spacer, Pressable = hearth.ScrollView, hearth.FlatList, hearth.SectionList, hearth.Spacer,
   hearth.Pressable
 
-local TITLE <const> = { bold = true, color = "#7aa2f7" }
+local TITLE <const> = { bold = true, color = "blue" }
 local HINT <const> = { dim = true }
 local CARD <const> = { border = "rounded", border_color = "#565b70", padding_x = 1 }
 

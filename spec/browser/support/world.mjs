@@ -56,7 +56,7 @@ class World {
       if (message.type() === "error" || message.type() === "warning") this.problems.push(`${message.type()}: ${message.text()}`);
     });
     await page.goto(at.url + path);
-    if (live) await page.waitForFunction(() => document.getElementById("hearth").dataset.live === "1");
+    if (live) await page.waitForFunction(() => document.getElementById("hearth").hasAttribute("data-live"));
     return page;
   }
 
@@ -84,6 +84,9 @@ export function it(name, fn) {
     try {
       await fn(world);
       world.verdict();
+    } catch (error) {
+      if (world.problems.length > 0) error.stack += `\nwhat pages said:\n${world.problems.join("\n")}`;
+      throw error;
     } finally {
       await world.close();
     }

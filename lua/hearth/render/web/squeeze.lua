@@ -92,7 +92,8 @@ function squeeze.script(source)
     local kind, text, spaced = piece[1], piece[2], piece[3]
     local before, after = list[i - 1] and list[i - 1][2] or "", list[i + 1] and list[i + 1][2] or ""
     local key = (before == "{" or before == ",") and after == ":"
-    if kind == "word" and short[text] and before ~= "." and not key then text = short[text] end
+    local field = before == "." and list[i - 2][2] ~= "." -- ...name is no field
+    if kind == "word" and short[text] and not field and not key then text = short[text] end
     local apart = last:find "[%w_$]$" and text:find "^[%w_$]" or spaced and last:find "[+-]$" and text == last
     out[#out + 1] = apart and " " .. text or text
     last = text
