@@ -250,3 +250,29 @@ describe("memory", function()
     assert.is_true(after - before < 100, ("%.1f KB more"):format(after - before))
   end)
 end)
+
+describe("props of a host element", function()
+  -- Lua may keep integer keys that were added one by one among the named ones, in any order.
+  it("are all there, however its children were put into the table", function()
+    for size = 1, 40 do
+      local props = { id = "x", label = "y", role = "r", tooltip = "t", class = "c", style = { bold = true }, spacing = 1 }
+      local named = {}
+      for name in pairs(props) do named[#named + 1] = name end
+      for i = 1, size do props[i] = hearth.Text("row") end
+      local mounted = roots.mount(hearth.Column(props), headless.new())
+      local node = mounted.node.children[1]
+      for _, name in ipairs(named) do assert.equal(props[name], node.props[name], name .. " beside " .. size) end
+      assert.equal(size, #node.children)
+      props = {}
+      for name, value in pairs(node.props) do props[name] = value end
+      props.tooltip = "other"
+      for i = 1, size do props[i] = hearth.Text("row") end
+      mounted:rerender(hearth.Column(props))
+      assert.equal("other", mounted.node.children[1].props.tooltip)
+      local unknown = { wdith = 3, id = "x", label = "y", role = "r", tooltip = "t" }
+      for i = 1, size do unknown[i] = hearth.Text("row") end
+      assert.has_error(function() hearth.Column(unknown) end)
+      mounted:unmount()
+    end
+  end)
+end)

@@ -68,8 +68,7 @@ local check_style, style_keys_check = style.check, style.check_field
 ---@param schema table<string, string>
 ---@param given table
 function props.check(element, schema, given)
-  local n = #given
-  for name, value in next, given, n > 0 and n or nil do
+  for name, value in next, given do
     local kind = schema[name]
     if kind == nil then
       if math_type(name) ~= "integer" then refuse(element, schema, name, value, given) end

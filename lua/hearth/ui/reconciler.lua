@@ -183,8 +183,9 @@ local function own_props(f, props, n)
   local own, links
   if n > 0 then
     own = {}
-    for k, v in next, props, n do
-      if k ~= "n" then own[k] = v end
+    -- From the beginning: where children were added one by one, some of them lie among the named fields.
+    for k, v in next, props do
+      if math_type(k) ~= "integer" and k ~= "n" then own[k] = v end
     end
   else
     own = props
@@ -225,9 +226,9 @@ end
 -- Do the named props of an element (its first n fields are children) differ from those that the node has?
 local function differ(own, props, n)
   if n == 0 and (own.text ~= props.text or own.label ~= props.label) then return true end
-  for k, v in next, props, n > 0 and n or nil do
+  for k, v in next, props do
     local o = own[k]
-    if o ~= v and k ~= "n" and not (k == "style" and same_style(o, v)) then return true end
+    if o ~= v and math_type(k) ~= "integer" and k ~= "n" and not (k == "style" and same_style(o, v)) then return true end
   end
   for k in next, own do
     if props[k] == nil then return true end

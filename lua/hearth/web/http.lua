@@ -42,8 +42,7 @@ local function show(site, event)
   })
 end
 
--- The script as it is served: without its indentation and the comments on lines of their own.
-local script = ("\n" .. require "hearth.render.web.client"):gsub("\n%s+", "\n"):gsub("\n//[^\n]*", ""):sub(2)
+local script = require "hearth.render.web.client"
 
 local function healthy(site, event) answer(site, event, 200, TEXT, "ok\n") end
 

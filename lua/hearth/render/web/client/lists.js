@@ -10,7 +10,8 @@ function fill(e) {
   if (!e.dataset.w || e.filled === e.dataset.w) return;
   const [first, last, total] = (e.filled = e.dataset.w).split(","), [row, top] = e.anchor || [];
   e.each = e.each || e.scrollHeight / (last - first + 1);
-  if (e.clientHeight < e.scrollHeight) e.pad = `;padding-top:${(first - 1) * e.each}px;padding-bottom:${(total - last) * e.each}px`;
+  const room = (side, rows) => (rows > 0 ? `;--${side}:"";--${side}-room:${rows * e.each}px` : "");
+  e.pad = room("before", first - 1) + room("after", total - last);
   paint(e);
   if (row && row.parentNode === e) e.scrollTop += place(row, e) - top; // what the user looks at stays under their eyes
   e.asked = 0;
