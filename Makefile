@@ -114,6 +114,8 @@ $(BUILD)/test/%: spec/c/%.c $(BUILD)/libhearth.a | deps-build-once
 	$(CC) $(CPPFLAGS) $(CFLAGS) -Ispec/c $(LDFLAGS) -o $@ $< $(filter %.o,$^) $(BUILD)/libhearth.a $(LIBS)
 $(BUILD)/test/test_cells: $(BUILD)/obj/src/term/cells.o
 
+# There the file system is what the test says.
+$(BUILD)/test/test_store_places: LDFLAGS += -Wl,--wrap=statfs
 # There the n-th allocation fails: Lua's, and our own.
 $(BUILD)/test/test_out_of_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=lua_newstate,--wrap=luaL_newstate
 
@@ -174,6 +176,10 @@ $(BUILD)/bench/raw_curl: LIBS += -lcurl
 $(BUILD)/bench/%: bench/%.c $(BUILD)/libhearth.a | deps-build-once
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/libhearth.a $(LIBS)
+
+CRASH_KILLS ?= 4000
+crash: $(BUILD)/test/test_store_crash ## kill -9 on one and on three writing processes, 2,000 times each: what was acknowledged is looked for
+	$(BUILD)/test/test_store_crash $(CRASH_KILLS)
 
 bench: all $(BENCHES) $(BUILD)/posts-server $(BUILD)/pty ## print the benchmarks' ratios
 	@BUILD=$(BUILD) sh tools/bench.sh

@@ -251,7 +251,7 @@ static int quiet(lua_State *L) {
 
 static void remove_files(void) {
   static const char *const tails[] = {"",      "-wal",  "-shm",  ".lock",      ".notice",   "-touch",
-                                      "-lock", "-gate", ".json", ".json.lock", ".json.tmp", NULL};
+                                      "-lock", "-gate", ".json", ".json-gate", ".json.new", NULL};
   char path[sizeof file + 32];
   for (int i = 0; tails[i]; i++) {
     snprintf(path, sizeof path, "%s%s", file, tails[i]);

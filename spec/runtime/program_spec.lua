@@ -15,12 +15,22 @@ local function run(command)
   return status, text
 end
 
-local function script(text)
+local files = {}
+teardown(function()
+  for _, name in ipairs(files) do os.execute(("rm -f %s %s.db*"):format(name, name)) end
+end)
+
+local function temporary()
   local name = os.tmpname()
+  files[#files + 1] = name
+  return name
+end
+
+local function script(text)
+  local name = temporary()
   local f = assert(io.open(name, "w"))
   f:write(text)
   f:close()
-  finally(function() os.remove(name) end)
   return name
 end
 
@@ -88,8 +98,7 @@ describe("hearth SCRIPT", function()
 
   -- Signals the program when it says "ready", so that no time is guessed. What a shell starts in the background ignores SIGINT, hence env.
   local function signalled(name, args)
-    local out = os.tmpname()
-    finally(function() os.remove(out) end)
+    local out = temporary()
     local status, said = run(([[sh -c 'env --default-signal=INT %s %s > %s 2>&1 & p=$!
       while ! grep -q ready %s; do sleep 0.01; kill -0 $p || break; done; kill -%s $p; wait $p; s=$?; cat %s; exit $s']]):format(
       program, args, out, out, name, out))
@@ -124,8 +133,7 @@ describe("hearth SCRIPT", function()
   end)
 
   it("runs <close> variables of the interrupted chunk and of its tasks, and saves what was accepted", function()
-    local store = os.tmpname()
-    finally(function() os.execute("rm -f " .. store .. " " .. store .. ".db*") end)
+    local store = temporary()
     local status, out = signalled("INT", ("-e \"store = [[%s.db]]\" %s"):format(store, chunk [[
       local s = h.storage.open { url = store }
       local function guard(name) return setmetatable({}, { __close = function() print("closed", name) end }) end

@@ -206,4 +206,33 @@ describe("several processes on one store", function()
     db:write("ns", "k", "last", "text")
     assert.equal("last", (db:get("ns", "k")))
   end)
+
+  it("keeps its log bounded while readers read, also when they are stopped in the middle of it", function()
+    local ops = {}
+    for i = 1, 30000 do ops[i] = { ns = "big", key = "key " .. i, value = "v" } end
+    db:apply(ops)
+    local script = folder .. "/reader.lua"
+    local f = assert(io.open(script, "w"))
+    f:write(('local store = require "hearth.core.store"\nlocal db = store.open(%q, {})\n'):format(url),
+      [[io.write("up\n") io.stdout:flush() while true do db:scan("big", "") end]])
+    f:close()
+    local pipes, pids = {}, {}
+    for i = 1, 3 do
+      pipes[i] = assert(io.popen(("%s %s & echo $!; wait"):format(host(), script)))
+      pids[i] = pipes[i]:read("l")
+      pipes[i]:read("l")
+    end
+    finally(function()
+      for _, pid in ipairs(pids) do os.execute("kill -KILL " .. pid) end
+      for _, p in ipairs(pipes) do p:close() end
+    end)
+    for _, pid in ipairs(pids) do os.execute("kill -STOP " .. pid) end
+    for i = 1, 130 do db:write("w", "k", string.char(97 + i % 26):rep(1 << 20), "text") end
+    assert.is_true(db:stats().wal_bytes < 96 << 20, ("%d MiB"):format(db:stats().wal_bytes >> 20))
+    for _, pid in ipairs(pids) do -- and they are as they were
+      local stat = assert(io.open("/proc/" .. pid .. "/stat"))
+      assert.equal("T", stat:read("a"):match("%) (%a)"))
+      stat:close()
+    end
+  end)
 end)

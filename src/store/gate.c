@@ -26,12 +26,13 @@ enum {
   USERS_AT = 64,
   USERS = 64
 };
-enum { TICK_MS = 50, PATIENCE_MS = 250, TURN_NS = 4000000, STAND_BACK_NS = 1000000, IN_VAIN_MAX = 6 };
+enum { ALONE_MS = 1000, TICK_MS = 50, PATIENCE_MS = 250, TURN_NS = 4000000, STAND_BACK_NS = 1000000, IN_VAIN_MAX = 6 };
 
 struct hearth__gate {
   int fd;
   bool entered;
-  bool owes; /* others waited when we left, and `entries` was this: */
+  bool created; /* the file was not there */
+  bool owes;    /* others waited when we left, and `entries` was this: */
   int64_t entries_then;
   int64_t turn;      /* when our turn began, in ns */
   int in_vain, skip; /* how often in a row keeping the gate was in vain; so many times it is not kept now */
@@ -104,6 +105,32 @@ static void nudge_holder(const hearth__gate *g, hearth__nudged *nudged) {
   }
 }
 
+/* The file, and a shared hold of its presence byte. -1 with errno. Whoever has that byte alone is about to set the store aside, or to remove the
+** gate: it is waited for, and the file looked up again. */
+static int open_file(const char *path, bool *created) {
+  struct stat st, now;
+  for (int ms = 0;; ms++) {
+    *created = true;
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == EEXIST) {
+      *created = false;
+      fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+      if (fd < 0 && errno == ENOENT && ms < ALONE_MS) continue;
+    }
+    if (fd < 0) return -1;
+    hearth__gate g = {.fd = fd};
+    bool held = lock_byte(&g, F_RDLCK, PRESENCE_BYTE, false) == 0;
+    int err = errno;
+    if (held && fstat(fd, &st) == 0 && stat(path, &now) == 0 && st.st_ino == now.st_ino && st.st_dev == now.st_dev) return fd;
+    close(fd);
+    if (ms >= ALONE_MS) {
+      errno = held ? EIO : err;
+      return -1;
+    }
+    nanosleep(&(struct timespec){0, 1000000}, NULL);
+  }
+}
+
 int hearth__gate_open(const char *path, hearth__gate **out, hearth__fault *f) {
   hearth__gate *g = calloc(1, sizeof *g);
   struct stat st;
@@ -111,7 +138,7 @@ int hearth__gate_open(const char *path, hearth__gate **out, hearth__fault *f) {
     free(g);
     return hearth__fail(f, "EIO", "out of memory");
   }
-  g->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  g->fd = open_file(path, &g->created);
   if (g->fd < 0) goto failed;
   if (fstat(g->fd, &st) != 0 || (st.st_size < PAGE && ftruncate(g->fd, PAGE) != 0)) goto failed;
   void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, g->fd, 0);
@@ -120,10 +147,6 @@ int hearth__gate_open(const char *path, hearth__gate **out, hearth__fault *f) {
   g->holder = (_Atomic hearth__process *)(void *)((char *)page + HOLDER_AT);
   g->users = (_Atomic hearth__process *)(void *)((char *)page + USERS_AT);
   g->entries = (_Atomic int64_t *)(void *)((char *)page + ENTRIES_AT);
-  if (lock_byte(g, F_RDLCK, PRESENCE_BYTE, false) != 0) { /* somebody is setting the store aside at this moment */
-    munmap(page, PAGE);
-    goto failed;
-  }
   take_place(g);
   *out = g;
   return 0;
@@ -142,6 +165,11 @@ void hearth__gate_close(hearth__gate *g) {
   close(g->fd);
   free(g->path);
   free(g);
+}
+
+void hearth__gate_discard(hearth__gate *g) {
+  if (g && g->created && hearth__gate_alone(g)) unlink(g->path);
+  hearth__gate_close(g);
 }
 
 const char *hearth__gate_path(const hearth__gate *g) {

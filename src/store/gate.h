@@ -19,6 +19,7 @@ typedef struct hearth__gate hearth__gate;
 
 int hearth__gate_open(const char *path, hearth__gate **out, hearth__fault *f);
 void hearth__gate_close(hearth__gate *g);
+void hearth__gate_discard(hearth__gate *g); /* closed; and removed if this was the first to open it: there is no store of ours beside it */
 const char *hearth__gate_path(const hearth__gate *g);
 
 /* The writer's thread. 0: entered; 1: not entered, since who holds it did not let go for `ms` (it may be stopped): go on without, with the

@@ -159,7 +159,10 @@ static int open_json(const char *location, const hearth__engine_options *options
     status = hearth__make_folders(location, f);
     if (status == 0) status = hearth__gate_open(gate, &j->gate, f);
   } else if (status == 0 && access(location, R_OK) != 0) {
-    status = hearth__fail(f, hearth__errno_code(errno), "%s: %s", location, strerror(errno));
+    if (errno == ENOENT || errno == ENOTDIR)
+      status = hearth__fail(f, "ENOKEY", "%s: there is no store yet", location);
+    else
+      status = hearth__fail(f, hearth__errno_code(errno), "%s: %s", location, strerror(errno));
   }
   if (status == 0) {
     status = take_over(j, f);
@@ -173,6 +176,8 @@ static int open_json(const char *location, const hearth__engine_options *options
   }
   free(gate);
   if (status != 0) {
+    hearth__gate_discard(j->gate);
+    j->gate = NULL;
     close_json(&j->memory.engine);
     return -1;
   }

@@ -8,7 +8,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "store/stopped.h"
+
 enum { GATE_MS = 2000, BUSY_MS = 5000, WAL_PAGES_MAX = (64 << 20) / 4096, WAL_PAGES_IDLE = 256 };
+enum { READ_LOCKS = 123, READER_MS = 200 }; /* SQLite's locks of readers: bytes of the log's index */
 enum { LOG_ROW_MAX = 1 << 20, LOG_BYTES = 4 << 20, LOG_ROWS = 4096, TRIM_EVERY = 1024 };
 
 static hearth__sqlite *of(hearth__engine *e) {
@@ -71,8 +74,18 @@ static const char *const statements[HEARTH__SQL_COUNT] = {
 
 /* ---- errors */
 
+/* SQLite forgets it for a write to its log that fails within a commit. */
+static int errno_of_log(sqlite3 *db) {
+  sqlite3_file *file = NULL;
+  int err = 0;
+  if (sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) != SQLITE_OK || !file || !file->pMethods) return 0;
+  file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &err);
+  return err;
+}
+
 int hearth__sqlite_fail(const hearth__sqlite *s, sqlite3 *db, int rc, hearth__fault *f) {
   int err = db ? sqlite3_system_errno(db) : 0;
+  if (db && err == 0 && (rc & 0xff) == SQLITE_IOERR) err = errno_of_log(db);
   const char *what = db ? sqlite3_errmsg(db) : sqlite3_errstr(rc), *code;
   switch (rc & 0xff) {
     case SQLITE_FULL: code = "ENOSPC"; break;
@@ -87,7 +100,7 @@ int hearth__sqlite_fail(const hearth__sqlite *s, sqlite3 *db, int rc, hearth__fa
     default: code = "EIO"; break;
   }
   if ((rc & 0xff) == SQLITE_BUSY)
-    return hearth__fail(f, "EIO", "%s: another process has held the store for %d s (is it stopped?); nothing was written, try again",
+    return hearth__fail(f, "ETIMEOUT", "%s: another process has held the store for %d s (is it stopped?); nothing was written, try again",
                         s->path, BUSY_MS / 1000);
   return hearth__fail(f, code, "%s: %s%s%s", s->path, what, err ? ": " : "", err ? strerror(err) : "");
 }
@@ -225,9 +238,19 @@ static hearth__sql *conn_of(hearth__sqlite *s, hearth__conn *c) {
 
 /* ---- the writer */
 
+/* What is written to a file that has another name now, or none, is lost for everybody else. */
+static int check_place(hearth__sqlite *s, hearth__fault *f) {
+  int moved = 0;
+  sqlite3_file_control(s->writer.db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+  if (!moved) return 0;
+  return hearth__fail(f, "EIO", "%s: the file was replaced, moved or removed while it was open; nothing was written, open the store again",
+                      s->path);
+}
+
 static int begin(hearth__engine *e, int64_t *commit, hearth__fault *f) {
   hearth__sqlite *s = of(e);
   if (s->read_only) return hearth__fail(f, "EROFS", "%s: the store was opened read-only", s->path);
+  if (check_place(s, f) != 0) return -1;
   if (hearth__gate_enter(s->gate, s->abort, GATE_MS) < 0)
     return hearth__fail(f, "ETIMEOUT", "%s: another process holds the store", s->path);
   /* Past a gate that is held too long, SQLite's own lock decides. */
@@ -241,12 +264,27 @@ static int begin(hearth__engine *e, int64_t *commit, hearth__fault *f) {
   return 0;
 }
 
+static bool checkpoint(hearth__sqlite *s) {
+  int log = 0, done = 0;
+  int rc = sqlite3_wal_checkpoint_v2(s->writer.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &log, &done);
+  bool whole = rc == SQLITE_OK && log == done;
+  s->relieve_at = whole ? WAL_PAGES_MAX : s->wal_pages + WAL_PAGES_MAX / 16;
+  if (whole) s->wal_pages = 0;
+  return whole;
+}
+
 static void rollback(hearth__engine *e) {
   hearth__sqlite *s = of(e);
   if (!s->began) return;
+  int rc = sqlite3_errcode(s->writer.db) & 0xff;
+  bool full = rc == SQLITE_FULL || rc == SQLITE_IOERR;
   if (!sqlite3_get_autocommit(s->writer.db)) run(s, &s->writer, HEARTH__SQL_ROLLBACK, NULL);
   s->began = false;
   hearth__gate_done(s->gate);
+  if (full) { /* the log cannot grow: what is in it is written back, then it begins anew */
+    hearth__gate_leave(s->gate);
+    checkpoint(s);
+  }
 }
 
 static void bind_record(sqlite3_stmt *st, const hearth__change *c) {
@@ -352,9 +390,17 @@ static int trim(hearth__sqlite *s, hearth__fault *f) {
   return rc == SQLITE_DONE ? 0 : -1;
 }
 
-static void checkpoint(hearth__sqlite *s) {
-  int log = 0, done = 0;
-  if (sqlite3_wal_checkpoint_v2(s->writer.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &log, &done) == SQLITE_OK && log == done) s->wal_pages = 0;
+/* The log is long. A reader keeps what it is reading from being written back: one that is stopped would do so as long as it is, and the log grow
+** for ever. It is let run for the moment that ends its read. */
+static void relieve(hearth__sqlite *s) {
+  char index[4096 + 8];
+  hearth__nudged nudged = {.n = 0};
+  struct timespec nap = {0, 1000000};
+  if (checkpoint(s)) return;
+  snprintf(index, sizeof index, "%s-shm", s->path);
+  if (!hearth__nudge_lockers(&nudged, index, READ_LOCKS, READ_LOCKS + 4)) return;
+  for (int ms = 0; ms < READER_MS && !checkpoint(s); ms++) nanosleep(&nap, NULL);
+  hearth__calm(&nudged);
 }
 
 static int commit(hearth__engine *e, int64_t revision, const void *log, size_t size, hearth__fault *f) {
@@ -384,7 +430,10 @@ static int commit(hearth__engine *e, int64_t revision, const void *log, size_t s
   s->began = false;
   if (revision > s->start) hearth__gate_publish(s->gate, revision);
   hearth__gate_done(s->gate);
-  if (s->wal_pages > WAL_PAGES_MAX) checkpoint(s);
+  if (s->wal_pages > WAL_PAGES_MAX && s->wal_pages >= s->relieve_at) {
+    hearth__gate_leave(s->gate); /* it takes a while */
+    relieve(s);
+  }
   return 0;
 }
 

@@ -69,16 +69,29 @@ static int fail_path(const char *path, hearth__fault *f) {
   return hearth__fail(f, hearth__errno_code(err), "%s: %s", path, strerror(err));
 }
 
+/* Asked of the nearest folder that is there, before anything is made. */
 static int refuse_network(const char *path, hearth__fault *f) {
   struct statfs fs;
-  if (statfs(path, &fs) != 0) return 0;
+  char folder[4096];
+  if (snprintf(folder, sizeof folder, "%s", path) >= (int)sizeof folder) return 0;
+  do {
+    char *slash = strrchr(folder, '/');
+    if (slash)
+      slash[slash == folder] = '\0';
+    else
+      strcpy(folder, ".");
+  } while (statfs(folder, &fs) != 0 && strchr(folder + 1, '/'));
   switch ((unsigned long)fs.f_type & 0xffffffffu) {
-    case 0x6969:
-    case 0x517b:
-    case 0xff534d42:
-    case 0xfe534d42:
-    case 0x73757245:
-    case 0x5346414f:
+    case 0x6969:     /* NFS */
+    case 0x517b:     /* SMB */
+    case 0xff534d42: /* CIFS */
+    case 0xfe534d42: /* SMB2 */
+    case 0x01021997: /* 9P */
+    case 0x00c36400: /* Ceph */
+    case 0x0bd00bd0: /* Lustre */
+    case 0x73757245: /* Coda */
+    case 0x5346414f: /* AFS */
+    case 0x6b414653: /* AFS of the kernel */
       return hearth__fail(f, "EINVAL",
                           "%s: lies on a network file system, where the store's shared memory does not work; put it on a local disk", path);
     default: return 0;
@@ -344,6 +357,7 @@ int hearth__sqlite_open(const char *path, const hearth__engine_options *o, heart
       fail_path(path, f);
     goto failed;
   }
+  if (refuse_network(path, f) != 0) goto failed;
   if (o->read_only) {
     hearth__fault ignored;
     if (hearth__gate_open(name, &s->gate, &ignored) != 0) s->gate = NULL;
@@ -351,7 +365,13 @@ int hearth__sqlite_open(const char *path, const hearth__engine_options *o, heart
     snprintf(wal, sizeof wal, "%s", path);
     char *slash = strrchr(wal, '/');
     if (slash) slash[slash == wal] = '\0';
-    s->immutable = !s->gate && access(slash ? wal : ".", W_OK) != 0 && size_of(path, "-wal") <= 0; /* no log, and nobody can begin one */
+    bool closed = !s->gate && access(slash ? wal : ".", W_OK) != 0;
+    s->immutable = closed && size_of(path, "-wal") <= 0; /* no log, and nobody can begin one */
+    if (closed && !s->immutable && size_of(path, "-shm") < 0) {
+      hearth__fail(f, "EACCES", "%s: to read its log %s-wal a file has to be made beside it, and the folder may not be written to", path,
+                   path);
+      goto failed;
+    }
   } else {
     if (hearth__make_folders(path, f) != 0) goto failed;
     if (there && access(path, W_OK) != 0) {
@@ -359,7 +379,6 @@ int hearth__sqlite_open(const char *path, const hearth__engine_options *o, heart
       goto failed;
     }
     if (hearth__gate_open(name, &s->gate, f) != 0) goto failed;
-    if (refuse_network(name, f) != 0) goto failed;
   }
   if (s->gate && !o->read_only) hearth__gate_enter(s->gate, o->abort, GATE_MS);
   if (open_writer(s, o, f) != 0) goto failed;
@@ -376,10 +395,12 @@ int hearth__sqlite_open(const char *path, const hearth__engine_options *o, heart
   *out = &s->engine;
   return 0;
 failed:
+  /* A log that is empty goes with the connection that made it. */
+  if (s->writer.db && hearth__sqlite_wal_bytes(s) == 0) sqlite3_db_config(s->writer.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, (int *)NULL);
   hearth__sql_close(&s->writer);
   if (s->gate) {
     hearth__gate_leave(s->gate);
-    hearth__gate_close(s->gate);
+    hearth__gate_discard(s->gate);
   }
   free(s->path);
   free(s);

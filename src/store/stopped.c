@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PID_BITS = 22 }; /* Linux has no greater ids */
@@ -50,6 +51,25 @@ bool hearth__nudge(hearth__nudged *nudged, hearth__process p) {
   if (!is_in(p, &state) || state != 'T' || kill(pid_of(p), SIGCONT) != 0) return false;
   nudged->pids[nudged->n++] = pid_of(p);
   return true;
+}
+
+bool hearth__nudge_lockers(hearth__nudged *nudged, const char *path, int64_t from, int64_t to) {
+  struct stat st;
+  char line[256];
+  bool any = false;
+  FILE *f = stat(path, &st) == 0 ? fopen("/proc/locks", "re") : NULL;
+  if (!f) return false;
+  while (fgets(line, sizeof line, f)) { /* "1: POSIX  ADVISORY  READ 4711 fe:00:1234 123 127", device and inode */
+    long long pid, start;
+    unsigned long long inode;
+    char end[32];
+    if (sscanf(line, "%*d: POSIX %*s %*s %lld %*x:%*x:%llu %lld %31s", &pid, &inode, &start, end) != 4 || inode != st.st_ino) continue;
+    long long last;
+    if (sscanf(end, "%lld", &last) != 1) last = to; /* "EOF" */
+    if (start <= to && last >= from) any = hearth__nudge(nudged, hearth__process_of((pid_t)pid)) || any;
+  }
+  fclose(f);
+  return any;
 }
 
 void hearth__calm(hearth__nudged *nudged) {

@@ -20,6 +20,8 @@ typedef struct hearth__nudged {
 
 /* True: it was stopped, is another process, and runs now. False also where we may not signal it. */
 bool hearth__nudge(hearth__nudged *nudged, hearth__process p);
+/* Likewise every stopped process that has a POSIX lock in a range of bytes of a file. The file is not opened: closing it would end our own locks. */
+bool hearth__nudge_lockers(hearth__nudged *nudged, const char *path, int64_t from, int64_t to);
 void hearth__calm(hearth__nudged *nudged); /* stops them again */
 
 #endif
