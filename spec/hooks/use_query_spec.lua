@@ -73,6 +73,21 @@ describe("use_query", function()
     assert.equal("nil false plain", screen:text())
   end)
 
+  it("of a root that is mounted for a look alone asks for nothing", function()
+    local asked = 0
+    local App = hearth.component("App", function()
+      local q = hearth.use_query(function() asked = asked + 1 end, {}, { initial = "nothing yet" })
+      return hearth.Text(q.data .. (q.loading and ", loading" or ""))
+    end)
+    local renderer = require "hearth.render.headless".new()
+    local mounted = require "hearth.ui.root".mount(App {}, renderer, { inert = true })
+    testing.settle()
+    assert.equal(0, asked)
+    assert.equal("nothing yet, loading", mounted.node.children[1].props.text)
+    mounted:unmount()
+    testing.settle()
+  end)
+
   it("shows initial while it loads", function()
     local fetcher, requests = by_hand()
     local screen = testing.render(component(fetcher, { initial = function() return "first" end }) {})
@@ -237,6 +252,26 @@ describe("use_query", function()
       last().set_data "new"
       testing.settle()
       assert.equal(3, #screen:get_all_by_text "new false nil")
+    end)
+
+    it("shares nothing between the users of a program that serves several", function()
+      local scopes = require "hearth.storage.scopes"
+      local who = "ada"
+      scopes.identify(function() return { client = who, session = who, default = "client" } end)
+      finally(function() scopes.identify(nil) end)
+      local App = hearth.component("App", function(props)
+        local me = hearth.use_query(function() return props.name end, {}, { key = "me", stale_time = 100 })
+        return hearth.Text(tostring(me.data))
+      end)
+      local ada = testing.render(App { name = "Ada" })
+      testing.settle()
+      who = "bob"
+      local bob = testing.render(App { name = "Bob" })
+      assert.equal("nil", bob:text())
+      testing.settle()
+      assert.same({ "Ada", "Bob" }, { ada:text(), bob:text() })
+      local again = testing.render(App { name = "not asked" })
+      assert.equal("Bob", again:text())
     end)
 
     it("goes on while somebody shows it, and is cancelled by the last to leave", function()

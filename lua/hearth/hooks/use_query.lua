@@ -4,7 +4,10 @@
 local cache = require "hearth.hooks.query_cache"
 local errors = require "hearth.errors"
 local hooks = require "hearth.ui.hooks"
+local scopes = require "hearth.storage.scopes"
 local suggest = require "hearth.ui.suggest"
+
+local ROOT <const> = 8 -- of a fiber
 
 local ONCE = {}
 local OPTIONS = { key = "string", stale_time = "number", initial = "any", persist = "boolean" }
@@ -33,6 +36,7 @@ end
 
 -- After the commit: the slot has deps and options of that render. Here, and not in the render, requests begin.
 local function committed(slot)
+  if slot[2][ROOT].inert then return end -- a first look that nobody has answered yet asks for nothing
   local fresh = slot.entry == nil
   local moved = fresh or slot.entry.key ~= slot.next_key
   if moved then
@@ -56,6 +60,8 @@ end
 
 local function first_time(slot, options)
   local initial = options.initial
+  -- A key is shared by the components of one user: where the program serves several, what one may see is not another one's.
+  slot.whose = scopes.namespace(scopes.default(slot[2]), slot[2])
   if type(initial) == "function" then initial = initial() end
   slot.initial = initial
   slot.refetch = function()
@@ -92,10 +98,11 @@ return function(fetcher, deps, options)
     stored, set_stored, info = require "hearth.hooks.use_persisted_state"(options.key, nil)
   end
   slot.fetcher, slot.stale_time, slot.set_stored = fetcher, options.stale_time or 0, set_stored
-  slot.next_deps, slot.next_key = deps, options.key
+  local key = options.key and slot.whose .. "\0" .. options.key
+  slot.next_deps, slot.next_key = deps, key
 
-  local moved = slot.entry == nil or slot.entry.key ~= options.key
-  local entry = moved and cache.peek(options.key) or slot.entry
+  local moved = slot.entry == nil or slot.entry.key ~= key
+  local entry = moved and cache.peek(key) or slot.entry
   local will_load = moved or not hooks.same_deps(slot.deps, deps)
   if will_load then
     hooks.after_commit(slot, committed)
