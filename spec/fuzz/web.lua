@@ -14,7 +14,7 @@ local App = hearth.component("App", function()
   local storage = hearth.use_local_storage()
   local said, set_said = hearth.use_state "nothing"
   local rows = {}
-  for i = 1, 120 do rows[i] = { id = i } end
+  for i = 1, 20 do rows[i] = { id = i } end
   return hearth.Column {
     hearth.Text("n " .. n), hearth.Button("Add", { on_click = function() set_n(function(v) return v + 1 end) end }),
     hearth.TextInput { label = "Text", value = text, on_change = set_text, on_submit = set_text, max_length = 20 },
@@ -29,7 +29,7 @@ local App = hearth.component("App", function()
     },
     hearth.Button("Ask", { on_click = function() set_said(tostring((hearth.Alert.prompt "Name?"))) end }),
     hearth.Button("Store", { on_click = function() storage:set("k", n) end }),
-    hearth.FlatList(rows, { render_item = function(row) return hearth.Text("row " .. row.id) end }),
+    hearth.FlatList(rows, { window_size = 4, render_item = function(row) return hearth.Text("row " .. row.id) end }),
     hearth.Text(tostring(storage:get "k") .. #storage:keys()),
   }
 end)

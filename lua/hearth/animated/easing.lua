@@ -130,4 +130,17 @@ function easing.of(e)
   return bezier(e[1], e[2], e[3], e[4])
 end
 
+local CSS <const> = {
+  linear = "linear", ease = "ease", ease_in = "ease-in", ease_out = "ease-out", ease_in_out = "ease-in-out",
+}
+
+---The timing function of CSS that an easing is, where it is one of them.
+---@param e string|number[]|function|nil
+---@return string|nil
+function easing.css(e)
+  if e == nil then return CSS.ease_in_out end
+  if type(e) == "table" then return ("cubic-bezier(%.4g,%.4g,%.4g,%.4g)"):format(e[1], e[2], e[3], e[4]) end
+  return CSS[e]
+end
+
 return easing

@@ -102,6 +102,10 @@ end
 
 local order = 0
 
+---Hears of each motion that begins: fn(motion). When it leaves, at its end or before, `motion.gone(motion)` is called where there is one.
+---@type fun(motion: table)|false
+frames.observer = false
+
 ---Starts a motion.
 ---@param motion table
 function frames.add(motion)
@@ -113,6 +117,7 @@ function frames.add(motion)
   local time = now()
   if count == 1 then epoch = motion.start end
   arm(time)
+  if frames.observer then frames.observer(motion) end
 end
 
 ---Takes a motion off; it is not told.
@@ -132,6 +137,7 @@ function frames.remove(motion)
     pulse:stop()
     pulse = nil
   end
+  if motion.gone then motion:gone() end
 end
 
 ---Where a motion is at this very moment.

@@ -44,9 +44,9 @@ local function of_value(value, delay, make)
       local function go(start)
         local from = value:_now()
         if self.origin == nil then self.origin = from end
-        local at, ms = make(from)
+        local at, ms, css = make(from)
         self.motion = {
-          start = start, ends = start + ms / 1000, at = at,
+          start = start, ends = start + ms / 1000, at = at, css = css,
           finish = function(motion, finished, ended)
             if value.motion == motion then value.motion = false end
             if self.motion == motion then self.motion = nil end
@@ -101,13 +101,13 @@ function motions.timing(value, options)
   check("timing", value, options, { to = "number", duration = "positive", easing = "any", delay = "positive" })
   local to = options.to or refuse("timing", "to, the number to move to, is missing")
   local duration = whole(options.duration or 300)
-  local ease = easing.of(options.easing)
+  local ease, css = easing.of(options.easing), easing.css(options.easing)
   return of_value(value, options.delay, function(from)
     local way = to - from
     return function(_, ms)
       if ms >= duration then return to, true end
       return from + way * ease(ms / duration), false
-    end, duration
+    end, duration, css
   end)
 end
 

@@ -219,6 +219,7 @@ function session.open(options)
   self:transmit(json.encode { t = "new", s = self.id, html = renderer.html(), a = 0 })
   for _, body in ipairs(starting) do self:say(body) end
   renderer.changed = function() self:flush() end
+  self:flush() -- an effect may have set something in motion
   return self
 end
 

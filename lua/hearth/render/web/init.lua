@@ -1,10 +1,12 @@
 -- The web renderer: a tree of nodes with ids, and what has to be told to a page that shows an older state of it. A patch is ["u", id,
 -- html], the node itself without its children, or ["c", id, list], its children in order: the id of one that the page has, or the HTML of
--- one that it has not.
+-- one that it has not, or ["m", id, style, ms, timing], a style that moves by itself (moves.lua).
 
 local events = require "hearth.render.web.events"
 local html = require "hearth.render.web.html"
 local json = require "hearth.json"
+local moves = require "hearth.render.web.moves"
+local task = require "hearth.core.task"
 
 local web = {}
 
@@ -49,6 +51,8 @@ end
 ---@field who? { client: string, session: string, default: string }
 ---@field changed? fun() after each commit
 
+moves.begin()
+
 ---@return hearth.WebRenderer
 function web.new()
   local renderer = {}
@@ -56,11 +60,13 @@ function web.new()
   local nodes = setmetatable({}, { __mode = "v" })
   -- Nodes that differ from what the page has, in order; each has a mark, so that it is there once.
   local updated, restructured, n_updated, n_restructured = {}, {}, 0, 0
+  local moved, n_moved = {}, 0 -- nodes whose style began to move
 
   function renderer.create(type, props)
     ids = ids + 1
     local node = {
       id = ids, type = type, props = props, children = NONE, parent = false, sent = false, updated = false, restructured = false,
+      move = false,
     }
     nodes[ids] = node
     renderer.top = renderer.top or node
@@ -78,10 +84,46 @@ function web.new()
   function renderer.update(node, props)
     local before = node.props
     node.props = props
-    if not same_look(before, props) then look_again(node) end
+    if same_look(before, props) then return end
+    node.move = false
+    look_again(node)
   end
 
-  renderer.set = look_again
+  --- One prop changed in place. What the page shows by itself, because it was told where it goes, it is not told again.
+  function renderer.set(node)
+    local move = node.move
+    if move and move.holds then
+      if move.holds() then return end
+      node.move = false
+    end
+    look_again(node)
+  end
+
+  --- A motion began that changes the node's style through these links.
+  function renderer.move(node, motion, links)
+    local move = node.move
+    if not move or move.holds then
+      move = { links = {}, seen = {} }
+      node.move = move
+      n_moved = n_moved + 1
+      moved[n_moved] = node
+    end
+    for _, link in ipairs(links) do
+      if not move.seen[link] then
+        move.seen[link] = true
+        move.links[#move.links + 1] = link
+      end
+    end
+    -- However it ends, the page shows what the node then is.
+    local gone = motion.gone
+    function motion.gone(self)
+      if gone then gone(self) end
+      node.move = false
+      look_again(node)
+      task.at_turn_end(renderer.commit)
+    end
+    task.at_turn_end(renderer.commit)
+  end
 
   function renderer.children(node, list)
     for _, child in ipairs(node.children) do child.parent = false end
@@ -103,6 +145,25 @@ function web.new()
     return node == renderer.top
   end
 
+  -- The moves that the page is told of.
+  local function tell_moves(text)
+    for i = 1, n_moved do
+      local node = moved[i]
+      moved[i] = nil
+      if node.move and not node.move.holds and node.sent and attached(node) then
+        local plan = moves.plan(node, node.move.links, html.parts)
+        node.move = plan or false
+        if plan then
+          node.sent = plan.html
+          text = (text and text .. "," or "[")
+            .. ('["m",%d,%s,%d,%s]'):format(node.id, quoted(plan.css), plan.ms, quoted(plan.timing))
+        end
+      end
+    end
+    n_moved = 0
+    return text
+  end
+
   local function forget()
     for i = 1, n_updated do updated[i].updated, updated[i] = false, nil end
     for i = 1, n_restructured do restructured[i].restructured, restructured[i] = false, nil end
@@ -119,7 +180,7 @@ function web.new()
   --- The patches since the last call as JSON text, or nil when a page sees no difference.
   ---@return string|nil
   function renderer.take()
-    if n_updated == 0 and n_restructured == 0 then return nil end
+    if n_updated == 0 and n_restructured == 0 and n_moved == 0 then return nil end
     local text
     for i = 1, n_updated do
       local node = updated[i]
@@ -141,6 +202,7 @@ function web.new()
       end
     end
     forget()
+    text = tell_moves(text)
     return text and text .. "]"
   end
 
