@@ -170,7 +170,7 @@ fuzz: deps-lint ## libFuzzer under sanitizers on the decoders; FUZZ_SECONDS each
 	    spec/fuzz/fuzz_$$f.c build-fuzz/libhearth.a $(LIBS); \
 	  echo "== fuzz $$f"; \
 	  build-fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 \
-	    $$(test -e spec/fuzz/$$f.dict && echo -dict=spec/fuzz/$$f.dict) build-fuzz/corpus/$$f; done
+	    $$(test -e spec/fuzz/$$f.dict && echo -dict=spec/fuzz/$$f.dict) build-fuzz/corpus/$$f $$(test -d spec/fuzz/seeds/$$f && echo spec/fuzz/seeds/$$f); done
 
 $(BUILD)/bench/raw_curl: LIBS += -lcurl
 $(BUILD)/bench/%: bench/%.c $(BUILD)/libhearth.a | deps-build-once
