@@ -25,7 +25,8 @@ usage: hearth store [--store URL | --app NAME] [--namespace NS] COMMAND …
 
 hearth store COMMAND --help tells more about one of them.]]
 
-local CHUNK = 256 -- records read at once
+local PAGE = 4096 -- keys listed at once
+local FEW, MANY, BYTES = 4, 1024, 4 << 20 -- records read at once: so many that they make about BYTES
 
 local Usage = {} -- raised for a wrong command line
 
@@ -102,18 +103,29 @@ local function namespaces(raw, o)
   return list
 end
 
--- Walks the records of some namespaces: fn(namespace, key, record).
+-- Walks the records of some namespaces: fn(namespace, key, record). What is held at a time is bounded, however large the store.
 local function each(raw, list, fn)
+  local many = FEW
   for _, namespace in ipairs(list) do
-    local keys = raw:scan(namespace, "")
-    for first = 1, #keys, CHUNK do
-      local part = table.move(keys, first, math.min(first + CHUNK - 1, #keys), 1, {})
-      local records = raw:read(namespace, part)
-      for _, key in ipairs(part) do
-        local record = records[key]
-        if record and (record.value ~= nil or record.error) then fn(namespace, key, record) end
+    local start
+    repeat
+      local keys = raw:scan(namespace, "", start, PAGE)
+      local first = 1
+      while first <= #keys do
+        local part = table.move(keys, first, math.min(first + many - 1, #keys), 1, {})
+        local records, bytes = raw:read(namespace, part), 0
+        for _, key in ipairs(part) do
+          local record = records[key]
+          if record and (record.value ~= nil or record.error) then
+            bytes = bytes + #(record.value or "")
+            fn(namespace, key, record)
+          end
+        end
+        first = first + #part
+        many = bytes > BYTES and math.max(many // 4, 1) or bytes < BYTES // 4 and math.min(many * 2, MANY) or many
       end
-    end
+      start = keys[#keys] and keys[#keys] .. "\0" -- the next key in byte order
+    until #keys < PAGE
   end
 end
 
@@ -195,7 +207,12 @@ commands.keys = {
   flags = { prefix = true, null = false },
   run = function(o, args)
     if #args > 0 then misuse("keys takes no arguments, got %s", args[1]) end
-    for _, key in ipairs(open(o, true):scan(o.namespace or "default", o.prefix or "")) do write(key, o.null and "\0" or "\n") end
+    local raw, start = open(o, true), nil
+    repeat
+      local keys = raw:scan(o.namespace or "default", o.prefix or "", start, PAGE)
+      for _, key in ipairs(keys) do write(key, o.null and "\0" or "\n") end
+      start = keys[#keys] and keys[#keys] .. "\0"
+    until #keys < PAGE
     return 0
   end,
 }

@@ -309,6 +309,45 @@ describe("hearth store", function()
     assert.equal("1\n", (run { "--store", url, "get", "k" }))
   end)
 
+  it("walks stores of any size: thousands of keys, and values that are large beside small ones", function()
+    local store = hearth.storage.open { url = file }
+    local values, keys = {}, {}
+    for i = 1, 9000 do values[("k%05d"):format(i)] = tostring(i) end
+    values["k00005"], values["k08999\0"] = ("x"):rep(5 << 20), ("y"):rep(3 << 20)
+    store:set_many(values)
+    for key in pairs(values) do keys[#keys + 1] = key end
+    table.sort(keys)
+    store:close()
+    assert.equal(table.concat(keys, "\n") .. "\n", (run(at "keys")))
+    local dump = run(at "dump")
+    assert.equal(#keys, select(2, dump:gsub("\n", "")))
+    local copy = folder .. "/copy.sqlite3"
+    assert.equal(0, select(3, run({ "--store", copy, "load" }, dump)))
+    assert.is_true(dump == run { "--store", copy, "dump" })
+  end)
+
+  it("tells on a terminal how far it has come, and elsewhere nothing", function()
+    local store = hearth.storage.open { url = file }
+    local values = {}
+    for i = 1, 60000 do values["key " .. i] = "value " .. i end
+    store:set_many(values)
+    store:close()
+    local function shown(words)
+      local command = ("%s store --store %s %s"):format(quote(program), quote(file), words)
+      local terminal <close> = assert(io.popen("script -qec " .. quote(command) .. " /dev/null </dev/null"))
+      return terminal:read "a"
+    end
+    local text = shown("dump >" .. quote(folder .. "/dump"))
+    assert.matches("\r\27%[Kdump: records: %d+", text)
+    assert.matches("\r\27%[K$", text) -- and leaves no trace
+    file = folder .. "/b.sqlite3"
+    assert.matches("\r\27%[Kload: lines: %d+.*60000 records stored", shown("load " .. quote(folder .. "/dump")))
+    local out, err, status = run(at("dump"))
+    assert.equal("", err)
+    assert.equal(0, status)
+    assert.is_true(out == contents(folder .. "/dump"))
+  end)
+
   it("explains itself", function()
     local out, _, status = run { "--help" }
     assert.equal(0, status)

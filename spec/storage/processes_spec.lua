@@ -135,6 +135,28 @@ for _, engine in ipairs(support.engines) do
         assert.equal(tostring(1000 + TIMES * 6), store:get "b")
       end)
 
+      it("a backup made meanwhile is of one moment, and complete", function()
+        store:set_many { a = "1000", b = "1000" }
+        local ended = start(PROCESSES, [[
+          while store:get "go" ~= "enough" do
+            store:batch(function(tx)
+              tx:set("a", tostring(tonumber(tx:get "a") - 1))
+              tx:set("b", tostring(tonumber(tx:get "b") + 1))
+            end)
+          end
+        ]])
+        store:set("go", "")
+        local before = tonumber(store:get "b")
+        for i = 1, 3 do
+          assert(os.execute(("%s store --store '%s' backup %s/copy%d"):format(program, url, scripts, i)))
+          local copy <close> = hearth.storage.open { url = url:match "^%w+:" .. scripts .. "/copy" .. i }
+          assert.equal(2000, tonumber(copy:get "a") + tonumber(copy:get "b"))
+          assert.is_true(tonumber(copy:get "b") >= before)
+        end
+        store:set("go", "enough")
+        assert.same(silent, ended())
+      end)
+
       it("each watcher hears of each change once, in order; of its own as local, of the others' as remote", function()
         local ended = start(PROCESSES, [[
           local heard, ends = {}, 0
