@@ -1,4 +1,4 @@
-/* What runtime.c, state.c, turn.c, task.c, future.c and timer.c share; nobody else looks inside. */
+/* What runtime.c, state.c, turn.c, task.c, await.c, task_lua.c, future.c and timer.c share; nobody else looks inside. */
 #ifndef HEARTH__STATE_H
 #define HEARTH__STATE_H
 
