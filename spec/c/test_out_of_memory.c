@@ -1,10 +1,13 @@
 /* Every allocation failing in turn, Lua's and our own, over scripts that use each verb: an error or a clean end, never a crash, a leak or a hang, and the
 ** runtime works on. A fault is the n-th allocation alone (for Lua with its retry after an emergency collection). n grows by one at first, then by
 ** growing strides; HEARTH_OOM_ALL=1 in the environment tries each n. */
+#include <arpa/inet.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <lauxlib.h>
@@ -19,10 +22,10 @@ void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *ptr, size_t size);
 char *__real_strdup(const char *text);
 lua_State *__real_lua_newstate(lua_Alloc f, void *ud);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *ptr, size_t size);
-char *__wrap_strdup(const char *text);
+HEARTH_API void *__wrap_malloc(size_t size); /* seen by the feature modules */
+HEARTH_API void *__wrap_calloc(size_t n, size_t size);
+HEARTH_API void *__wrap_realloc(void *ptr, size_t size);
+HEARTH_API char *__wrap_strdup(const char *text);
 lua_State *__wrap_lua_newstate(lua_Alloc f, void *ud);
 lua_State *__wrap_luaL_newstate(void);
 
@@ -169,18 +172,44 @@ static const scenario scenarios[] = {
      "s:unmount()\n"
      "testing.settle()"},
     /* What a setter has accepted is on disk as soon as there is memory again. The ticket says so, whatever was interrupted. */
-    {"persisted", VERBS "testing = require 'hearth.testing'\n"
-                        "C = h.component('C', function()\n"
-                        "  local n, a = h.use_persisted_state('number', 0)\n"
-                        "  local t, b = h.use_persisted_state('table', {})\n"
-                        "  set_n, set_t = a, b\n"
-                        "  return h.Text(tostring(n) .. #t)\n"
-                        "end)\n"
-                        "screen = testing.render(C{}) testing.settle()",
+    {"persisted",
+     VERBS "testing = require 'hearth.testing'\n"
+           "C = h.component('C', function()\n"
+           "  local n, a = h.use_persisted_state('number', 0)\n"
+           "  local t, b = h.use_persisted_state('table', {})\n"
+           "  set_n, set_t = a, b\n"
+           "  return h.Text(tostring(n) .. #t)\n"
+           "end)\n"
+           "screen = testing.render(C{}) testing.settle()",
      "local ok, t = pcall(set_n, 1) first = ok and t\n"
      "ok, t = pcall(set_t, { 1, 2, { x = 3 } }) second = ok and t\n"
      "ok, t = pcall(set_n, function(n) return n + 1 end) third = ok and t\n"
      "testing.settle() screen:unmount()"},
+    {"first fetch", VERBS, "pcall(h.fetch, URL)"}, /* loads the module */
+    {"fetch", VERBS "h.fetch(URL)",
+     "local r = h.fetch(URL, { params = { a = 1 }, headers = { x = { 'y', 'z' } }, timeout = 2 }) assert(r.ok) r:json() r:text() "
+     "r:raise_for_status()\n"
+     "h.fetch(URL, { body = { a = { 1 } } }) h.fetch(URL, { method = 'PUT', body = ('x'):rep(3000) })\n"
+     "pcall(h.fetch, URL, { max_bytes = 3 }) pcall(h.fetch, 'http://127.0.0.1:1/') pcall(h.fetch, 'ftp://x/')\n"
+     "local s = h.fetch(URL, { stream = true }) for _ in s:chunks() do end\n"
+     "local t = h.run_async(h.fetch, URL) h.sleep(0) t:cancel() pcall(t.await, t)"},
+    {"screen",
+     VERBS "root, stage = require 'hearth.ui.root', require 'hearth.render.terminal.stage'\n"
+           "terminal, cells = require 'hearth.render.terminal', require 'hearth.core.feature'.load 'term'\n"
+           "C = h.component('C', function()\n"
+           "  local n, set = h.use_state(0)\n"
+           "  set_n = set\n"
+           "  return h.Column{ style = { border = 'single' }, h.Text('line ' .. n), h.Row{ h.Button 'a', h.TextInput{ label = 'b', value = "
+           "'c' } },\n"
+           "    h.FlatList{ data = { 1, 2, 3 }, render_item = function(x) return h.Text('item ' .. tostring(x)) end } }\n"
+           "end)",
+     "cells.canvas(40, 12)\n"
+     "local owner = {}\n"
+     "local mounted = root.mount(C{}, terminal.renderer(owner, function() end))\n"
+     "local guard <close> = setmetatable({}, { __close = function() mounted:unmount() cells.close() end })\n"
+     "local st = stage.new(cells, 256)\n"
+     "for i = 1, 3 do st:layout(mounted.node, 40, 12) st:paint(mounted.node) cells.diff() set_n(i) h.sleep(0) end\n"
+     "cells.canvas(60, 20) cells.row(1)"},
 };
 
 /* What has to hold after "persisted" when there is memory again: what the setters have accepted is on disk. */
@@ -189,6 +218,44 @@ static const char saved[] =
     "local n = A.get_json 'number'\n"
     "if third then assert(n == 2 or n == 1 and not first) elseif first then assert(n == 1 or n == 2) end\n"
     "if second then assert(A.get_json('table')[3].x == 3) end";
+
+/* ---- a server for fetch: says the same to everybody */
+
+static int listener;
+static char url[64];
+
+static void *serve(void *arg) {
+  (void)arg;
+  static const char answer[] =
+      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nSet-Cookie: a=b\r\nContent-Length: 9\r\nConnection: close\r\n\r\n{\"a\":[1]}";
+  for (int fd; (fd = accept(listener, NULL, NULL)) >= 0; close(fd)) {
+    char request[4096];
+    size_t size = 0;
+    ssize_t n;
+    while (size < sizeof request - 1 && (n = read(fd, request + size, sizeof request - 1 - size)) > 0) {
+      size += (size_t)n;
+      request[size] = '\0';
+      if (strstr(request, "\r\n\r\n")) break;
+    }
+    n = write(fd, answer, sizeof answer - 1);
+    (void)n;
+    shutdown(fd, SHUT_WR);
+    while (read(fd, request, sizeof request) > 0) continue;
+  }
+  return NULL;
+}
+
+static bool start_server(void) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof address;
+  pthread_t thread;
+  listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) != 0 || listen(listener, 64) != 0) return false;
+  if (getsockname(listener, (struct sockaddr *)&address, &size) != 0 || pthread_create(&thread, NULL, serve, NULL) != 0) return false;
+  pthread_detach(thread);
+  snprintf(url, sizeof url, "http://127.0.0.1:%d/", ntohs(address.sin_port));
+  return true;
+}
 
 /* ---- a run */
 
@@ -282,6 +349,8 @@ static long run(const scenario *s, place p, long n) {
     lua_register(hearth_lua(h), "print", quiet);
     lua_pushstring(hearth_lua(h), file);
     lua_setglobal(hearth_lua(h), "FILE");
+    lua_pushstring(hearth_lua(h), url);
+    lua_setglobal(hearth_lua(h), "URL");
     if (hearth_do_string(h, s->ready, "=ready", &error) != 0) {
       fprintf(stderr, "%s: %s\n%s\n", s->name, error.message, error.traceback);
       goto end;
@@ -361,6 +430,7 @@ int main(void) {
   if (fd < 0) return 1;
   close(fd);
   unlink(file);
+  if (!start_server()) return 1;
   signal(SIGALRM, on_alarm);
   signal(SIGABRT, on_abort);
   signal(SIGSEGV, on_abort);

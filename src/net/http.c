@@ -61,6 +61,13 @@ static void collect(hearth__http *c) {
     detach(x);
     x->events->done(x->user);
   }
+  for (hearth__exchange *x = c->starved ? c->running : NULL, *next; x; x = next) {
+    next = x->next;
+    if (!x->starved) continue;
+    hearth__exchange_abort(x, "EIO", "memory", "not enough memory or descriptors to watch its socket");
+    x->events->done(x->user);
+  }
+  c->starved = false;
 }
 
 void hearth__exchange_abort(hearth__exchange *x, const char *code, const char *reason, const char *message) {
@@ -143,10 +150,21 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
   collect(c);
 }
 
+static void on_timeout(uv_timer_t *timer);
+
+/* A callback that fails would leave libcurl's handle useless for good: the exchange alone is given up, as soon as collect may. */
+static int starve(hearth__http *c, CURL *easy) {
+  hearth__exchange *x = NULL;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, &x);
+  if (x) x->starved = true;
+  c->starved = true;
+  uv_timer_start(&c->timer, on_timeout, 0, 0);
+  return 0;
+}
+
 static int on_socket(CURL *easy, curl_socket_t socket, int what, void *user, void *assigned) {
   hearth__http *c = user;
   watched *w = assigned;
-  (void)easy;
   if (what == CURL_POLL_REMOVE) {
     if (!w) return 0;
     curl_multi_assign(c->multi, socket, NULL);
@@ -158,7 +176,7 @@ static int on_socket(CURL *easy, curl_socket_t socket, int what, void *user, voi
     w = calloc(1, sizeof *w);
     if (!w || uv_poll_init_socket(c->loop, &w->poll, socket) != 0) {
       free(w);
-      return -1;
+      return starve(c, easy);
     }
     w->poll.data = w;
     w->client = c;
@@ -167,7 +185,7 @@ static int on_socket(CURL *easy, curl_socket_t socket, int what, void *user, voi
     curl_multi_assign(c->multi, socket, w);
   }
   int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-  return uv_poll_start(&w->poll, events, on_poll) == 0 ? 0 : -1;
+  return uv_poll_start(&w->poll, events, on_poll) == 0 ? 0 : starve(c, easy);
 }
 
 static void on_timeout(uv_timer_t *timer) {
@@ -180,6 +198,7 @@ static void on_timeout(uv_timer_t *timer) {
 static int on_timer(CURLM *multi, long ms, void *user) {
   hearth__http *c = user;
   (void)multi;
+  if (c->starved) ms = 0;
   if (c->closed || ms < 0) return c->closed ? 0 : uv_timer_stop(&c->timer);
   uv_update_time(c->loop);
   int err = uv_timer_start(&c->timer, on_timeout, (uint64_t)ms, 0);

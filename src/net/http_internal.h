@@ -18,7 +18,7 @@ struct hearth__http {
   CURL *spare[KEPT_EASY]; /* handles to use again */
   size_t spares;
   hearth__exchange *running;
-  bool closed;
+  bool closed, starved; /* some exchange is */
 };
 
 typedef struct hearth__bytes {
@@ -47,6 +47,7 @@ struct hearth__exchange {
   long status;
   int64_t received, max_bytes;
   bool follow, stream, public_only, cookies, ended, head_ended, head_told, paused;
+  bool starved; /* its socket could not be watched */
   hearth__http_failure failure;
   char curl_message[CURL_ERROR_SIZE];
 };
