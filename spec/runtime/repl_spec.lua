@@ -56,13 +56,16 @@ describe("hearth on a terminal", function()
 
   it("drops the line at C-c, and stops what runs", function()
     t:type "this is no Lua"
+    t:see "this is no Lua"
     t:press "C-c"
     enter "'still ' .. 'here'"
     t:see "\nstill here"
-    enter "while true do end"
+    enter "print('wo' .. 'rks') while true do end"
+    t:see "\nworks"
     t:press "C-c"
     t:see "interrupted!"
-    enter "require 'hearth'.sleep(100)"
+    enter "print('wa' .. 'its') require 'hearth'.sleep(100)"
+    t:see "\nwaits"
     t:press "C-c"
     t:until_(function(picture) return select(2, picture:gsub("interrupted!", "")) == 2 end, "interrupted! twice")
     enter "'and ' .. 'here'"

@@ -3,6 +3,7 @@
 local hearth = require "hearth"
 local json = require "hearth.core.json"
 local support = require "spec.storage.support"
+local testing = require "hearth.testing"
 
 local err = support.err
 
@@ -86,9 +87,10 @@ for _, engine in ipairs(support.engines) do
     end)
 
     it("ends values after their ttl", function()
-      storage:set("k", 1, { ttl = 0.02 })
+      local clock = testing.fake_clock()
+      storage:set("k", 1, { ttl = 20 })
       assert.equal(1, storage:get "k")
-      hearth.sleep(0.03)
+      clock:advance(21)
       assert.equal("ENOKEY", err(storage.get, storage, "k").code)
       assert.equal("EINVAL", err(storage.set, storage, "k", 1, { ttl = 0 }).code)
     end)

@@ -2,6 +2,7 @@
 
 local hearth = require "hearth"
 local support = require "spec.storage.support"
+local testing = require "hearth.testing"
 
 local err = support.err
 
@@ -139,11 +140,15 @@ for _, engine in ipairs(support.engines) do
     end)
 
     it("hears when a key expires, whether it was set before or after", function()
-      store:set("before", "1", { ttl = 0.03 })
-      local events, hear, wait = support.recorder()
+      local clock = testing.fake_clock()
+      store:set("before", "1", { ttl = 30 })
+      local events, hear = support.recorder()
       store:watch({ prefix = "" }, hear)
-      store:set("after", "2", { ttl = 0.06 })
-      wait(3)
+      store:set("after", "2", { ttl = 60 })
+      testing.settle()
+      clock:advance(31)
+      clock:advance(30)
+      assert.equal(3, #events)
       assert.equal("after", events[1].key)
       assert.same({ "before", nil, "1" }, { events[2].key, events[2].value, events[2].old })
       assert.same({ "after", nil, "2" }, { events[3].key, events[3].value, events[3].old })
@@ -152,9 +157,10 @@ for _, engine in ipairs(support.engines) do
     it("does not hear of an end that was put off", function()
       local events, hear = support.recorder()
       store:watch("a", hear)
-      store:set("a", "1", { ttl = 0.02 })
+      local clock = testing.fake_clock()
+      store:set("a", "1", { ttl = 20 })
       store:set("a", "1")
-      hearth.sleep(0.04)
+      clock:advance(40)
       assert.equal(1, #events)
       assert.equal("1", store:get "a")
     end)
