@@ -42,7 +42,7 @@ end
 
 --- Watches until it is stopped.
 ---@param path string the app's file
----@param session { root: hearth.Root, remount: fun(self: table, element: any) }
+---@param session { root: hearth.Root, remount: fun(self: table, element: any), show_log: fun(self: table, open: boolean)? }
 ---@param load fun(path: string): any, string?
 ---@return { stop: fun(self: table) }
 function watch.start(path, session, load)
@@ -72,6 +72,13 @@ function watch.start(path, session, load)
     return false
   end
 
+  -- On a full screen nobody sees standard error: its log is opened while there is something to complain of.
+  local complaining = false
+  local function complain(yes)
+    if session.show_log and yes ~= complaining then session:show_log(yes) end
+    complaining = yes
+  end
+
   local last = {} -- what was read the last time
   local function again()
     local now = texts()
@@ -93,6 +100,7 @@ function watch.start(path, session, load)
       if ok then
         watch.follow()
         say("loaded " .. path .. " again")
+        complain(false)
         return
       end
       err = tostring(err)
@@ -101,6 +109,7 @@ function watch.start(path, session, load)
     end
     for name, module in pairs(modules) do package.loaded[name] = module end
     say(err .. "\nhearth: the app goes on as it was")
+    complain(true)
   end
 
   -- Not put off by events that go on and on: other programs may write into the folder too.

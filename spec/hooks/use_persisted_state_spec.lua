@@ -289,6 +289,49 @@ describe("use_persisted_state", function()
     assert.are.same({10, 2}, {AsyncStorage.get_json "one", AsyncStorage.get_json "two"})
   end)
 
+  it("hears no more of the old key, and hears of the new one also where the first render with it failed", function()
+    local at = probe("one", 0)
+    at.read = "revision"
+    local fails = false
+    local inner = at.component
+    local Guarded = hearth.component("Guarded", function(props)
+      local out = inner.render(props)
+      if fails then error "on purpose" end
+      return out
+    end)
+    at.screen = testing.render(Guarded {key_name = "one"})
+    testing.settle()
+    local info = at.info
+    fails = true
+    assert.is_false(pcall(at.screen.rerender, at.screen, Guarded {key_name = "two"}))
+    fails = false
+    at.screen:rerender(Guarded {key_name = "two"})
+    testing.settle()
+    assert.are.equal(info, at.info)
+    local before = at.renders
+    AsyncStorage.set_json("one", 5)
+    testing.settle()
+    assert.are.equal(before, at.renders)
+    AsyncStorage.set_json("two", 6)
+    testing.settle()
+    assert.are.equal(6, at.value)
+    assert.are.equal(before + 1, at.renders)
+    info.remove():await()
+    assert.are.equal(5, (AsyncStorage.get_json "one"))
+    assert.is_nil((AsyncStorage.get_json "two"))
+  end)
+
+  it("fails as a render does, at its own component alone, when merge raises over a value from outside", function()
+    local at = probe("bad", {a = 1}, {merge = function(v) if v.no then error "no merge" end return v end})
+    local other = probe("good", 0)
+    local Fallback = hearth.ErrorBoundary {fallback = function(err) return Text("failed: " .. tostring(err):match "no merge") end, at.component {}}
+    testing.render(hearth.Column {Fallback, other.component {}})
+    testing.settle()
+    AsyncStorage.set_many {bad = '{"no":true}', good = "7"}
+    testing.settle()
+    assert.are.equal(7, other.value)
+  end)
+
   it("is plain memory without a key", function()
     local at = ready(nil, "a")
     local set = at.set
@@ -661,6 +704,42 @@ describe("use_persisted_state", function()
       clock:advance(11)
       assert.is_false(at.info.exists)
       assert.is_nil(at.info.expires_at)
+    end)
+
+    it("reads again with reload(), also what nobody has told of", function()
+      AsyncStorage.set_json("k", "sound")
+      local at = ready("k", "initial")
+      testing.store():put_raw("k", "damaged by the disk")
+      at.info.reload():await()
+      assert.are.equal("ECORRUPT", at.info.error.code)
+      testing.settle()
+      assert.are.equal("initial", at.value)
+    end)
+
+    it("reads at once with retry() when the load has failed", function()
+      AsyncStorage.set_json("k", "stored")
+      testing.fake_clock()   -- nothing is tried again by itself
+      testing.restart()
+      testing.faults {fail = {op = "read", nth = 1, times = 1, code = "EIO"}}
+      local at = ready("k", "initial")
+      assert.are.same({"error", "EIO", "initial"}, {at.info.status, at.info.error.code, at.value})
+      at.info.retry():await()
+      testing.settle()
+      assert.are.same({"ready", "stored"}, {at.info.status, at.value})
+      assert.is_nil(at.info.error)
+    end)
+
+    it("tells how the save goes: clean, dirty, saving, clean", function()
+      local at = ready("k", "initial")
+      local states = {at.info.save}
+      testing.faults {latency = 0.02}
+      local ticket = at.set "next"
+      table.insert(states, at.info.save)
+      hearth.sleep(0)
+      table.insert(states, at.info.save)
+      ticket:await()
+      table.insert(states, at.info.save)
+      assert.are.same({"clean", "dirty", "saving", "clean"}, states)
     end)
 
     it("is one table, whose verbs are called with a dot", function()

@@ -17,6 +17,12 @@ local function later(seconds)
   turn()
 end
 
+-- The wall clock is set back.
+local function back(seconds)
+  timer.step(timer.now() - seconds)
+  turn()
+end
+
 describe("the cells of a store", function()
   local db, handle, pool
   local heard
@@ -258,6 +264,19 @@ describe("the cells of a store", function()
       assert.are.equal(2, #v.errors)
     end)
 
+    it("waits at most a minute between two tries", function()
+      local cell = cell_of "n"
+      local tries = 0
+      local function fail()
+        turn()
+        while handle:perform(errors.new("EIO", "disk")) do tries = tries + 1 end
+        while handle:deliver() do end
+      end
+      for _ = 1, 14 do fail() later(61) end
+      assert.are.equal(14, tries)
+      assert.are.equal(14, cell.load_tries + #handle.queue - 1)
+    end)
+
     it("overwrites if the hook says so", function()
       put("n", "41")
       local cell = cell_of("n", voice {on_load_error = function() return "overwrite" end})
@@ -334,6 +353,88 @@ describe("the cells of a store", function()
       handle:perform(errors.new("EQUOTA", "too much"))   -- alone again
       drain()
       assert.are.equal(1, (stored "a" and 1 or 0) + (stored "b" and 1 or 0))
+    end)
+  end)
+
+  describe("when memory runs out in the middle of a turn", function()
+    local encode, reports = json.encode_stored, {}
+    local task = require "hearth.core.task"
+    local report = task.report
+
+    before_each(function()
+      reports = {}
+      task.report = function(err, where) table.insert(reports, tostring(where) .. ": " .. tostring(err)) end
+    end)
+    after_each(function()
+      json.encode_stored, task.report = encode, report
+    end)
+
+    local function out_of_memory() error("not enough memory", 0) end
+
+    it("says so, and writes what was set a moment later, once", function()
+      put("n", "41")
+      put("m", "1")
+      local n, m = cell_of "n", cell_of "m"
+      drain()
+      local v = voice()
+      json.encode_stored = out_of_memory
+      local first, second = cells.update(n, increment, v), cells.set(m, {1, 2})
+      drain()
+      assert.are.equal(1, #reports)
+      assert.matches("not enough memory", reports[1])
+      assert.are.equal(41, stored "n")
+      assert.are.equal(42, shown(n))
+      assert.is_false(first:done())
+      json.encode_stored = encode
+      later(0.06)
+      drain()
+      assert.are.equal(42, stored "n")
+      assert.are.same({1, 2}, stored "m")
+      assert.is_true(first:done() and second:done())
+      assert.are.same({"clean", "clean"}, {cells.save_state(n), cells.save_state(m)})
+    end)
+
+    it("also when it runs out while the answer of a write is taken: the write counts once", function()
+      local n = cell_of "n"
+      drain()
+      local landed = n.landed
+      cells.update(n, increment)
+      n.landed = out_of_memory
+      drain()
+      assert.are.equal(1, #reports)
+      n.landed = landed
+      cells.update(n, increment)
+      later(0.06)
+      drain()
+      assert.are.equal(2, stored "n")
+      assert.are.equal(2, shown(n))
+      assert.are.equal(0, n.n)
+    end)
+
+    it("also when it runs out while a load is taken", function()
+      put("a", '"one"')
+      put("b", '"two"')
+      local a, b = cell_of "a", cell_of "b"
+      a.rebase = out_of_memory
+      drain()
+      a.rebase = nil
+      assert.are.equal(1, #reports)
+      later(0.06)
+      drain()
+      assert.are.same({"one", "two"}, {shown(a), shown(b)})
+    end)
+
+    it("at the end of the program too", function()
+      local n = cell_of "n"
+      drain()
+      json.encode_stored = out_of_memory
+      cells.set(n, 1)
+      assert.is_false(cells.save_all())
+      json.encode_stored = encode
+      assert.is_false(cells.save_all())
+      drain()
+      assert.is_true(cells.save_all())
+      assert.are.equal(1, stored "n")
     end)
   end)
 
@@ -626,6 +727,52 @@ describe("the cells of a store", function()
       assert.are.equal("y", shown(cell))
       later(5)
       assert.is_nil(shown(cell))
+      cells.update(cell, function() return "z" end, v)   -- an updater renews as well
+      drain()
+      later(9)
+      assert.are.equal("z", shown(cell))
+      later(2)
+      assert.is_nil(shown(cell))
+    end)
+
+    it("ends what could not be written in time: it is not shown again, and the disk gets a removal", function()
+      local v = voice {ttl = 10}
+      put("k", '"old"')
+      local cell = cell_of("k", v)
+      drain()
+      cells.set(cell, "x", v)
+      local function fail()
+        turn()
+        handle:perform(errors.new("EIO", "disk"))
+        while handle:deliver() do end
+      end
+      fail()
+      assert.are.equal("x", shown(cell))
+      for _ = 1, 11 do later(1) fail() end
+      assert.is_nil(shown(cell))
+      back(9)
+      cells.update(cell, function(now) return now end)   -- folds again
+      assert.is_nil(shown(cell))
+      later(60)
+      drain()
+      assert.is_nil(shown(cell))
+      assert.is_nil(db:row("default", "k"))
+    end)
+
+    it("ends also while the write is on its way, for good", function()
+      local v = voice {ttl = 10}
+      local cell = cell_of("k", v)
+      drain()
+      cells.set(cell, "x", v)
+      turn()
+      handle:perform()
+      later(11)
+      assert.is_nil(shown(cell))
+      back(9)
+      while handle:deliver() do end
+      assert.is_nil(shown(cell))
+      turn()
+      assert.is_nil(shown(cell))
     end)
   end)
 
@@ -714,6 +861,19 @@ describe("the cells of a store", function()
       assert.are.equal("EMIGRATE", a.base.error.code)
       assert.matches("migrate%[1%]", tostring(a.base.error))
       assert.are.equal("EMIGRATE", b.base.error.code)
+    end)
+
+    it("never overwrite what another process has written meanwhile", function()
+      put("s", '"ann"')
+      local gate = require("hearth.core.task").future()
+      local cell = with("s", {version = 1, migrate = {function(v) gate:await() return v .. "?" end}})
+      drain()
+      db:put("default", "s", '"theirs"', {version = 1})
+      gate:resolve()
+      turn()
+      drain()
+      assert.are.equal("theirs", stored "s")
+      assert.are.equal("theirs", shown(cell))
     end)
 
     it("refuse a store that is newer than the code, and write nothing", function()

@@ -104,15 +104,20 @@ static void look_release(hearth__op *op) {
   hearth__wait_release(op);
 }
 
-static look *look_new(lua_State *L, const hearth__op_class *class_, int (*run)(look *l, hearth__engine *e),
-                      int (*push)(lua_State *L, look *l)) {
-  hearth__check_await(L, hearth__state_of(L), class_->verb);
+static look *look_make(lua_State *L, const hearth__op_class *class_, int (*run)(look *l, hearth__engine *e),
+                       int (*push)(lua_State *L, look *l)) {
   hearth__handle *hd = hearth__handle_check(L, 1, class_->verb);
   look *l = hearth__wait_new(L, hd, sizeof *l, class_, look_start, look_drop);
   if (!l) hearth__no_memory(L);
   l->run = run;
   l->push = push;
   return l;
+}
+
+static look *look_new(lua_State *L, const hearth__op_class *class_, int (*run)(look *l, hearth__engine *e),
+                      int (*push)(lua_State *L, look *l)) {
+  hearth__check_await(L, hearth__state_of(L), class_->verb);
+  return look_make(L, class_, run, push);
 }
 
 static int look_go(lua_State *L, look *l) {
@@ -187,8 +192,14 @@ static int namespaces_run(look *l, hearth__engine *e) {
 
 static const hearth__op_class namespaces_class = {"store:namespaces", look_push, look_release};
 
-/* namespaces() -> list */
+/* namespaces() -> list, awaits; namespaces(fn): fn(list | nil, nil, err), later */
 int hearth__l_store_namespaces(lua_State *L) {
+  if (lua_isfunction(L, 2)) {
+    look *l = look_make(L, &namespaces_class, namespaces_run, push_list);
+    hearth__callback(L, 2, &l->wait.op);
+    hearth__wait_go(&l->wait, "read");
+    return 0;
+  }
   return look_go(L, look_new(L, &namespaces_class, namespaces_run, push_list));
 }
 

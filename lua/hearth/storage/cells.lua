@@ -309,7 +309,7 @@ end
 function cells.save_all()
   local saved = true
   for _, pool in ipairs(pools) do
-    if not pool.dead and not pool:save() then saved = false end
+    if not pool.dead and not (pool:save() and pool:end_session()) then saved = false end
   end
   return saved
 end

@@ -324,6 +324,18 @@ function Pool:save()
   return saved
 end
 
+--- The program ends, and this process's session with it: what scope "session" has stored is cleared. True when that is done, or failed: then
+--- the next program does it.
+---@return boolean
+function Pool:end_session()
+  if not self.session or not self.raw then return true end
+  if self.session_ended == nil then
+    self.session_ended = false
+    self:submit({{ns = self.session, clear = true}}, function() self.session_ended = true end)
+  end
+  return self.session_ended
+end
+
 --- Awaits until everything that is not held is on disk.
 function Pool:settled()
   for _, keys in pairs(self.namespaces) do

@@ -3,6 +3,8 @@
 
 local cell_module = require "hearth.storage.cell"
 local errors = require "hearth.errors"
+local scopes = require "hearth.storage.scopes"
+local sessions = require "hearth.storage.sessions"
 local task = require "hearth.core.task"
 local timer = require "hearth.core.timer"
 local ticket = require "hearth.storage.ticket"
@@ -48,6 +50,13 @@ function Pool:attach(raw)
   self.raw = raw
   self.unsubscribe = raw:subscribe(function(events) self:hear(events) end)
   if self.to_load[1] then self:touch() end
+  self:sweep_sessions()
+end
+
+--- Clears what sessions of killed programs have left, where scope "session" is used.
+function Pool:sweep_sessions()
+  -- A store in memory has nothing of killed programs.
+  if self.session and self.raw and self.raw.url and self.raw:url():sub(1, 7) ~= "memory:" then sessions.sweep(self.raw) end
 end
 
 --- Does what has come up at the end of this turn.
@@ -80,6 +89,10 @@ function Pool:cell(ns, key)
   if not keys then
     keys = {}
     self.namespaces[ns] = keys
+    if ns == scopes.own_session() then
+      self.session = ns
+      self:sweep_sessions()
+    end
   end
   local cell = keys[key]
   if not cell then

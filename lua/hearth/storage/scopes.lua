@@ -1,6 +1,9 @@
 -- Whose state it is: "app" (everybody who runs the app on this store), "client" (one browser, by its cookie) or "session" (one tab's
 -- life). A scope is a namespace. A user interface that serves several people says who they are with `scopes.identify`.
 
+local errors = require "hearth.errors"
+local sessions = require "hearth.storage.sessions"
+
 local M = {}
 
 local identify                       -- fn(fiber) -> {client=ID, session=ID, default=scope} | nil
@@ -12,25 +15,23 @@ function M.identify(fn)
   identify = fn
 end
 
-local function new_id()
-  local words = {}
-  local random = io.open("/dev/urandom", "rb")
-  local bytes = random and random:read(12)
-  if random then random:close() end
-  for i = 1, 12 do words[i] = ("%02x"):format(bytes and bytes:byte(i) or math.random(0, 255)) end
-  return table.concat(words)
-end
-
 --- The id of the one session of a program in a terminal or a test.
 ---@return string
 function M.session()
-  session = session or new_id()
+  session = session or sessions.new_id()
   return session
 end
 
 --- The program was closed and opened: another session.
 function M.reset()
+  if session then sessions.over(session) end
   session = nil
+end
+
+--- The namespace of this process's own session, if it has begun.
+---@return string?
+function M.own_session()
+  return session and "session:" .. session
 end
 
 --- The scope where none is given.
@@ -46,7 +47,14 @@ end
 ---@return string namespace
 function M.namespace(scope, fiber)
   if scope == "app" then return "default" end
-  local who = identify and identify(fiber) or {client = "local"}
+  local who = identify and identify(fiber)
+  if not who then
+    if identify and not fiber then
+      local message = ('scope "%s" belongs to a browser, and there is none here: use it in a component, or scope "app"'):format(scope)
+      errors.raise("EINVAL", message, {op = "use_persisted_state"})
+    end
+    who = {client = "local"}   -- a program in a terminal, or a test: one user
+  end
   if scope == "client" then return "client:" .. who.client end
   return "session:" .. (who.session or M.session())
 end

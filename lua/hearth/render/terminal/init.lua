@@ -532,6 +532,14 @@ function Session:loop()
   self:close()
 end
 
+--- Opens or closes the log pane: `hearth run --watch` says there why it did not load the app again.
+---@param open boolean
+function Session:show_log(open)
+  if self.log.open ~= open then self.log:toggle() end
+  self.wanted = true
+  self.cells.wake()
+end
+
 --- Unmounts and gives the terminal back; what was printed meanwhile is printed now.
 function Session:close()
   if self.closing then return end
