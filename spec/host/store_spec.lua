@@ -332,23 +332,24 @@ describe("hearth store", function()
     for i = 1, 5000 do values["key " .. i] = "value " .. i end
     store:set_many(values)
     store:close()
-    local screen, pipe = folder .. "/screen", folder .. "/pipe"
+    local screen, fifo = folder .. "/screen", folder .. "/pipe"
     -- The words on a terminal, with a shell at the other end of the pipe that holds them up until the terminal shows `seen`.
     local function shown(words, seen, other_end)
       local command = ("%s store --store %s %s"):format(quote(program), quote(file), words)
       local held = ("n=0; until grep -q %s %s || [ $n = 2000 ]; do n=$((n+1)); step; sleep 0.02; done"):format(quote(seen), quote(screen))
-      assert(os.execute(("rm -f %s %s; mkfifo %s; : >%s"):format(quote(screen), quote(pipe), quote(pipe), quote(screen))))
-      assert(os.execute(other_end:format(held) .. (" & script -qefc %s %s >/dev/null </dev/null; wait"):format(quote(command), quote(screen))))
+      assert(os.execute(("rm -f %s %s; mkfifo %s; : >%s"):format(quote(screen), quote(fifo), quote(fifo), quote(screen))))
+      local terminal = ("script -qefc %s %s >/dev/null </dev/null"):format(quote(command), quote(screen))
+      assert(os.execute(other_end:format(held) .. " & " .. terminal .. "; wait"))
       return contents(screen)
     end
     local copy = folder .. "/dump"
-    local reader = ("{ step() { dd bs=4096 count=1 2>/dev/null; }; %%s; cat; } <%s >%s"):format(quote(pipe), quote(copy))
-    local text = shown("dump >" .. quote(pipe), "dump: records:", reader)
+    local reader = ("{ step() { dd bs=4096 count=1 2>/dev/null; }; %%s; cat; } <%s >%s"):format(quote(fifo), quote(copy))
+    local text = shown("dump >" .. quote(fifo), "dump: records:", reader)
     assert.matches("\r\27%[Kdump: records: %d+", text)
     assert.matches("\r\27%[K[^\27]*$", text) -- and leaves no trace
     file = folder .. "/b.sqlite3"
-    local writer = ("{ step() { head -n 1 %s; }; %%s; cat %s; } >%s"):format(quote(copy), quote(copy), quote(pipe))
-    assert.matches("\r\27%[Kload: lines: %d+.*\r\27%[K%d+ records stored", shown("load " .. quote(pipe), "load: lines:", writer))
+    local writer = ("{ step() { head -n 1 %s; }; %%s; cat %s; } >%s"):format(quote(copy), quote(copy), quote(fifo))
+    assert.matches("\r\27%[Kload: lines: %d+.*\r\27%[K%d+ records stored", shown("load " .. quote(fifo), "load: lines:", writer))
     local out, err, status = run(at("dump"))
     assert.equal("", err)
     assert.equal(0, status)
