@@ -50,15 +50,17 @@ end
 --- Starts hearth ARGS and does not wait: its standard output and error, whose first line is the process id.
 ---@param args string[]
 ---@param input? string[]
+---@param before? string what the shell does first, `ulimit …;`
 ---@return file* out
-function program.start(args, input)
+function program.start(args, input, before)
   local words = { quoted(binary()) }
   for _, word in ipairs(args) do words[#words + 1] = quoted(word) end
   local lines = {}
   for i, line in ipairs(input or {}) do lines[i] = quoted(line) end
   local feed = lines[1] and ("printf '%%s\\n' %s | "):format(table.concat(lines, " ")) or ""
   return assert(io.popen((
-    "%sexec env -u HEARTH_STORE timeout 30 sh -c 'echo $$; exec \"$0\" \"$@\" 2>&1' %s"):format(feed, table.concat(words, " "))))
+    "%sexec env -u HEARTH_STORE timeout 30 sh -c 'echo $$; %s exec \"$0\" \"$@\" 2>&1' %s"):format(feed, before or "",
+    table.concat(words, " "))))
 end
 
 --- The frames that a line UI printed, each a list of lines without their indent.

@@ -24,7 +24,8 @@ local App = hearth.component("App", function()
     hearth.Slider { label = "Slide", value = 0.5, min = 0, max = 1, on_change = set_said, on_submit = set_said },
     hearth.Modal { visible = flag, on_close = function() set_flag(false) end, hearth.Text "in" },
     hearth.View {
-      on_key = function(e) set_said(e.key) end, on_layout = function(l) set_said(l.width) end, on_long_click = function() set_said "long" end,
+      on_key = function(e) set_said(e.key) end, on_layout = function(l) set_said(l.width) end,
+      on_long_click = function() set_said "long" end,
       hearth.Text(tostring(said)),
     },
     hearth.Button("Ask", { on_click = function() set_said(tostring((hearth.Alert.prompt "Name?"))) end }),

@@ -8,7 +8,7 @@ local Site = {}
 Site.__index = Site
 
 ---@param app string the text of the app
----@param options? { args?: string[], scheme?: string, ca_file?: string }
+---@param options? { args?: string[], scheme?: string, ca_file?: string, before?: string }
 ---@return table
 function Site.start(app, options)
   local folder = program.temporary() -- of its own: all of it may be served, and is watched
@@ -34,7 +34,7 @@ end
 function Site:again(...)
   local args = { "serve", self.app, "--port", "0", "--store", self.store, table.unpack(self.options.args or {}) }
   for _, arg in ipairs { ... } do args[#args + 1] = arg end
-  self.out = program.start(args)
+  self.out = program.start(args, nil, self.options.before)
   self.pid = self.out:read "l"
   local line = self.out:read "l"
   self.port = tonumber(line and line:match("^hearth: " .. self.scheme .. "://127%.0%.0%.1:(%d+)/$"))

@@ -10,7 +10,9 @@ local SEEDS <const> = {
   '[1,"e",15,"c"]\n[2,"l",{"ack":1,"refused":{"k":"EQUOTA"},"removed":["k"]}]', '[0,"h",{"tab":"bb","g":0,"items":{},"own":[]}]',
   '[1,"e",6,"v",true]\n[2,"e",10,"x"]\n[3,"e",3,"c"]\n[3,"e",3,"c"]',
 }
-local BITS <const> = { "-1", "0", "1e999", "null", "[]", "{}", '"', "\\u0000", "99999999999999999999", "true", "\xff", ",", "[", "]", "{", "1.5" }
+local BITS <const> = {
+  "-1", "0", "1e999", "null", "[]", "{}", '"', "\\u0000", "99999999999999999999", "true", "\xff", ",", "[", "]", "{", "1.5",
+}
 
 describe("messages of a page that were made up", function()
   it("harm nobody else", function()

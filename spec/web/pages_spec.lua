@@ -182,7 +182,8 @@ describe("the pages of a site", function()
     hello { tab = "c1" }
     assert.equal("new", select(2, hello { tab = "d1" }).t)
     assert.equal(3, site.count)
-    assert.equal("new", select(2, hello { tab = "a1", s = first.s, g = 0 }).t) -- it was the longest away; b made room now
+    -- It was the longest away; b makes room now.
+    assert.equal("new", select(2, hello { tab = "a1", s = first.s, g = 0 }).t)
     local full, answer = hello { tab = "e1" }
     assert.equal("bye", answer.t)
     assert.is_true(site.server.kicked[full])

@@ -158,6 +158,15 @@ describe("hearth serve, among people who mean harm,", function()
     assert.equal("new", four:hello({ tab = "bb", s = second.s }).t) -- its session had made room
   end)
 
+  it("takes more pages than files are allowed at first", function()
+    site = Site.start(APP, { before = "ulimit -Sn 64;" })
+    cookie = site:cookie()
+    for i = 1, 100 do site:page(cookie) end
+    local _, first = site:mounted(cookie)
+    assert.equal("new", first.t)
+    for _, p in ipairs(site.pages) do assert.equal(101, p.status) end
+  end)
+
   it("serves pictures of the app's folder, and nothing else of it or above it", function()
     begin()
     local folder, name = site.app:match "^(.*)/([^/]*)%.lua$"

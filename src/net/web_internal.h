@@ -48,6 +48,7 @@ struct hearth__web {
   char *cookie, *secret, *bye;
   hearth__web_conn *conns[HEARTH__WEB_BUCKETS]; /* by id */
   hearth__web_conn *due;
+  unsigned n_due;
   unsigned char *frame; /* where several messages become one */
   uint64_t ids;
   size_t clients;

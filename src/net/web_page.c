@@ -5,6 +5,7 @@
 
 #include "net/web_internal.h"
 
+#define DUE        64                 /* pages that have something to send, until it is sent without waiting for the end of the turn */
 #define ALL_PARTS  (64 * 1024 * 1024) /* bytes of messages that have not come whole, of all pages */
 #define TOKEN_SIZE (64 * 1024)        /* bytes of a message that count as one more message */
 
@@ -19,6 +20,7 @@ struct hearth__web_message {
 static void remove_due(conn *c) {
   if (!c->due) return;
   c->due = false;
+  c->w->n_due--;
   if (c->prev_due)
     c->prev_due->next_due = c->next_due;
   else
@@ -31,6 +33,7 @@ static void add_due(conn *c) {
   if (c->due) return;
   if (!w->due) uv_prepare_start(&w->before_wait, hearth__web_send_due);
   c->due = true;
+  w->n_due++;
   c->prev_due = NULL;
   c->next_due = w->due;
   if (c->next_due) c->next_due->prev_due = c;
@@ -117,6 +120,8 @@ static bool enqueue(conn *c, const char *text, size_t size) {
   c->last = m;
   c->queued += size;
   add_due(c);
+  /* A change for a thousand pages is on its way to the first of them while it is made for the others. */
+  if (c->w->n_due >= DUE) hearth__web_send_due(&c->w->before_wait);
   return true;
 }
 

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <openssl/crypto.h>
 
@@ -205,6 +206,15 @@ static void on_handle_closed(uv_handle_t *handle) {
   if (--w->handles == 0 && w->freed) free(w);
 }
 
+/* A socket for each page: the soft limit of 1,024 files is for programs that use select. */
+static void allow_files(unsigned pages) {
+  struct rlimit files;
+  rlim_t want = (rlim_t)pages + 1024;
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= want) return;
+  files.rlim_cur = files.rlim_max < want ? files.rlim_max : want;
+  setrlimit(RLIMIT_NOFILE, &files);
+}
+
 /* Left to itself, libwebsockets takes an IPv4 address for no restriction at all where there is IPv6, and listens on every address. */
 static uint64_t family_of(const char *host, uint64_t options) {
   return host && strchr(host, ':') ? options : options | LWS_SERVER_OPTION_DISABLE_IPV6;
@@ -249,6 +259,7 @@ static const char *open_context(hearth__web *w) {
   static const char plugin[] = "libwebsockets-evlib_uv.so";
   if (!dlopen(plugin, RTLD_NOW | RTLD_NODELETE)) dlerror();
   lws_set_log_level(0, NULL);
+  allow_files(w->o.max_clients); /* it is asked once, when the context is made */
   w->context = lws_create_context(&info);
   if (!w->context) return "libwebsockets cannot be started; is libwebsockets-evlib-uv installed?";
   uint64_t vhost_options = info.options;
