@@ -76,6 +76,7 @@ function Page.open(port, headers, ca_file)
       self.closed = true
       return
     end
+    if not ca_file then self.socket:nodelay(true) end -- as browsers do
     self.socket:write(table.concat(lines, "\r\n") .. "\r\n\r\n")
     self:listen()
   end)
