@@ -187,12 +187,13 @@ static void a_damaged_log_never_gives_a_wrong_value(void) {
   for (int i = 0; i < 120 && logged; i++) {
     seed = seed * 1103515245u + 12345u;
     size_t at = i < 32 ? (size_t)i : (seed >> 4) % log_size;
-    logged[at] = (char)(logged[at] ^ (1 << (seed >> 28 & 7)));
+    int mask = i % 4 == 3 ? 0xff : 1 << (seed >> 28 & 7);
+    logged[at] = (char)(logged[at] ^ mask);
     write_file(path, bytes, size);
     bool cut_off = i % 3 == 2;
     write_file(log, logged, cut_off ? at : log_size);
     look(path, cut_off ? &cut : &r);
-    logged[at] = (char)(logged[at] ^ (1 << (seed >> 28 & 7)));
+    logged[at] = (char)(logged[at] ^ mask);
     const char *const suffixes[] = {"", "-wal", "-shm", "-gate"};
     for (int k = 0; k < 4; k++) {
       snprintf(name, sizeof name, "%s%s", path, suffixes[k]);
@@ -207,6 +208,44 @@ static void a_damaged_log_never_gives_a_wrong_value(void) {
   CHECK(r.refused > 50);
   CHECK(r.missing <= 10 * r.opened);
   CHECK(cut.opened > 0 && cut.right > 0);
+}
+
+/* The log as it is after `keys` keys in one commit, from a store with nothing in its log but one commit before. */
+static char *log_of(const char *bytes, size_t size, const char *log_bytes, size_t log_size, int keys, size_t *out) {
+  static int n;
+  char path[128], log[140];
+  snprintf(path, sizeof path, "%s/of%d.sqlite3", folder, n++);
+  snprintf(log, sizeof log, "%s-wal", path);
+  write_file(path, bytes, size);
+  write_file(log, log_bytes, log_size);
+  fill(path, 10, 10 + keys);
+  return read_file(log, out);
+}
+
+/* A transaction that failed or was killed leaves frames behind the end of the log, its own last one among them, and one before it may have left more. */
+static void what_failed_transactions_left_in_the_log_is_no_damage(void) {
+  result r = {0};
+  char path[128], log[140];
+  size_t size = 0, sizes[4] = {0};
+  char *logs[4];
+  snprintf(path, sizeof path, "%s/left.sqlite3", folder);
+  snprintf(log, sizeof log, "%s-wal", path);
+  fill(path, 0, 10);
+  char *bytes = read_file(path, &size);
+  logs[0] = read_file(log, &sizes[0]);
+  for (int i = 1; i < 4; i++) logs[i] = log_of(bytes, size, logs[0], sizes[0], i * i * 15, &sizes[i]); /* 15, 60, 135 keys */
+  CHECK(sizes[0] < sizes[1] && sizes[1] < sizes[2] && sizes[2] < sizes[3]);
+  memcpy(logs[3] + sizes[0], logs[2] + sizes[0], sizes[2] - sizes[0]);
+  memcpy(logs[3] + sizes[0], logs[1] + sizes[0], sizes[1] - sizes[0]);
+  snprintf(path, sizeof path, "%s/left2.sqlite3", folder);
+  snprintf(log, sizeof log, "%s-wal", path);
+  write_file(path, bytes, size);
+  write_file(log, logs[3], sizes[3]);
+  look(path, &r);
+  CHECK(r.opened == 1);
+  CHECK(r.right == 25 && r.missing == KEYS - 25);
+  free(bytes);
+  for (int i = 0; i < 4; i++) free(logs[i]);
 }
 
 static void a_damaged_value_costs_no_other(void) {
@@ -287,6 +326,7 @@ int main(void) {
   RUN(truncated_files_open_or_are_refused);
   RUN(flipped_bits_never_give_a_wrong_value);
   RUN(a_damaged_log_never_gives_a_wrong_value);
+  RUN(what_failed_transactions_left_in_the_log_is_no_damage);
   RUN(a_damaged_value_costs_no_other);
   RUN(foreign_files_are_refused_whatever_is_asked);
   RUN(newer_formats_are_refused);

@@ -71,7 +71,7 @@ int hearth__sqlite_fail(const hearth__sqlite *s, sqlite3 *db, int rc, hearth__fa
 int64_t hearth__sqlite_ms(void);
 int64_t hearth__sqlite_file_bytes(const hearth__sqlite *s);
 int64_t hearth__sqlite_wal_bytes(const hearth__sqlite *s);
-/* The first damaged frame of the log, 0: none that can be told from a commit that a loss of power cut short. While nobody writes, after a read. */
+/* The first damaged frame of the log, 0: none that can be told from a commit that a loss of power cut short. The writer's connection has read. */
 int64_t hearth__sqlite_log_damage(const hearth__sqlite *s);
 
 #endif

@@ -1,7 +1,9 @@
 /* Is the write-ahead log damaged? SQLite reads it up to the first frame that is not sound and takes the rest for what a loss of power left. So it is,
-** if that frame belongs to the last transaction. But a commit is flushed before the next one begins: where a whole transaction follows, and the
-** beginning of another after it, what lies before had been flushed, and is damaged. To go on would lose what was acknowledged, in silence. */
+** if that frame belongs to the last transaction. But a commit is flushed before the next one begins: where a transaction ends behind that frame and
+** another one continues the chain of checksums, what lies before had been flushed, and is damaged. To go on would lose what was acknowledged, in
+** silence. What transactions that failed or were killed left behind is no such chain: nothing was ever written after the end of one. */
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,49 +15,79 @@ static uint32_t big_endian(const unsigned char *p) {
   return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
+static uint32_t little_endian(const unsigned char *p) {
+  return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+}
+
 /* How many frames count, as SQLite has it, and how long one is; -1: no log is in use. */
-static int64_t sound_frames(sqlite3 *db, int64_t *size) {
+static int64_t sound_frames(sqlite3 *db, size_t *size) {
   sqlite3_file *file = NULL;
   unsigned char head[4] = {0}; /* size of a page, and versions of the format: 2 keeps a log */
   void volatile *index = NULL;
   uint32_t frames;
   if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || !file || !file->pMethods) return -1;
-  if (file->pMethods->iVersion < 2 || file->pMethods->xRead(file, head, sizeof head, 16) != SQLITE_OK || head[2] != 2) return -1;
-  *size = (head[0] << 8 | head[1]) + FRAME_HEADER;
+  if (file->pMethods->iVersion < 2 || !file->pMethods->xShmMap || file->pMethods->xRead(file, head, sizeof head, 16) != SQLITE_OK ||
+      head[2] != 2)
+    return -1;
+  *size = (size_t)(head[0] << 8 | head[1]) + FRAME_HEADER;
   if (file->pMethods->xShmMap(file, 0, INDEX_PAGE, 0, &index) != SQLITE_OK || !index) return -1;
   memcpy(&frames, (const char *)(uintptr_t)index + 16, sizeof frames);
   return frames;
 }
 
-/* Frames of a log carry its two salts; one of them suffices where a bit is wrong. Another log's have neither. */
-static bool is_of(const unsigned char *frame, const unsigned char *header) {
-  return memcmp(frame + 8, header + 16, 4) == 0 || memcmp(frame + 12, header + 20, 4) == 0;
+static bool has_sum(const unsigned char *bytes, size_t size, uint32_t sum[2], const unsigned char *expected, bool big) {
+  for (size_t i = 0; i + 8 <= size; i += 8) {
+    sum[0] += (big ? big_endian(bytes + i) : little_endian(bytes + i)) + sum[1];
+    sum[1] += (big ? big_endian(bytes + i + 4) : little_endian(bytes + i + 4)) + sum[0];
+  }
+  return sum[0] == big_endian(expected) && sum[1] == big_endian(expected + 4);
+}
+
+static bool is_sound(const unsigned char *header) {
+  return has_sum(header, 24, (uint32_t[2]){0, 0}, header + 24, header[3] & 1);
+}
+
+/* Was this frame written after the one whose header is `before`? In the order of bytes of whatever machine that was. */
+static bool continues(const unsigned char *frame, size_t size, const unsigned char *before) {
+  for (int big = 0; big < 2; big++) {
+    uint32_t sum[2] = {big_endian(before + 16), big_endian(before + 20)};
+    (void)has_sum(frame, 8, sum, frame + 16, big);
+    if (has_sum(frame + FRAME_HEADER, size - FRAME_HEADER, sum, frame + 16, big)) return true;
+  }
+  return false;
+}
+
+static bool goes_on_after_a_commit(int fd, int64_t sound, size_t size) {
+  unsigned char header[HEADER], before[FRAME_HEADER], *frame = malloc(size);
+  bool found = false, committed = false;
+  if (!frame || pread(fd, header, sizeof header, 0) != (ssize_t)sizeof header) goto done;
+  bool any = !is_sound(header); /* else the salts tell the frames of this log from those of one that it was written over */
+  for (int64_t n = sound, others = 0; others < NOT_OURS_MAX && !found; n++) {
+    if (pread(fd, frame, size, HEADER + n * (int64_t)size) != (ssize_t)size) break;
+    bool ours = any || memcmp(frame + 8, header + 16, 8) == 0;
+    others = ours ? 0 : others + 1;
+    found = ours && committed && continues(frame, size, before);
+    committed = ours && big_endian(frame + 4) != 0; /* it ends a transaction: the pages of the file then */
+    memcpy(before, frame, sizeof before);
+  }
+done:
+  free(frame);
+  return found;
 }
 
 int64_t hearth__sqlite_log_damage(const hearth__sqlite *s) {
   char path[4096 + 8];
-  unsigned char header[HEADER], frame[FRAME_HEADER];
-  int64_t size, sound = sound_frames(s->writer.db, &size), damaged = 0;
-  if (sound < 0) return 0;
+  size_t size;
+  int64_t sound = sound_frames(s->writer.db, &size), then;
   snprintf(path, sizeof path, "%s-wal", s->path);
-  int fd = open(path, O_RDONLY | O_CLOEXEC); /* no lock of ours is on this one, which closing it would end */
+  int fd = sound < 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC); /* no lock of ours is on this one, which closing it would end */
   if (fd < 0) return 0;
-  if (pread(fd, header, sizeof header, 0) != (ssize_t)sizeof header) goto done;
-  bool committed = false;
-  for (int64_t n = sound, others = 0; others < NOT_OURS_MAX; n++) {
-    if (pread(fd, frame, sizeof frame, HEADER + n * size) != (ssize_t)sizeof frame) break;
-    if (!is_of(frame, header)) {
-      others++;
-      continue;
-    }
-    others = 0;
-    if (committed) {
-      damaged = sound + 1;
-      break;
-    }
-    committed = n > sound && big_endian(frame + 4) != 0; /* it ends a transaction: the pages of the file then */
-  }
-done:
+  bool damaged;
+  do { /* while others write, what counts may have grown */
+    then = sound;
+    damaged = goes_on_after_a_commit(fd, sound, size);
+    sound = damaged ? sound_frames(s->writer.db, &size) : then;
+  } while (sound != then && sound >= 0);
   close(fd);
-  return damaged;
+  return damaged && sound >= 0 ? sound + 1 : 0;
 }

@@ -317,7 +317,7 @@ static int open_writer(hearth__sqlite *s, const hearth__engine_options *o, heart
       if (!o->read_only && create_file(s->path, f) != 0) return -1;
       if (hearth__sqlite_connect(s, &s->writer, true, f) != 0) return -1;
       what = examine(s, f);
-      int64_t frame = (what == FINE || what == DAMAGED) && hearth__gate_entered(s->gate) ? hearth__sqlite_log_damage(s) : 0;
+      int64_t frame = what == FINE || what == DAMAGED ? hearth__sqlite_log_damage(s) : 0;
       if (frame) {
         hearth__fail(f, "ECORRUPT", "%s: its log %s-wal is damaged in frame %lld, and what was stored after that cannot be read", s->path,
                      s->path, (long long)frame);
