@@ -20,10 +20,15 @@ function headless.new(on_commit)
     update = function(node, props) node.props = props end,
     set = function() end, -- the table has it
     children = function(node, nodes)
-      local old = node.children
+      local old, stayed = node.children, 0
+      node.children = nodes
+      for i = 1, #nodes do
+        local child = nodes[i]
+        if child.parent == node then stayed = stayed + 1 else child.parent = node end
+      end
+      if stayed == #old then return end
       for i = 1, #old do old[i].parent = false end
       for i = 1, #nodes do nodes[i].parent = node end
-      node.children = nodes
     end,
     commit = on_commit,
   }

@@ -26,7 +26,7 @@ local LIMIT <const> = 50 -- renders in a row
 
 local commit = {}
 
-local next, xpcall, ipairs = next, xpcall, ipairs
+local next, xpcall, ipairs, type = next, xpcall, ipairs, type
 local owner = task.owner
 local hosts, kinds = reconciler.hosts, reconciler.kinds
 local save, rollback, refresh, is_dying = reconciler.save, reconciler.rollback, reconciler.refresh, reconciler.is_dying
@@ -84,8 +84,8 @@ local function unmount(f)
   local t, child = f[TYPE], f[CHILD]
   f[CHILD] = false
   if hosts[t] then
-    local links = f[LINKS]
-    if links then
+    local links = binding.used and f[LINKS]
+    if links and type(links) == "table" then
       for _, link in next, links do binding.detach(link) end
     end
     if child then

@@ -110,6 +110,22 @@ function element.count(list)
   return n
 end
 
+-- Text("row", { key = i }) in a render that is not its component's first is nearly always what the screen shows already. Such a constructor
+-- may give a sketch, `{type=, props=<what was given>, says=<the text>}`: the reconciler compares it as it is, and completes (checks and
+-- copies) only what is new or differs. `sketching[1]` is true during such a render; `completers` are by type: fn(says, props) -> props.
+element.sketching = { false }
+element.completers = {}
+
+--- The whole element of a sketch.
+---@param sketch hearth.Element
+---@return hearth.Element
+function element.complete(sketch)
+  local props = element.completers[sketch.type](sketch.says, sketch.props)
+  local key = sketch.key
+  if key == nil then key = props.key end
+  return { type = sketch.type, props = props, key = key }
+end
+
 element.Fragment = element.special("fragment", "Fragment")
 -- What a nested list of children becomes, so that its growing and shrinking leaves the state of its neighbours alone.
 element.List = element.special("fragment", "list")

@@ -7,7 +7,7 @@
 --   PARENT 4 the fiber above, false for the root's
 --   CHILD 5  a component: its one child or false; all others: the list of children (false marks a hole), or false
 -- host element:
---   NODE 6   the renderer's node        LINKS 7  its bound props, if any
+--   NODE 6   the renderer's node        LINKS 7  its bound props, or how many props it has (0: nobody has counted)
 -- all others:
 --   STATE 6  0 clean, 1 its state may have changed, 2 must render, -1 unmounted
 --   DEPTH 7  components above it        ROOT 8   the root it belongs to

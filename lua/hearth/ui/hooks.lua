@@ -4,11 +4,13 @@
 -- A slot may hold at 3 the value that is current, at 4 its setter, at 5 the value of the last render: for the kinds in `value_kinds`
 -- a fiber that was marked "may have changed" renders only if one of those differs.
 
+local element = require "hearth.ui.element"
 local errors = require "hearth.errors"
 local fibers = require "hearth.ui.fiber"
 local scheduler = require "hearth.ui.scheduler"
 local strict = require "hearth.ui.strict"
 local task = require "hearth.core.task"
+local ui = require "hearth.core.ui"
 
 local TYPE <const> = 1
 local PROPS <const> = 2
@@ -19,16 +21,18 @@ local HOOKS <const> = 10
 local hooks = {}
 
 local rawequal, type, error = rawequal, type, error
-local mark = scheduler.mark
+local mark, new_setter = scheduler.mark, ui.setter
 local strict_mode = strict.on
 
 -- The render that is going on: its fiber, and the index of the slot that was used last.
 local current, cursor = false, HOOKS
 -- Renders that await under a Suspense go on as tasks, between which others render: coroutine -> {fiber=, cursor=}.
 local awaiting, n_awaiting = setmetatable({}, { __mode = "k" }), 0
--- Must a setter look closer? True while a component renders, while a render waits, and in strict mode.
+-- What all setters share (see src/bind/ui.c). At 1: must they look closer? True while a component renders, while a render waits, and in
+-- strict mode; `idle` is what it is between renders.
 local idle = strict_mode
-local watch = idle
+local setters = { idle }
+local sketching = element.sketching
 
 local function record()
   if n_awaiting > 0 then return awaiting[coroutine.running()] end
@@ -181,32 +185,19 @@ local function set_with_care(slot, v, old)
     v = v(old)
     if not rawequal(slot[3], old) then interrupted(slot) end
   end
-  -- `==` is an instruction, rawequal a call: only those that have __eq can differ.
-  if v == old and rawequal(v, old) then return end
+  if rawequal(v, old) then return end
   if strict_mode then strict.freeze(v) end
   slot[3] = v
   mark(fiber, 1)
 end
 
+setters[2], setters[3] = set_with_care, mark
+
 --- The setter of a value slot: takes a value or a function from the current value to the next, at once; the render comes at the end of
---- the turn.
+--- the turn. In C, because it is called often and there is one for each state.
 ---@param slot table
 ---@return fun(v: any)
-function hooks.setter(slot)
-  -- Few upvalues: there is one such function for each state.
-  return function(v)
-    local old = slot[3]
-    if watch or v == old or type(v) == "function" then return set_with_care(slot, v, old) end
-    local fiber = slot[2]
-    local state = fiber[STATE]
-    if state == 0 then
-      slot[3] = v
-      mark(fiber, 1)
-    elseif state > 0 then
-      slot[3] = v
-    end
-  end
-end
+function hooks.setter(slot) return new_setter(slot, setters) end
 
 -- ---- deps
 
@@ -330,7 +321,7 @@ end
 ---@return integer due
 function hooks.render(fiber)
   local base = n_due
-  current, cursor, watch = fiber, HOOKS, true
+  current, cursor, setters[1], sketching[1] = fiber, HOOKS, true, fiber[HOOKS] >= 0
   local render = fiber[TYPE].render
   local out = render(fiber[PROPS])
   if strict_mode then
@@ -339,7 +330,7 @@ function hooks.render(fiber)
     out = render(fiber[PROPS])
   end
   if cursor - HOOKS ~= fiber[HOOKS] then finish(fiber, cursor - HOOKS) end
-  current, watch = false, idle
+  current, setters[1], sketching[1] = false, idle, false
   return out, n_due - base
 end
 
@@ -352,13 +343,13 @@ function hooks.render_awaiting(rec)
   local co = coroutine.running()
   awaiting[co] = rec
   n_awaiting = n_awaiting + 1
-  idle, watch = true, true
+  idle, setters[1] = true, true
   local fiber = rec.fiber
   rec.ok, rec.out = pcall(fiber[TYPE].render, fiber[PROPS])
   awaiting[co] = nil
   n_awaiting = n_awaiting - 1
   idle = n_awaiting > 0 or strict_mode
-  watch = current ~= false or idle
+  setters[1] = current ~= false or idle
 end
 
 --- In the pass in which its output is used: checks the hooks, and lets them take part in the commit.
@@ -402,7 +393,7 @@ hooks.phase = nil
 --- For the reconciler: the fiber whose render failed, and forgetting it.
 function hooks.abandon()
   local fiber = current
-  current, watch = false, idle
+  current, setters[1], sketching[1] = false, idle, false
   return fiber
 end
 

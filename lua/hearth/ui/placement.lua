@@ -6,7 +6,10 @@ local CHILD <const> = 5
 local NODE <const> = 6
 local EXTRA <const> = 9
 
+local array = require "hearth.core.ui".array
+
 local placement = {}
+local NONE = {}
 
 -- Pushes the nodes of a fiber: its own, or those of its children.
 local function collect(hosts, f, nodes, n)
@@ -39,11 +42,18 @@ placement.collect = collect
 ---@param portals? table[] fibers whose nodes come last
 ---@return table nodes
 function placement.nodes(hosts, f, portals)
-  local nodes, n = {}, 0
-  local children = f[CHILD]
-  if children then
-    for i = 1, #children do
-      if children[i] then n = collect(hosts, children[i], nodes, n) end
+  local children = f[CHILD] or NONE
+  local m = #children
+  local nodes, n = m > 8 and array(m) or {}, 0
+  for i = 1, m do
+    local child = children[i]
+    if child then
+      if hosts[child[TYPE]] then
+        n = n + 1
+        nodes[n] = child[NODE]
+      else
+        n = collect(hosts, child, nodes, n)
+      end
     end
   end
   if portals then

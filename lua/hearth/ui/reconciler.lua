@@ -4,11 +4,14 @@
 -- Nodes of what is newly mounted are pushed on one stack; whoever owns the place takes them off.
 
 local binding = require "hearth.ui.binding"
+local children = require "hearth.ui.children"
 local element = require "hearth.ui.element"
 local errors = require "hearth.errors"
 local hooks = require "hearth.ui.hooks"
+local host_props = require "hearth.ui.host_props"
 local keys = require "hearth.ui.keys"
 local scheduler = require "hearth.ui.scheduler"
+local ui = require "hearth.core.ui"
 
 local TYPE <const> = 1
 local PROPS <const> = 2
@@ -22,16 +25,21 @@ local DEPTH <const> = 7
 
 local reconciler = {}
 
-local type, next, math_type, move = type, next, math.type, table.move
+local type, next, move = type, next, table.move
 local due_mark, take_due, render_hooks = hooks.due_mark, hooks.take_due, hooks.render
-local EMPTY, List = element.EMPTY, element.List
+local EMPTY, List, complete = element.EMPTY, element.List, element.complete
+local as_element, count, own_props = children.as_element, element.count, host_props.own
+local array, same_props, in_step, match = ui.array, ui.same_props, ui.in_step, ui.match
 
--- Which types are host elements: filled as they are seen, because a look-up costs less than a call of type(). 2: it never has children.
-local hosts = {
-  Text = 2, Button = 2, TextInput = 2, Checkbox = 2, Switch = 2, Picker = 2, Slider = 2,
-  ProgressBar = 2, ActivityIndicator = 2, Image = 2, Spacer = 2,
-}
+-- Which types are host elements: filled as they are seen, because a look-up costs less than a call of type().
+local hosts = { Text = true, Button = true }
 reconciler.hosts = hosts
+-- Those that never have children: the prop that their constructor's text becomes, or true.
+local leaves = ui.leaves
+leaves.Text, leaves.Button = "text", "label"
+for _, t in ipairs { "TextInput", "Checkbox", "Switch", "Picker", "Slider", "ProgressBar", "ActivityIndicator", "Image", "Spacer" } do
+  leaves[t] = true
+end
 
 -- How the special kinds mount and update, by kind: {mount = fn(fiber, depth), update = fn(fiber, old_props, depth), …}.
 local kinds = {}
@@ -134,114 +142,20 @@ function reconciler.nodes(base)
 end
 function reconciler.stack_mark() return sp end
 
--- ---- children
-
-local function refuse(item)
-    if element.is_type(item) then
-    errors.raise("EINVAL", ("a child is the component %s itself; call it: %s{ … }"):format(item.name, item.name), { op = "children" })
-  end
-  errors.raise("EINVAL", ("a child must be an element, a text, a list or nil, got a %s%s"):format(type(item),
-    type(item) == "function" and "; call the function, or write Component{ … }" or ""), { op = "children" })
-end
-
---- What a child (or what a component returned) is as an element; nil for those that are dropped.
-local function as_element(item)
-  local kind = type(item)
-  if kind == "table" then
-    if item.type ~= nil then return item end
-    if binding.is(item) then return { type = "Text", props = { text = item } } end
-    if element.is_type(item) then refuse(item) end
-    return { type = List, props = item }
-  elseif kind == "string" then
-    return { type = "Text", props = { text = item } }
-  elseif kind == "number" then
-    return { type = "Text", props = { text = tostring(item) } }
-  elseif kind == "nil" or kind == "boolean" then
-    return nil
-  end
-  refuse(item)
-end
-reconciler.as_element = as_element
-
-local function count(list)
-  local n = #list
-  local k = next(list, n > 0 and n or nil)
-  while math_type(k) == "integer" and k > n do
-    n = k
-    k = next(list, n)
-  end
-  local given = list.n
-  if given and math_type(given) == "integer" and given > n then n = given end
-  return n
-end
-
--- ---- props of host elements
-
--- The props for the node: without the children, with the values of bindings. Gives the links, if there are any.
-local function own_props(f, props, n)
-  if n == 0 and not binding.used then return props end
-  local own, links
-  if n > 0 then
-    own = {}
-    -- From the beginning: where children were added one by one, some of them lie among the named fields.
-    for k, v in next, props do
-      if math_type(k) ~= "integer" and k ~= "n" then own[k] = v end
-    end
-  else
-    own = props
-  end
-  if binding.used then
-    local old = f and f[LINKS]
-    for k, v in next, own do
-      if type(v) == "table" and binding.is(v) then
-        local link = old and old[k]
-        if not (link and link.source == v.source and link.selector == v.selector) then link = binding.link(v, k, root) end
-        link.value = v:read()
-        links = links or {}
-        links[k] = link
-      end
-    end
-    if links then
-      if n == 0 then
-        own = {}
-        for k, v in next, props do own[k] = v end
-      end
-      for k, link in next, links do own[k] = binding.shown(k, link.value) end
-    end
-  end
-  return own, links
-end
-
-local function same_style(a, b)
-  if type(a) ~= "table" or type(b) ~= "table" then return false end
-  for k, v in next, a do
-    if b[k] ~= v then return false end
-  end
-  for k in next, b do
-    if a[k] == nil then return false end
-  end
-  return true
-end
-
--- Do the named props of an element (its first n fields are children) differ from those that the node has?
-local function differ(own, props, n)
-  if n == 0 and (own.text ~= props.text or own.label ~= props.label) then return true end
-  for k, v in next, props do
-    local o = own[k]
-    if o ~= v and math_type(k) ~= "integer" and k ~= "n" and not (k == "style" and same_style(o, v)) then return true end
-  end
-  for k in next, own do
-    if props[k] == nil then return true end
-  end
-  return false
-end
-
 -- ---- mount
 
 local mount, update
 
+-- A list with room for n items; tables that grow are copied again and again.
+local function list_of(n) return n > 8 and array(n) or {} end
+
+local function relink(old, new)
+  relinks[n_relinks + 1], relinks[n_relinks + 2] = old, new
+  n_relinks = n_relinks + 2
+end
+
 local function mount_list(items, n, parent, depth)
-  local list = {}
+  local list = list_of(n)
   local keyed = false
   for i = 1, n do
     local item = items[i]
@@ -249,8 +163,18 @@ local function mount_list(items, n, parent, depth)
       list[i] = false
     else
       if type(item) ~= "table" or item.type == nil then item = as_element(item) end
-      if item.key ~= nil then keyed = true end
-      list[i] = mount(item, parent, depth)
+      if item.says ~= nil then item = complete(item) end
+      local t, key = item.type, item.key
+      if key ~= nil then keyed = true end
+      if leaves[t] and not binding.used then -- most of what is on a screen: mount_host in short
+        local props = item.props
+        local node = create(t, props)
+        list[i] = { t, props, key or false, parent, false, node, 0 }
+        sp = sp + 1
+        stack[sp] = node
+      else
+        list[i] = mount(item, parent, depth)
+      end
     end
   end
   if keyed then keys.check_mounted(list, n, parent) end
@@ -258,39 +182,25 @@ local function mount_list(items, n, parent, depth)
 end
 
 local function mount_host(t, props, key, parent, depth)
-  local n = hosts[t] == 2 and 0 or count(props)
-  local f
-  if n == 0 then
-    local own, links = props, nil
-    if binding.used then own, links = own_props(nil, props, 0) end
-    f = { t, own, key, parent, false, create(t, own) }
-    if links then
-      f[LINKS] = links
-      for _, link in next, links do link.fiber = f end
-      relinks[n_relinks + 1], relinks[n_relinks + 2] = false, links
-      n_relinks = n_relinks + 2
-    end
-  else
-    local own, links = own_props(nil, props, n)
-    local node = create(t, own)
-    f = { t, own, key, parent, false, node }
-    if links then
-      f[LINKS] = links
-      for _, link in next, links do link.fiber = f end
-      relinks[n_relinks + 1], relinks[n_relinks + 2] = false, links
-      n_relinks = n_relinks + 2
-    end
+  local n = leaves[t] and 0 or count(props)
+  local own, links = own_props(props, n, nil, root)
+  local node = create(t, own)
+  local f = { t, own, key, parent, false, node, links or 0 }
+  if links then
+    for _, link in next, links do link.fiber = f end
+    relink(false, links)
+  end
+  if n > 0 then
     local base = sp
     f[CHILD] = mount_list(props, n, f, depth)
     if sp > base then
-      local nodes = move(stack, base + 1, sp, 1, {})
-      root.place(f, node, nodes)
+      root.place(f, node, move(stack, base + 1, sp, 1, list_of(sp - base)))
       for i = base + 1, sp do stack[i] = nil end
       sp = base
     end
   end
   sp = sp + 1
-  stack[sp] = f[NODE]
+  stack[sp] = node
   return f
 end
 
@@ -312,6 +222,7 @@ end
 
 --- Mounts an element; its nodes are pushed on the stack.
 function mount(item, parent, depth)
+  if item.says ~= nil then item = complete(item) end
   local t = item.type
   if hosts[t] then return mount_host(t, item.props, item.key or false, parent, depth) end
   if type(t) == "table" then
@@ -323,7 +234,7 @@ function mount(item, parent, depth)
       return f
     end
   elseif type(t) == "string" then
-    hosts[t] = 1
+    hosts[t] = true
     return mount_host(t, item.props, item.key or false, parent, depth)
   end
   errors.raise("EINVAL", ("an element's type must be a name or a component, got a %s"):format(type(t)))
@@ -337,117 +248,47 @@ end
 
 -- ---- update
 
--- Is this old fiber (at o) the one that the new child (at j) goes on with? Those without keys are told apart by their place.
-local function fits(item, j, child, o)
-  if child[TYPE] ~= item.type then return false end
-  local key = item.key
-  if key == nil then return child[KEY] == false and j == o end
-  return child[KEY] == key
-end
-
 -- The list of children of `f` becomes `items`. Returns the new list of fibers: the old one where nothing moved.
 local function diff_list(f, old, items, n, depth)
   local m = old and #old or 0
   local i = 1
   -- In step with the old list: the usual case, which makes no garbage.
-  while i <= n and i <= m do
+  while true do
+    i = in_step(items, i, n, old, m)
+    if i > n or i > m then break end
     local item, child = items[i], old[i]
-    if item == nil or item == false or item == true then
-      if child then break end
-    else
-      if not child then break end
-      if type(item) ~= "table" or item.type == nil then item = as_element(item) end
-      if child[TYPE] ~= item.type or child[KEY] ~= (item.key or false) then break end
-      update(child, item.props, depth)
-    end
+    if not child or not item or item == true then break end
+    if type(item) ~= "table" or item.type == nil then item = as_element(item) end
+    if item.says ~= nil then item = complete(item) end
+    if child[TYPE] ~= item.type or child[KEY] ~= (item.key or false) then break end
+    update(child, item.props, depth)
     i = i + 1
   end
   if i > n and n == m then return old end
 
   if f[TYPE] == List and n ~= m then keys.warn_missing(items, n, f) end
-  -- First every new child finds its old fiber, from both ends and then by key; then all are worked on in order.
-  local list = i > 1 and move(old, 1, i - 1, 1, {}) or {}
-  local wanted = items
-  for j = i, n do
-    local item = items[j]
-    if item and (type(item) ~= "table" or item.type == nil) then
-      if wanted == items then wanted = move(items, i, n, i, {}) end
-      wanted[j] = as_element(item)
-    end
-  end
-
-  local taken = {} -- the old ones that were found, by index
-  local a, b, c, d = i, n, i, m -- new a..b, old c..d
-  while a <= b and c <= d do
-    local first, last, head, tail = wanted[a], wanted[b], old[c], old[d]
-    if not first or first == true then
-      a = a + 1
-    elseif not last or last == true then
-      b = b - 1
-    elseif not head then
-      c = c + 1
-    elseif not tail then
-      d = d - 1
-    elseif fits(first, a, head, c) then
-      list[a], taken[c] = head, true
-      a, c = a + 1, c + 1
-    elseif fits(last, b, tail, d) then
-      list[b], taken[d] = tail, true
-      b, d = b - 1, d - 1
-    elseif fits(first, a, tail, d) then
-      list[a], taken[d] = tail, true
-      a, d = a + 1, d - 1
-    elseif fits(last, b, head, c) then
-      list[b], taken[c] = head, true
-      b, c = b - 1, c + 1
-    else
-      break
-    end
-  end
-  if a <= b and c <= d then
-    local by_key = {}
-    for o = c, d do
-      local child = old[o]
-      if child and child[KEY] then by_key[child[KEY]] = o end
-    end
-    for j = a, b do
-      local item = wanted[j]
-      if item and item ~= true then
-        local key = item.key
-        local o = key
-        if key ~= nil then
-          o = by_key[key]
-        elseif j >= c and j <= d then
-          o = j
-        end
-        local child = o and old[o]
-        if child and not taken[o] and child[TYPE] == item.type and child[KEY] == (key or false) then list[j], taken[o] = child, true end
-      end
-    end
-  end
-
+  -- First every new child finds its old fiber, then those that are new or differ are worked on in order.
+  local list, wanted, work, works, gone, goners = match(items, i, n, old, m, as_element)
   local base = sp
   local fresh
-  for j = i, n do
+  for w = 1, works do
+    local j = work[w]
     local item, child = wanted[j], list[j]
+    if item.says ~= nil then item = complete(item) end
     if child then
       update(child, item.props, depth)
-    elseif item and item ~= true then
+    else
       if item.key ~= nil then
         fresh = fresh or {}
         fresh[#fresh + 1] = j
       end
       list[j] = mount(item, f, depth)
-    else
-      list[j] = false
     end
   end
   for j = base + 1, sp do stack[j] = nil end
   sp = base
   if fresh then keys.check_updated(list, n, fresh, f) end
-  for o = i, m do
-    if not taken[o] and old[o] then delete(old[o]) end
-  end
+  for o = 1, goners do delete(gone[o]) end
   restructure(f)
   return list
 end
@@ -465,20 +306,17 @@ function reconciler.update_children(f, items, depth) update_children(f, items, c
 local function update_host(f, props, depth)
   local own = f[PROPS]
   if own == props then return end
-  local n = hosts[f[TYPE]] == 2 and 0 or count(props)
-  local links = f[LINKS]
+  local n = leaves[f[TYPE]] and 0 or count(props)
+  local links = binding.used and type(f[LINKS]) == "table" and f[LINKS]
   -- A bound prop always differs from the value that the node has, so without links there is none where nothing differs.
-  if links or differ(own, props, n) then
-    local new, new_links = own_props(f, props, n)
-    if links or new_links then
-      if new_links then
-        for _, link in next, new_links do link.fiber = f end
-      end
-      assign(f, LINKS, new_links or false)
-      relinks[n_relinks + 1], relinks[n_relinks + 2] = links or false, new_links or false
-      n_relinks = n_relinks + 2
+  if links or not same_props(props, n, own) then
+    local new, new_links = own_props(props, n, links or nil, root)
+    if new_links then
+      for _, link in next, new_links do link.fiber = f end
     end
-    if not links or differ(own, new, 0) then
+    if links or new_links then relink(links or false, new_links or false) end
+    assign(f, LINKS, new_links or 0)
+    if not links or not same_props(new, 0, own) then
       assign(f, PROPS, new)
       patches[n_patches + 1], patches[n_patches + 2], patches[n_patches + 3] = f, own, root
       n_patches = n_patches + 3
@@ -497,7 +335,10 @@ local function update_child(f, out, depth)
       delete(child)
       restructure(f)
     end
-  elseif child and child[TYPE] == out.type and child[KEY] == (out.key or false) then
+    return
+  end
+  if out.says ~= nil then out = complete(out) end
+  if child and child[TYPE] == out.type and child[KEY] == (out.key or false) then
     update(child, out.props, depth)
   else
     local base = sp

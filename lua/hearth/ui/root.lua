@@ -107,9 +107,9 @@ function root.mount(element, renderer, options)
     if self.suspends then return boundary.render(f) end
     return hooks.render(f)
   end
-  reconciler.hosts.Root = 1
+  reconciler.hosts.Root = true
   self.node = renderer.create("Root", {})
-  self.fiber = { "Root", {}, false, false, {}, self.node }
+  self.fiber = { "Root", {}, false, false, {}, self.node, 0 }
   local ok, err = pcall(show, self, element)
   if not ok then
     self:unmount()

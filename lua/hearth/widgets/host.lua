@@ -1,12 +1,14 @@
 -- How a host element's constructor is made: it checks the names of the props it is given and keeps the very table, whose array part is
 -- the children. `{type=, props=, key=}` is all that an element is.
 
-local props = require "hearth.ui.props"
+local element = require "hearth.ui.element"
 local errors = require "hearth.errors"
+local props = require "hearth.ui.props"
 
 local host = {}
 
-local check, type = props.check, type
+local check, type, next = props.check, type, next
+local sketching = element.sketching
 
 --- A constructor that takes one table.
 ---@param name string
@@ -73,24 +75,33 @@ function host.labelled(name, field, own)
     return text, given
   end
 
-  return function(text, given)
+  -- The props of an element that says `text` and was given more: checked, and copied.
+  local function complete(text, given)
     if type(text) ~= "string" then text, given = other(text, given) end
-    if given == nil then return { type = name, props = { [field] = text } } end
     if type(given) ~= "table" then
       errors.raise("EINVAL", ('%s: props must be a table, got a %s; write %s("…", { on_click=… })'):format(name, type(given), name),
         { op = name })
     end
     local key = given.key
     -- A row of a list: nothing to check, and room for no more.
-    if key ~= nil and next(given) == "key" and next(given, "key") == nil then
-      return { type = name, props = { [field] = text, key = key }, key = key }
-    end
+    if key ~= nil and next(given) == "key" and next(given, "key") == nil then return { [field] = text, key = key } end
     check(name, schema, given)
     local copy = { [field] = text, key = key, id = nil, style = nil } -- room for four
     for k, v in next, given do
       if k ~= field then copy[k] = v end
     end
-    return { type = name, props = copy, key = key }
+    return copy
+  end
+  element.completers[name] = complete
+
+  return function(text, given)
+    if given and sketching[1] and text then return { type = name, props = given, says = text } end
+    if given == nil then
+      if type(text) ~= "string" then text, given = other(text) end
+      if given == nil then return { type = name, props = { [field] = text } } end
+    end
+    local own = complete(text, given)
+    return { type = name, props = own, key = own.key }
   end, schema
 end
 

@@ -43,6 +43,7 @@ end
 -- An element with the key of its row; anything else that can be shown goes into a Fragment of that key.
 local function keyed(shown, key)
   if type(shown) == "table" and shown.type ~= nil and shown.props then
+    if shown.says ~= nil then shown = element.complete(shown) end
     if shown.key ~= nil then return shown end
     return { type = shown.type, props = shown.props, key = key }
   end

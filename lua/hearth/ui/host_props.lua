@@ -1,0 +1,46 @@
+-- What the node of a host element is given: its props without the children, with the values of bound props in their places.
+
+local binding = require "hearth.ui.binding"
+
+local next, type, math_type = next, type, math.type
+
+local host_props = {}
+
+--- The props for a node. The table that was given, where nothing has to be left out or replaced.
+---@param props table
+---@param n integer how many children are in it
+---@param old table|nil the links that the fiber has
+---@param root hearth.Root
+---@return table own
+---@return table<string, table>|nil links the bound ones, by prop
+function host_props.own(props, n, old, root)
+  if n == 0 and not binding.used then return props end
+  local own, links = props, nil
+  if n > 0 then
+    own = {}
+    -- From the beginning: where children were added one by one, some of them lie among the named fields.
+    for k, v in next, props do
+      if math_type(k) ~= "integer" and k ~= "n" then own[k] = v end
+    end
+  end
+  if not binding.used then return own end
+  for k, v in next, own do
+    if type(v) == "table" and binding.is(v) then
+      local link = old and old[k]
+      if not (link and link.source == v.source and link.selector == v.selector) then link = binding.link(v, k, root) end
+      link.value = v:read()
+      links = links or {}
+      links[k] = link
+    end
+  end
+  if links then
+    if n == 0 then
+      own = {}
+      for k, v in next, props do own[k] = v end
+    end
+    for k, link in next, links do own[k] = binding.shown(k, link.value) end
+  end
+  return own, links
+end
+
+return host_props
