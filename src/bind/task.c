@@ -49,8 +49,8 @@ static int l_at_turn_end(lua_State *L) {
   return 0;
 }
 
-/* render_guard(name | nil) -> old: while set, an await on the calling coroutine is ENOTASK. Called twice per flush, so the reference to a name
-** (or an object with __tostring) is kept for the next time. */
+/* render_guard(name | nil) -> old: while set, an await on the calling coroutine is ENOTASK. The reference to a name (or an
+** object with __tostring) is kept for the next time. */
 static int l_render_guard(lua_State *L) {
   hearth__state *s = hearth__state_of(L);
   lua_settop(L, 1);
@@ -70,6 +70,30 @@ static int l_render_guard(lua_State *L) {
   }
   s->guarded = L;
   return 1;
+}
+
+/* guarded(name, fn) -> true | false, err: calls fn() as pcall does; meanwhile an await on this coroutine is ENOTASK in the render of `name`. In
+** one call, because every flush makes it. */
+static int l_guarded(lua_State *L) {
+  hearth__state *s = hearth__state_of(L);
+  lua_State *before = s->guarded;
+  lua_settop(L, 2);
+  lua_insert(L, 1); /* fn name */
+  hearth__ref_push(L, s->guard_name);
+  if (!lua_rawequal(L, 2, 3)) {
+    hearth__unref(L, s->guard_name);
+    s->guard_name = LUA_NOREF;
+    lua_pushvalue(L, 2);
+    s->guard_name = hearth__ref(L);
+  }
+  lua_settop(L, 1);
+  s->guarded = L;
+  int status = lua_pcall(L, 0, 0, 0);
+  s->guarded = before;
+  lua_pushboolean(L, status == LUA_OK);
+  if (status == LUA_OK) return 1;
+  lua_insert(L, 1); /* ok err */
+  return 2;
 }
 
 /* settle() */
@@ -278,6 +302,7 @@ static const luaL_Reg verbs[] = {{"spawn", hearth__l_spawn},
                                  {"is", l_is},
                                  {"at_turn_end", l_at_turn_end},
                                  {"render_guard", l_render_guard},
+                                 {"guarded", l_guarded},
                                  {"settle", l_settle},
                                  {"report", l_report},
                                  {"failures", l_failures},

@@ -1,5 +1,4 @@
-/* hearth.core.ui: what the reconciler does for every child of a long list, and what a setter of state does, where the calls and tables of
-** Lua would cost more than the work. Policy stays in lua/hearth/ui; the layout of a fiber is told in lua/hearth/ui/fiber.lua. */
+/* hearth.core.ui: what the reconciler does for every child of a long list, where the calls and tables of Lua would cost more than the work. Policy stays in lua/hearth/ui; the layout of a fiber is told in lua/hearth/ui/fiber.lua. */
 #include <stdbool.h>
 #include <string.h>
 
@@ -139,9 +138,9 @@ static bool same_element(lua_State *L, int item, int child) {
 /* The same for a child that may be a text. May leave values on the stack. */
 static bool unchanged(lua_State *L, int item, int child) {
   switch (lua_type(L, item)) {
-  case LUA_TTABLE: return same_element(L, item, child);
-  case LUA_TSTRING: return same_text(L, item, child);
-  default: return false;
+    case LUA_TTABLE: return same_element(L, item, child);
+    case LUA_TSTRING: return same_text(L, item, child);
+    default: return false;
   }
 }
 
@@ -339,46 +338,19 @@ static int l_match(lua_State *L) {
   return 6;
 }
 
-/* ---- the setter of a state */
+/* ---- what Lua cannot do cheaply */
 
-/* What setters share: {is a closer look needed?, its function(slot, v, old), mark(fiber, level)}. */
-enum { CAREFUL = 1, WITH_CARE = 2, MARK = 3 };
-enum { SLOT_FIBER = 2, SLOT_VALUE = 3 };
-
-/* The setter itself, set(v). Upvalues: the slot, what setters share. */
-static int set(lua_State *L) {
-  enum { SLOT = lua_upvalueindex(1), SHARED = lua_upvalueindex(2) };
-  lua_settop(L, 1);
-  lua_rawgeti(L, SLOT, SLOT_VALUE); /* 2 */
-  lua_rawgeti(L, SHARED, CAREFUL);
-  if (lua_type(L, 1) == LUA_TFUNCTION || lua_toboolean(L, -1)) {
-    lua_rawgeti(L, SHARED, WITH_CARE);
-    lua_pushvalue(L, SLOT);
-    lua_pushvalue(L, 1);
-    lua_pushvalue(L, 2);
-    lua_call(L, 3, 0);
-    return 0;
-  }
-  if (lua_rawequal(L, 1, 2)) return 0;
-  lua_rawgeti(L, SLOT, SLOT_FIBER); /* 4 */
-  lua_rawgeti(L, 4, STATE);
-  lua_Integer state = lua_tointeger(L, -1);
-  if (state < 0) return 0;
-  lua_pushvalue(L, 1);
-  lua_rawseti(L, SLOT, SLOT_VALUE);
-  if (state == 0) {
-    lua_rawgeti(L, SHARED, MARK);
-    lua_pushvalue(L, 4);
-    lua_pushinteger(L, 1);
-    lua_call(L, 2, 0);
-  }
-  return 0;
+/* is_function(v), is_string(v), is_table(v): `type` makes a string of its answer, which takes longer than the rest of a setter */
+static int l_is_function(lua_State *L) {
+  lua_pushboolean(L, lua_type(L, 1) == LUA_TFUNCTION);
+  return 1;
 }
-
-/* setter(slot, shared) -> set */
-static int l_setter(lua_State *L) {
-  lua_settop(L, 2);
-  lua_pushcclosure(L, set, 2);
+static int l_is_string(lua_State *L) {
+  lua_pushboolean(L, lua_type(L, 1) == LUA_TSTRING);
+  return 1;
+}
+static int l_is_table(lua_State *L) {
+  lua_pushboolean(L, lua_type(L, 1) == LUA_TTABLE);
   return 1;
 }
 
@@ -388,7 +360,14 @@ static int l_array(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg verbs[] = {{"array", l_array}, {"same_props", l_same_props}, {"in_step", l_in_step}, {"match", l_match}, {"setter", l_setter}, {NULL, NULL}};
+static const luaL_Reg verbs[] = {{"array", l_array},
+                                 {"same_props", l_same_props},
+                                 {"in_step", l_in_step},
+                                 {"match", l_match},
+                                 {"is_function", l_is_function},
+                                 {"is_string", l_is_string},
+                                 {"is_table", l_is_table},
+                                 {NULL, NULL}};
 
 int hearth__open_ui(lua_State *L) {
   luaL_newlibtable(L, verbs);

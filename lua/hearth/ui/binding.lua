@@ -6,6 +6,8 @@
 
 local scheduler = require "hearth.ui.scheduler"
 
+local is_string = require("hearth.core.ui").is_string
+
 local binding = {}
 
 ---@class hearth.Binding
@@ -113,7 +115,7 @@ function binding.busy() return n_pending > 0 end
 function binding.shown(prop, v)
   if prop == "text" or prop == "label" then
     if v == nil then return "" end
-    if type(v) ~= "string" then return tostring(v) end
+    if not is_string(v) then return tostring(v) end
   end
   return v
 end

@@ -33,7 +33,7 @@ local where = { component = nil, traceback = nil }
 boundary.where = where
 
 local function on_error(err)
-  local fiber = hooks.abandon()
+  local fiber = hooks.abandon() or reconciler.failed_at()
   where.component = fiber and fibers.path(fiber) or nil
   where.traceback = debug.traceback(nil, 2)
   if type(err) == "table" and where.component and getmetatable(err) == task.error_metatable then
@@ -49,16 +49,11 @@ local function on_error(err)
 end
 boundary.on_error = on_error
 
-local function attempt(failed, fn, ...)
-  local a, b, c, d, e, f, g, h, i, j = reconciler.save()
-  local ok, result = xpcall(fn, on_error, ...)
-  if not ok then reconciler.rollback(failed, a, b, c, d, e, f, g, h, i, j) end
-  return ok, result
-end
---- Runs fn(...); undoes what it rendered if it fails. `failed` is not rendered again on its own.
+--- Runs fn(a, b, c); undoes what it rendered if it fails. `failed` is not rendered again on its own.
 ---@param failed table|nil
 ---@return boolean ok
 ---@return any result or the error
+local function attempt(failed, fn, a, b, c) return reconciler.attempt(failed, on_error, fn, a, b, c) end
 boundary.attempt = attempt
 
 -- ---- ErrorBoundary

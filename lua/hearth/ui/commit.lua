@@ -28,8 +28,10 @@ local commit = {}
 
 local next, xpcall, ipairs, type = next, xpcall, ipairs, type
 local owner = task.owner
+local guarded, shown = hooks.guarded, binding.shown
 local hosts, kinds = reconciler.hosts, reconciler.kinds
-local save, rollback, refresh, is_dying = reconciler.save, reconciler.rollback, reconciler.refresh, reconciler.is_dying
+local attempt, refresh, is_dying = reconciler.attempt, reconciler.refresh, reconciler.is_dying
+local take, busy = scheduler.take, scheduler.busy
 local on_error = boundary.on_error
 
 local touched, n_touched = {}, 0 -- roots whose renderer was told something
@@ -60,12 +62,8 @@ commit.fail = fail
 local function run(f)
   local root = f[ROOT]
   if reconciler.root() ~= root then reconciler.use(root) end
-  local a, b, c, d, e, g, h, i, j, k = save()
-  local ok, err = xpcall(refresh, on_error, f)
-  if not ok then
-    rollback(f, a, b, c, d, e, g, h, i, j, k)
-    fail(f, err, "the render")
-  end
+  local ok, err = attempt(f, on_error, refresh, f)
+  if not ok then fail(f, err, "the render") end
 end
 
 -- ---- unmounting
@@ -227,8 +225,6 @@ local function list_again()
 end
 
 -- Bound props whose source changed: the node alone changes, in place where the renderer takes single props (the table is the node's own).
-local shown = binding.shown
-
 local function push(link, v)
   local root, f, prop = link.root, link.fiber, link.prop
   local renderer, own = root.renderer, f[PROPS]
@@ -302,63 +298,76 @@ local function later(list, n, ready, more)
   return n + more
 end
 
+-- Tells the renderers that their batch is complete.
+local function commit_touched()
+  for i = 1, n_touched do
+    local root = touched[i]
+    touched[i] = nil
+    root.touched = false
+    root.committed()
+  end
+  n_touched = 0
+end
+
+-- Renders what is dirty, once, and commits it but for the effects, which are added to `effects`.
+local function render_pass(effects, n_effects)
+  local f = take()
+  while f do
+    if not is_dying(f) then run(f) end
+    f = take()
+  end
+  boundary.settle_suspenses()
+  reconciler.use(nil)
+  apply()
+  local deleted, n_deleted, ready, n = reconciler.finish()
+  if n_deleted > 0 then
+    for i = 1, n_deleted do unmount(deleted[i]) end
+    if stale[1] then list_again() end
+  end
+  if n > 0 then
+    run_cleanups(ready, n)
+    run_effects(ready, n, true)
+    if not effects then return ready, n end
+    n_effects = later(effects, n_effects, ready, n)
+  end
+  return effects, n_effects
+end
+
+local rendered = false -- did a root render something before this flush
+
 local function flush()
-  hooks.guard(true)
   local rounds = 0
+  -- Where only bound props changed there is nothing to render.
+  local pass = rendered or busy() or not binding.busy()
+  rendered = false
   repeat
     local effects, n_effects = nil, 0
     -- What layout effects set is rendered before the renderer commits.
-    repeat
+    while pass or busy() do
+      pass = false
       rounds = rounds + 1
       if rounds > LIMIT then endless() end
-      local f = scheduler.take()
-      while f do
-        if not is_dying(f) then run(f) end
-        f = scheduler.take()
-      end
-      boundary.settle_suspenses()
-      reconciler.use(nil)
-      apply()
-      local deleted, n_deleted, ready, n = reconciler.finish()
-      if n_deleted > 0 then
-        for i = 1, n_deleted do unmount(deleted[i]) end
-        if stale[1] then list_again() end
-      end
-      if n > 0 then
-        run_cleanups(ready, n)
-        run_effects(ready, n, true)
-        if effects then
-          n_effects = later(effects, n_effects, ready, n)
-        else
-          effects, n_effects = ready, n
-        end
-      end
-      if binding.busy() then apply_bindings() end
-    until not scheduler.busy()
-    for i = 1, n_touched do
-      local root = touched[i]
-      touched[i] = nil
-      root.touched = false
-      root.committed()
+      effects, n_effects = render_pass(effects, n_effects)
     end
-    n_touched = 0
+    if binding.busy() then apply_bindings() end
+    commit_touched()
     if n_effects > 0 then run_effects(effects, n_effects, false) end
-  until not scheduler.busy() and not binding.busy()
+  until not busy() and not binding.busy()
   hooks.phase = nil
-  hooks.guard(false)
 end
 
---- Ends a flush or a render that broke off outside the components (memory): awaits work again.
+--- Ends a flush or a render that broke off outside the components (memory).
 function commit.break_off()
   hooks.phase = nil
   hooks.abandon()
   reconciler.use(nil)
-  hooks.guard(false)
 end
 
 --- Renders and commits until nothing is dirty.
-function commit.flush()
-  local ok, err = pcall(flush)
+---@param has_rendered? boolean there is something to commit already
+function commit.flush(has_rendered)
+  rendered = has_rendered or false
+  local ok, err = guarded(flush)
   if ok then return end
   commit.break_off()
   error(err, 0)

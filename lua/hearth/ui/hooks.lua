@@ -21,17 +21,17 @@ local HOOKS <const> = 10
 local hooks = {}
 
 local rawequal, type, error = rawequal, type, error
-local mark, new_setter = scheduler.mark, ui.setter
+local mark, is_function = scheduler.mark, ui.is_function
 local strict_mode = strict.on
 
 -- The render that is going on: its fiber, and the index of the slot that was used last.
 local current, cursor = false, HOOKS
 -- Renders that await under a Suspense go on as tasks, between which others render: coroutine -> {fiber=, cursor=}.
 local awaiting, n_awaiting = setmetatable({}, { __mode = "k" }), 0
--- What all setters share (see src/bind/ui.c). At 1: must they look closer? True while a component renders, while a render waits, and in
+-- Must a setter look closer? True while a component renders, while a render waits, and in
 -- strict mode; `idle` is what it is between renders.
 local idle = strict_mode
-local setters = { idle }
+local watch = idle
 local sketching = element.sketching
 
 local function record()
@@ -185,19 +185,32 @@ local function set_with_care(slot, v, old)
     v = v(old)
     if not rawequal(slot[3], old) then interrupted(slot) end
   end
-  if rawequal(v, old) then return end
+  -- `==` is an instruction, rawequal a call: only those that have __eq can differ.
+  if v == old and rawequal(v, old) then return end
   if strict_mode then strict.freeze(v) end
   slot[3] = v
   mark(fiber, 1)
 end
 
-setters[2], setters[3] = set_with_care, mark
-
 --- The setter of a value slot: takes a value or a function from the current value to the next, at once; the render comes at the end of
---- the turn. In C, because it is called often and there is one for each state.
+--- the turn.
 ---@param slot table
 ---@return fun(v: any)
-function hooks.setter(slot) return new_setter(slot, setters) end
+function hooks.setter(slot)
+  -- Few upvalues: there is one such function for each state.
+  return function(v)
+    local old = slot[3]
+    if watch or v == old or is_function(v) then return set_with_care(slot, v, old) end
+    local fiber = slot[2]
+    local state = fiber[STATE]
+    if state > 0 then
+      slot[3] = v
+    elseif state == 0 then
+      slot[3] = v
+      mark(fiber, 1)
+    end
+  end
+end
 
 -- ---- deps
 
@@ -321,7 +334,7 @@ end
 ---@return integer due
 function hooks.render(fiber)
   local base = n_due
-  current, cursor, setters[1], sketching[1] = fiber, HOOKS, true, fiber[HOOKS] >= 0
+  current, cursor, watch, sketching[1] = fiber, HOOKS, true, fiber[HOOKS] >= 0
   local render = fiber[TYPE].render
   local out = render(fiber[PROPS])
   if strict_mode then
@@ -330,7 +343,7 @@ function hooks.render(fiber)
     out = render(fiber[PROPS])
   end
   if cursor - HOOKS ~= fiber[HOOKS] then finish(fiber, cursor - HOOKS) end
-  current, setters[1], sketching[1] = false, idle, false
+  current, watch, sketching[1] = false, idle, false
   return out, n_due - base
 end
 
@@ -343,13 +356,13 @@ function hooks.render_awaiting(rec)
   local co = coroutine.running()
   awaiting[co] = rec
   n_awaiting = n_awaiting + 1
-  idle, setters[1] = true, true
+  idle, watch = true, true
   local fiber = rec.fiber
   rec.ok, rec.out = pcall(fiber[TYPE].render, fiber[PROPS])
   awaiting[co] = nil
   n_awaiting = n_awaiting - 1
   idle = n_awaiting > 0 or strict_mode
-  setters[1] = current ~= false or idle
+  watch = current ~= false or idle
 end
 
 --- In the pass in which its output is used: checks the hooks, and lets them take part in the commit.
@@ -382,9 +395,11 @@ function hooks.can_suspend() return record() ~= nil end
 -- Says where an await was refused: the path is worked out only then.
 local guard = setmetatable({}, { __tostring = function() return current and fibers.path(current) or hooks.phase or "a component" end })
 
---- While on, an await on this coroutine is ENOTASK and names the component.
----@param on boolean
-function hooks.guard(on) task.render_guard(on and guard or nil) end
+--- fn() in which an await is ENOTASK and names the component; as pcall.
+---@param fn fun()
+---@return boolean ok
+---@return any err
+function hooks.guarded(fn) return task.guarded(guard, fn) end
 
 --- What runs between renders, for the same message: "an effect of App".
 ---@type string|nil
@@ -393,7 +408,7 @@ hooks.phase = nil
 --- For the reconciler: the fiber whose render failed, and forgetting it.
 function hooks.abandon()
   local fiber = current
-  current, setters[1], sketching[1] = false, idle, false
+  current, watch, sketching[1] = false, idle, false
   return fiber
 end
 

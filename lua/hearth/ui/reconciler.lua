@@ -18,21 +18,20 @@ local PROPS <const> = 2
 local KEY <const> = 3
 local PARENT <const> = 4
 local CHILD <const> = 5
-local NODE <const> = 6
 local LINKS <const> = 7
 local STATE <const> = 6
 local DEPTH <const> = 7
 
 local reconciler = {}
 
-local type, next, move = type, next, table.move
+local type, next, xpcall, move = type, next, xpcall, table.move
 local due_mark, take_due, render_hooks = hooks.due_mark, hooks.take_due, hooks.render
 local EMPTY, List, complete = element.EMPTY, element.List, element.complete
 local as_element, count, own_props = children.as_element, element.count, host_props.own
-local array, same_props, in_step, match = ui.array, ui.same_props, ui.in_step, ui.match
+local array, is_table, same_props, in_step, match = ui.array, ui.is_table, ui.same_props, ui.in_step, ui.match
 
 -- Which types are host elements: filled as they are seen, because a look-up costs less than a call of type().
-local hosts = { Text = true, Button = true }
+local hosts = {}
 reconciler.hosts = hosts
 -- Those that never have children: the prop that their constructor's text becomes, or true.
 local leaves = ui.leaves
@@ -40,6 +39,7 @@ leaves.Text, leaves.Button = "text", "label"
 for _, t in ipairs { "TextInput", "Checkbox", "Switch", "Picker", "Slider", "ProgressBar", "ActivityIndicator", "Image", "Spacer" } do
   leaves[t] = true
 end
+for t in next, leaves do hosts[t] = true end
 
 -- How the special kinds mount and update, by kind: {mount = fn(fiber, depth), update = fn(fiber, old_props, depth), …}.
 local kinds = {}
@@ -48,6 +48,7 @@ reconciler.kinds = kinds
 -- ---- the pass
 
 local root, create -- the root whose fibers are being worked on, and its renderer's create
+local working = false -- the component whose output is being worked on, for messages
 
 local log, n_log = {}, 0 -- (table, key, old value): what to undo
 local patches, n_patches = {}, 0 -- (host fiber, old props, root): the node must be updated
@@ -88,13 +89,8 @@ local function delete(f)
 end
 reconciler.delete = delete
 
---- Where the pass stands; for `rollback`.
-function reconciler.save()
-  return n_log, n_patches, n_structs, n_deleted, n_relinks, n_rendered, n_ready, n_undoable, sp, due_mark()
-end
-
---- Undoes what was rendered since `save`. Fibers that were dirty of their own are dirty again, but for `failed`.
-function reconciler.rollback(failed, b_log, b_patches, b_structs, b_deleted, b_relinks, b_rendered, b_ready, b_undoable, b_sp, b_due)
+-- Undoes what was rendered since the pass stood there. Fibers that were dirty of their own are dirty again, but for `failed`.
+local function rollback(failed, b_log, b_patches, b_structs, b_deleted, b_relinks, b_rendered, b_ready, b_undoable, b_sp, b_due)
   for i = n_undoable, b_undoable + 1, -1 do
     undoable[i]()
     undoable[i] = nil
@@ -121,6 +117,21 @@ function reconciler.rollback(failed, b_log, b_patches, b_structs, b_deleted, b_r
     if f ~= failed and f[STATE] == 0 then scheduler.mark(f, state) end
   end
   hooks.drop_due(b_due)
+end
+
+--- Runs fn(a, b, c) under xpcall; undoes what it rendered if it fails. `failed` is not rendered again on its own.
+---@param failed table|nil
+---@param on_error fun(err: any): any
+---@return boolean ok
+---@return any result or the error
+function reconciler.attempt(failed, on_error, fn, a, b, c)
+  local b_log, b_patches, b_structs, b_deleted, b_relinks, b_rendered, b_ready, b_undoable, b_sp, b_due =
+    n_log, n_patches, n_structs, n_deleted, n_relinks, n_rendered, n_ready, n_undoable, sp, due_mark()
+  local ok, result = xpcall(fn, on_error, a, b, c)
+  if not ok then
+    rollback(failed, b_log, b_patches, b_structs, b_deleted, b_relinks, b_rendered, b_ready, b_undoable, b_sp, b_due)
+  end
+  return ok, result
 end
 
 --- fn() is called if the render that is going on is undone.
@@ -162,7 +173,7 @@ local function mount_list(items, n, parent, depth)
     if item == nil or item == false or item == true then
       list[i] = false
     else
-      if type(item) ~= "table" or item.type == nil then item = as_element(item) end
+      if not is_table(item) or item.type == nil then item = as_element(item) end
       if item.says ~= nil then item = complete(item) end
       local t, key = item.type, item.key
       if key ~= nil then keyed = true end
@@ -213,8 +224,11 @@ local function mount_component(t, props, key, parent, depth)
     out, due = render_hooks(f)
   end
   if out then
-    if type(out) ~= "table" or out.type == nil then out = as_element(out) end
+    local outer = working
+    working = f
+    if not is_table(out) or out.type == nil then out = as_element(out) end
     if out then f[CHILD] = mount(out, f, depth + 1) end
+    working = outer
   end
   if due > 0 then n_ready = take_due(due, ready, n_ready) end
   return f
@@ -258,7 +272,7 @@ local function diff_list(f, old, items, n, depth)
     if i > n or i > m then break end
     local item, child = items[i], old[i]
     if not child or not item or item == true then break end
-    if type(item) ~= "table" or item.type == nil then item = as_element(item) end
+    if not is_table(item) or item.type == nil then item = as_element(item) end
     if item.says ~= nil then item = complete(item) end
     if child[TYPE] ~= item.type or child[KEY] ~= (item.key or false) then break end
     update(child, item.props, depth)
@@ -309,13 +323,13 @@ local function update_host(f, props, depth)
   local n = leaves[f[TYPE]] and 0 or count(props)
   local links = binding.used and type(f[LINKS]) == "table" and f[LINKS]
   -- A bound prop always differs from the value that the node has, so without links there is none where nothing differs.
-  if links or not same_props(props, n, own) then
+  if links or own.text ~= props.text or own.label ~= props.label or not same_props(props, n, own) then
     local new, new_links = own_props(props, n, links or nil, root)
     if new_links then
       for _, link in next, new_links do link.fiber = f end
     end
     if links or new_links then relink(links or false, new_links or false) end
-    assign(f, LINKS, new_links or 0)
+    if f[LINKS] ~= (new_links or 0) then assign(f, LINKS, new_links or 0) end
     if not links or not same_props(new, 0, own) then
       assign(f, PROPS, new)
       patches[n_patches + 1], patches[n_patches + 2], patches[n_patches + 3] = f, own, root
@@ -328,7 +342,7 @@ end
 -- What a component shows becomes `out`.
 local function update_child(f, out, depth)
   local child = f[CHILD]
-  if out and (type(out) ~= "table" or out.type == nil) then out = as_element(out) end
+  if out and (not is_table(out) or out.type == nil) then out = as_element(out) end
   if not out then
     if child then
       assign(f, CHILD, false)
@@ -366,7 +380,10 @@ local function update_component(f)
   else
     out, due = render_hooks(f)
   end
+  local outer = working
+  working = f
   update_child(f, out, f[DEPTH] + 1)
+  working = outer
   if due > 0 then n_ready = take_due(due, ready, n_ready) end
 end
 
@@ -435,10 +452,17 @@ end
 
 --- Works on the fibers of this root from now on; nil when the pass is over.
 function reconciler.use(new)
-  root = new
+  root, working = new, false
   create = new and new.renderer.create
 end
 function reconciler.root() return root end
+
+--- The component whose output was being worked on when something failed; false when there is none.
+function reconciler.failed_at()
+  local f = working
+  working = false
+  return f
+end
 
 --- What the pass noted for the renderer: patches, structs, relinks, each with its count.
 function reconciler.noted() return patches, n_patches, structs, n_structs, relinks, n_relinks end

@@ -43,9 +43,14 @@ local function failing(self)
 end
 
 local function render_into(self, element)
-  hooks.guard(true)
-  reconciler.use(self)
-  return boundary.attempt(nil, reconciler.update_children, self.fiber, { element }, 1)
+  local ok, err
+  local whole, broken = hooks.guarded(function()
+    reconciler.use(self)
+    ok, err = boundary.attempt(nil, reconciler.update_children, self.fiber, { element }, 1)
+  end)
+  if whole then return ok, err end
+  hooks.abandon()
+  return false, broken
 end
 
 -- Renders `element` as the only child of the root fiber and flushes; raises what no boundary caught.
@@ -60,19 +65,14 @@ local function show(self, element)
   -- Nearly all that a first render makes stays: collecting meanwhile would walk it again and again.
   local collecting = collectgarbage "isrunning"
   if collecting then collectgarbage "stop" end
-  local whole, ok, err = pcall(render_into, self, element)
-  if not whole then
-    ok, err = false, ok
-    hooks.abandon()
-  end
+  local ok, err = render_into(self, element)
   if collecting then collectgarbage "restart" end
   if ok then
-    commit.flush()
+    commit.flush(true)
     err = self.failure and self.failure[1]
     ok = not self.failure
   else
     reconciler.use(nil)
-    hooks.guard(false)
   end
   if outer then reconciler.use(outer) end
   self.synchronous, self.failure = before, nil

@@ -5,6 +5,8 @@ local element = require "hearth.ui.element"
 local errors = require "hearth.errors"
 local props = require "hearth.ui.props"
 
+local is_string = require("hearth.core.ui").is_string
+
 local host = {}
 
 local check, type, next = props.check, type, next
@@ -77,7 +79,7 @@ function host.labelled(name, field, own)
 
   -- The props of an element that says `text` and was given more: checked, and copied.
   local function complete(text, given)
-    if type(text) ~= "string" then text, given = other(text, given) end
+    if not is_string(text) then text, given = other(text, given) end
     if type(given) ~= "table" then
       errors.raise("EINVAL", ('%s: props must be a table, got a %s; write %s("…", { on_click=… })'):format(name, type(given), name),
         { op = name })
@@ -97,11 +99,11 @@ function host.labelled(name, field, own)
   return function(text, given)
     if given and sketching[1] and text then return { type = name, props = given, says = text } end
     if given == nil then
-      if type(text) ~= "string" then text, given = other(text) end
+      if not is_string(text) then text, given = other(text) end
       if given == nil then return { type = name, props = { [field] = text } } end
     end
-    local own = complete(text, given)
-    return { type = name, props = own, key = own.key }
+    local copy = complete(text, given)
+    return { type = name, props = copy, key = copy.key }
   end, schema
 end
 

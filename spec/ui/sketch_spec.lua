@@ -1,0 +1,117 @@
+-- Text and Button in a render that is not the first are only compared with what is on the screen; what is new or differs is checked and
+-- copied as ever.
+local hearth = require "hearth"
+local testing = require "hearth.testing"
+local Text, Button, Column = hearth.Text, hearth.Button, hearth.Column
+
+describe("a text that is rendered again", function()
+  local function app(render)
+    local show
+    local App = hearth.component("App", function()
+      local state, set = hearth.use_state(nil)
+      show = set
+      return render(state)
+    end)
+    local screen = testing.render(hearth.ErrorBoundary { fallback = function(err) return Text("failed: " .. tostring(err)) end, App {} })
+    return screen, function(v)
+      show(v)
+      testing.settle()
+    end
+  end
+
+  local cases = {
+    { "the same key", { key = 1 }, { key = 1 } }, { "another key", { key = 1 }, { key = 2 } },
+    { "a prop more", { key = 1 }, { key = 1, id = "x" } },
+    { "a prop less", { key = 1, id = "x" }, { key = 1 } }, { "an equal style", { style = { bold = true } }, { style = { bold = true } } },
+    { "another style", { style = { bold = true } }, { style = { bold = true, dim = true } } },
+    { "a smaller style", { style = { bold = true, dim = true } }, { style = { bold = true } } },
+    { "the text among its props too", { id = "x" }, { id = "x", text = "other" } }, { "no props", { id = "x" }, nil },
+    { "props for the first time", nil, { id = "x" } },
+  }
+  for _, case in ipairs(cases) do
+    it(("with %s is what it would be if it were new"):format(case[1]), function()
+      for _, text in ipairs { "a", "b" } do
+        local screen, show = app(function(again)
+          if again then return Column { Text(text, case[3]), "tail" } end
+          return Column { Text("a", case[2]), "tail" }
+        end)
+        show(true)
+        local fresh = testing.render(Column { Text(text, case[3]), "tail" })
+        assert.same(fresh:get_all_by_type "Text"[1].props, screen:get_all_by_type "Text"[1].props)
+        screen:unmount()
+      end
+    end)
+  end
+
+  it("tells the renderer nothing when nothing differs", function()
+    local screen, show = app(function(n)
+      return Column { Text("a", { key = 1, style = { bold = true } }), Button("b", { id = "b" }), Text(n and 3 or "3", { id = "n" }),
+        "text" }
+    end)
+    local before = screen:commits()
+    local props = screen:get_by_id "b".props
+    show(1)
+    assert.equal(before, screen:commits())
+    assert.equal(props, screen:get_by_id "b".props)
+  end)
+
+  it("is refused as the first one is", function()
+    for _, case in ipairs {
+      { function() return Text("a", { colr = "red" }) end, 'unknown prop "colr".*color' },
+      { function() return Text("a", 5) end, "props must be a table" },
+      { function() return Button("a", { on_click = 5 }) end, "on_click must be a function" },
+      { function() return Text({}, {}) end, "two tables" }, { function() return Text(print, { id = "x" }) end, "call it, or bind a Store" },
+    } do
+      local screen, show = app(function(again) return Column { again and case[1]() or Text "fine" } end)
+      show(true)
+      assert.matches("failed: EINVAL.*" .. case[2], screen:text())
+      assert.matches("App", screen:text())
+      screen:unmount()
+    end
+  end)
+
+  it("may be remembered, and shown elsewhere", function()
+    local screen, show = app(function(n)
+      local kept = hearth.use_memo(function() return Text("kept " .. tostring(n), { id = "kept" }) end, { n ~= 1 })
+      return n == 2 and Column { "x", Column { kept } } or Column { kept }
+    end)
+    for _, n in ipairs { 1, 2, 3 } do show(n) end
+    assert.equal("kept 2", screen:text())
+    assert.equal("kept 2", screen:get_by_id "kept".props.text)
+  end)
+
+  it("may be the whole of a component, a row of a FlatList, or follow a Store", function()
+    local store = hearth.Store "s"
+    local screen, show = app(function(n)
+      return Column {
+        hearth.FlatList({ "r1", "r2" }, { render_item = function(r) return Text(r, { style = { bold = n ~= nil } }) end }),
+        Text(store:bind(), { id = "bound" }), Text(n and store:bind() or "plain", { id = "later" }),
+        Text(n == 2 and "was bound" or store:bind(), { id = "before" }) }
+    end)
+    show(1)
+    assert.equal("r1\nr2\ns\ns\ns", screen:text())
+    show(2)
+    store:set "t"
+    testing.settle()
+    assert.equal("r1\nr2\nt\nt\nwas bound", screen:text())
+  end)
+end)
+
+describe("every element", function()
+  for _, name in ipairs { "Text", "Button", "TextInput", "Checkbox", "Switch", "Picker", "Slider", "ProgressBar", "ActivityIndicator",
+    "Image", "Spacer", "Column", "Row", "View", "ScrollView", "Modal", "Pressable" } do
+    it(("%s takes new props and goes away"):format(name), function()
+      local App = hearth.component("App", function(p)
+        if p.id == "gone" then return Column { nil, "end" } end
+        local given = { id = p.id }
+        local says = name == "Text" or name == "Button"
+        return Column { says and hearth[name]("x", given) or hearth[name](given), "end" }
+      end)
+      local screen = testing.render(App { id = "a" })
+      screen:rerender(App { id = "b" })
+      assert.equal(name, screen:get_by_id "b".type)
+      screen:rerender(App { id = "gone" })
+      assert.equal("end", screen:text())
+    end)
+  end
+end)
