@@ -55,6 +55,21 @@ describe("a text that is rendered again", function()
     assert.equal(props, screen:get_by_id "b".props)
   end)
 
+  it("has its key when a nested list grows", function()
+    local warned = {}
+    local diagnostics = require "hearth.ui.diagnostics"
+    local warn = diagnostics.warn
+    diagnostics.warn = function(_, message) warned[#warned + 1] = message end
+    local _, show = app(function(n)
+      local rows = {}
+      for i = 1, n or 1 do rows[i] = Text("row", { key = i }) end
+      return Column { "head", rows }
+    end)
+    show(2)
+    diagnostics.warn = warn
+    assert.same({}, warned)
+  end)
+
   it("is refused as the first one is", function()
     for _, case in ipairs {
       { function() return Text("a", { colr = "red" }) end, 'unknown prop "colr".*color' },

@@ -1,4 +1,5 @@
-/* hearth.core.ui: what the reconciler does for every child of a long list, where the calls and tables of Lua would cost more than the work. Policy stays in lua/hearth/ui; the layout of a fiber is told in lua/hearth/ui/fiber.lua. */
+/* hearth.core.ui: what the reconciler does for every child of a long list, where the calls and tables of Lua would cost more than the work.
+** Policy stays in lua/hearth/ui; the layout of a fiber is told in lua/hearth/ui/fiber.lua. */
 #include <stdbool.h>
 #include <string.h>
 
