@@ -49,13 +49,13 @@ class World {
   }
 
   // A tab that shows this server (or proxy), live unless the browser runs no scripts.
-  async tab(at, context, { path = "", live = true } = {}) {
+  async tab(at, context, { path = "", live = true, until = "load" } = {}) {
     const page = await context.newPage();
     page.on("pageerror", (error) => this.problems.push(`raised: ${error.stack}`));
     page.on("console", (message) => {
       if (message.type() === "error" || message.type() === "warning") this.problems.push(`${message.type()}: ${message.text()}`);
     });
-    await page.goto(at.url + path);
+    await page.goto(at.url + path, { waitUntil: until });
     if (live) await page.waitForFunction(() => document.getElementById("hearth").hasAttribute("data-live"));
     return page;
   }
