@@ -24,6 +24,7 @@ after(async () => { await browser?.close(); });
 
 class World {
   ends = [];
+  pages = [];
   problems = [];
   expected = [];
 
@@ -51,6 +52,7 @@ class World {
   // A tab that shows this server (or proxy), live unless the browser runs no scripts.
   async tab(at, context, { path = "", live = true, until = "load" } = {}) {
     const page = await context.newPage();
+    this.pages.push(page);
     page.on("pageerror", (error) => this.problems.push(`raised: ${error.stack}`));
     page.on("console", (message) => {
       if (message.type() === "error" || message.type() === "warning") this.problems.push(`${message.type()}: ${message.text()}`);
@@ -85,6 +87,10 @@ export function it(name, fn) {
       await fn(world);
       world.verdict();
     } catch (error) {
+      for (const page of world.pages) {
+        const text = await page.locator("#hearth").innerText({ timeout: 1000 }).catch(() => "nothing");
+        error.stack += `\na page showed:\n${text.slice(0, 1500).replace(/\n+/g, "\n").replace(/^/gm, "| ")}`;
+      }
       if (world.problems.length > 0) error.stack += `\nwhat pages said:\n${world.problems.join("\n")}`;
       throw error;
     } finally {

@@ -95,6 +95,7 @@ function squeeze.script(source)
     local field = before == "." and list[i - 2][2] ~= "." -- ...name is no field
     if kind == "word" and short[text] and not field and not key then text = short[text] end
     local apart = last:find "[%w_$]$" and text:find "^[%w_$]" or spaced and last:find "[+-]$" and text == last
+    if text == "}" and last == ";" then out[#out] = nil end
     out[#out + 1] = apart and " " .. text or text
     last = text
   end

@@ -50,9 +50,12 @@ function store(d) {
   }
   send("l", answer);
 }
+// A message has at most 1 MiB: a value that is larger is not mirrored.
+const ROOM = 9e5;
+const bytes = (x) => new Blob([JSON.stringify(x)]).size;
 function tell(key) {
-  if (key === MARKS || !told) return;
   const now = key !== null && contents()[0][key];
+  if (key === MARKS || !told || now && bytes(now) > ROOM) return;
   send("l", key === null ? { cleared: true } : now ? { localstorage: { [key]: now } } : { removed: [key] });
 }
 addEventListener("storage", (e) => { if (e.storageArea === localStorage) tell(e.key); });

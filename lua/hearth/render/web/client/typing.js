@@ -5,7 +5,7 @@ let composing = null; // the control in which a composition is under way
 
 // `mine` came out of `base` by an edit; the same edit upon `theirs`.
 function rebase(base, mine, theirs) {
-  if (base === theirs) return mine;
+  if (theirs === base || theirs === mine) return mine;
   let p = 0, s = 0;
   while (p < base.length && base[p] === mine[p]) p++;
   while (s < Math.min(base.length, mine.length) - p && base.at(-1 - s) === mine.at(-1 - s)) s++;
@@ -83,7 +83,8 @@ function mount(html, waiting) {
       if (isText(e)) e.setSelectionRange(d.at, d.at);
     }
     e.checked = d.on;
-    changed(e);
+    e.log = [[0, e.value]]; // it is no edit of what the fresh app shows
+    changed(e, true);
   });
   for (const m of waiting) {
     if (m[1] === "l") send("l", m[2]);

@@ -99,6 +99,13 @@ function connect() {
     const [items, m] = contents();
     greeted = out.length; // what the page does to localStorage from here on is not in `items`
     told = true;
+    let room = ROOM;
+    for (const key of Object.keys(items)) {
+      room -= bytes([key, items[key]]);
+      if (room > 0) continue;
+      delete items[key];
+      tell(key); // after the greeting, in a message of its own
+    }
     s.send(JSON.stringify([0, "h", { s: session, g: got, tab: id, items: items, own: Object.keys(m), rev: applied }]));
   };
   s.onmessage = (e) => e.data.split("\n").forEach((m) => s === socket && receive(JSON.parse(m)));
