@@ -90,7 +90,8 @@ function web_events.fire(node, kind, value)
   elseif kind == "x" then
     return node.type == "Modal" and events.fire(props.on_close) or nil
   elseif kind == "w" then
-    return math.type(value) == "integer" and props.total and events.fire(props.on_scroll, value) or nil
+    if math.type(value) ~= "integer" or value < 0 or not (props.total or node.type == "ScrollView") then return nil end
+    return events.fire(props.on_scroll, value)
   elseif kind == "f" then
     return events.fire(props.on_focus)
   elseif kind == "b" then

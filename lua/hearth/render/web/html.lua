@@ -123,12 +123,17 @@ function open.Text(node)
     .. escape(props.text == nil and "" or props.text) .. "</span>", ""
 end
 
+-- Of the control itself.
+local function own(props)
+  return (props.disabled and " disabled" or "") .. (props.autofocus and " autofocus" or "")
+    .. (props.focusable == false and ' tabindex="-1"' or "")
+end
+
 function open.Button(node)
   local props = node.props
   local class = props.variant and escape("button " .. tostring(props.variant)) or "button"
   return '<button type="button"' .. common(node, class, props.on_long_click and "cp" or "c", true)
-    .. (props.disabled and " disabled" or "") .. (props.focusable == false and ' tabindex="-1"' or "") .. (props.autofocus and " autofocus" or "")
-    .. ">" .. escape(props.label == nil and "" or props.label) .. "</button>", ""
+    .. own(props) .. ">" .. escape(props.label == nil and "" or props.label) .. "</button>", ""
 end
 
 -- A control with its label around it.
@@ -136,12 +141,6 @@ local function labelled(node, class, events, control, after)
   local props = node.props
   local label = props.label and props.label ~= "" and ("<span>%s</span>"):format(escape(props.label)) or ""
   return ("<label%s>%s</label>"):format(common(node, class, events, true), after and control .. label or label .. control), ""
-end
-
--- Of the control itself.
-local function own(props)
-  return (props.disabled and " disabled" or "") .. (props.autofocus and " autofocus" or "")
-    .. (props.focusable == false and ' tabindex="-1"' or "")
 end
 
 local KEYBOARDS = { number = "numeric", decimal = "decimal", email = "email", tel = "tel", url = "url", search = "search" }
@@ -189,16 +188,16 @@ function open.Picker(node)
     attribute("aria-label", not props.label and props.placeholder or nil), own(props), table.concat(options)))
 end
 
--- A value beside a control, for those who see it: the control itself says it to the others.
-local function output(text) return ('<output aria-hidden="true">%s</output>'):format(escape(text)) end
+-- A value beside a control, for those who see it: the control itself says it to the others, and its name does not contain it.
+local function beside(text) return ('<small aria-hidden="true">%s</small>'):format(escape(text)) end
 
 function open.Slider(node)
   local props = node.props
   local function number(v, default) return type(v) == "number" and ("%.14g"):format(v) or default end
   local value = number(props.value, number(props.min, "0"))
-  local control = ('<input type="range" min="%s" max="%s" step="%s" value="%s"%s data-v>'):format(number(props.min, "0"),
-    number(props.max, "1"), number(props.step, "any"), value, own(props))
-  if props.label then control = output(type(props.value) == "number" and ("%.4g"):format(props.value) or value) .. control end
+  local control = ('<input type="range" min="%s" max="%s" step="%s" value="%s"%s%s data-v>'):format(number(props.min, "0"),
+    number(props.max, "1"), number(props.step, "any"), value, attribute("aria-label", props.label), own(props))
+  if props.label then control = beside(type(props.value) == "number" and ("%.4g"):format(props.value) or value) .. control end
   return labelled(node, "field", "v" .. (props.on_submit and "s" or ""), control)
 end
 
@@ -206,9 +205,9 @@ function open.ProgressBar(node)
   local props = node.props
   local most = type(props.max) == "number" and props.max > 0 and props.max or 1
   local known = type(props.value) == "number" and props.value == props.value
-  local control = ('<progress max="%s"%s></progress>'):format(("%.14g"):format(most),
+  local control = ('<progress max="%s"%s%s></progress>'):format(("%.14g"):format(most), attribute("aria-label", props.label),
     known and (' value="%.14g"'):format(props.value) or "")
-  if known and props.label then control = output(("%d%%"):format(math.max(0, math.min(100, props.value / most * 100)) // 1)) .. control end
+  if known and props.label then control = beside(("%d%%"):format(math.max(0, math.min(100, props.value / most * 100)) // 1)) .. control end
   return labelled(node, "field", "", control)
 end
 
@@ -243,9 +242,10 @@ function open.Modal(node)
   local shown = props.visible ~= false and not props.hidden
   local style = css.of("Modal", props)
   local title = props.title and ("<h2>%s</h2>"):format(escape(props.title)) or ""
-  return ('<dialog%s%s%s><div>%s<div class="col"%s data-s>')
-    :format(common(node, "modal", shown and props.on_close and "x" or "", true, ""), shown and " open data-open" or "",
-      attribute("aria-label", props.title or props.label), title, attribute("data-y", style ~= "" and style or nil)), "</div></div></dialog>"
+  local shared = common(node, "modal", shown and props.on_close and "x" or "", true, "") .. (shown and " open data-open" or "")
+    .. attribute("aria-label", props.title or props.label)
+  return ('<dialog%s><div>%s<div class="col"%s data-s>'):format(shared, title, attribute("data-y", style ~= "" and style or nil)),
+    "</div></div></dialog>"
 end
 
 --- The dialog of an alert: `data-i` is its number, `data-n` how many buttons it has, `data-b` which one a button is.
@@ -258,13 +258,15 @@ function html.alert(number, alert)
     local variant = i == alert.destructive and " danger" or i == last and last <= 2 and " primary" or ""
     buttons[i] = ('<button type="button" class="button%s" data-b="%d">%s</button>'):format(variant, i, escape(label))
   end
-  local input = alert.input
-  return ('<dialog class="modal" id="hearth-alert-%d" data-i="%d" data-n="%d" role="alertdialog" aria-label="%s"><div><h2>%s</h2>%s%s<div class="%s answers">%s</div></div></dialog>')
-    :format(number, number, last, escape(alert.title), escape(alert.title),
-      alert.message and alert.message ~= "" and ("<p>%s</p>"):format(escape(alert.message)) or "",
-      input and ('<div class="field"><input type="%s" value="%s" placeholder="%s" aria-label="%s" autofocus></div>'):format(
-        input.secure and "password" or "text", escape(input.value or ""), escape(input.placeholder or ""), escape(alert.title)) or "",
-      last > 2 and "col" or "row", table.concat(buttons))
+  local title, input = escape(alert.title), alert.input
+  local message = alert.message and alert.message ~= "" and ("<p>%s</p>"):format(escape(alert.message)) or ""
+  local field = input and ('<div class="field"><input type="%s" value="%s" placeholder="%s" aria-label="%s" autofocus></div>'):format(
+    input.secure and "password" or "text", escape(input.value or ""), escape(input.placeholder or ""), title) or ""
+  return table.concat {
+    ('<dialog class="modal" id="hearth-alert-%d" data-i="%d" data-n="%d" role="alertdialog" aria-label="%s"><div><h2>%s</h2>'):format(
+      number, number, last, title, title),
+    message, field, ('<div class="%s answers">'):format(last > 2 and "col" or "row"), table.concat(buttons), "</div></div></dialog>",
+  }
 end
 
 --- What comes before a node's children, and what after.

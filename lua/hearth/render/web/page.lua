@@ -36,7 +36,8 @@ end
 function page.document(body, title, nonce)
   local style = rules(body)
   return ([==[<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover"><title>%s</title>
+<html lang="en"><head><meta charset="utf-8"><title>%s</title>
+<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">
 <link rel="icon" href="data:,"><link rel="stylesheet" href="/hearth.css">%s<script src="/hearth.js" defer></script></head>
 <body><noscript><p class="note">Without JavaScript this page shows the app as it was when it was loaded.</p></noscript>
 %s<div id="hearth-state" role="status" data-text="Connecting…"></div></body></html>

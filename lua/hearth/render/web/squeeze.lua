@@ -39,7 +39,7 @@ local function pieces(source, visit)
     give("raw", source:sub(at, stop))
   end
   while at <= #source do
-    local skip = source:match("^%s+", at) or source:match("^//[^\n]*", at)
+    local skip = source:match("^%s+", at) or source:match("^//[^\n]*", at) or source:match("^/%*.-%*/", at)
     local c = source:sub(at, at)
     local word = source:match("^[%w_$]+", at)
     if skip then
@@ -58,14 +58,17 @@ local function pieces(source, visit)
   end
 end
 
--- Names that are declared where a line begins, those that occur most first.
+-- Names that are declared where a line begins, and parameters of functions that are; those that occur most first.
 local function names_of(source)
   local declared, count, list = {}, {}, {}
+  local function declare(names)
+    names = names:gsub("%b{}", "{"):gsub("%b()", "("):gsub("%b[]", "[")
+    for one in ("," .. names):gmatch ",[%s.]*([%w_]+)%s*%f[=,;\0]" do declared[one] = true end
+  end
   for line in source:gmatch "[^\n]+" do
-    local name = line:match "^%s*function%s+([%w_]+)"
-    if name then declared[name] = true end
-    local rest = line:match "^%s*const%s+(.+)" or line:match "^%s*let%s+(.+)"
-    for one in (rest and "," .. rest or ""):gmatch ",%s*([%w_]+)%s*=" do declared[one] = true end
+    local name, parameters = line:match "^%s*function%s+([%w_]+)%(([^)]*)%)"
+    if name then declare(name .. "," .. parameters) end
+    declare(line:match "^%s*const%s+%[([^%]]+)%]" or line:match "^%s*const%s+(.+)" or line:match "^%s*let%s+(.+)" or "")
   end
   pieces(source, function(kind, text)
     if kind == "word" and declared[text] and #text > 2 then count[text] = (count[text] or 0) + 1 end

@@ -26,8 +26,8 @@ on("compositionend", ({ target: t }) => {
   composing = null;
   if (!main.contains(t)) return;
   if (t.late) put(t, rebase(t.late[0], t.value, t.late[1]));
+  changed(t, t.late);
   t.late = null;
-  changed(t);
 });
 on("focusin", fire("f"));
 on("focusout", fire("b"));

@@ -22,15 +22,17 @@ function put(a, text) {
   a.setSelectionRange(...ends.map((i) => (text.endsWith(old.slice(i)) ? text.length - old.length + i : Math.min(i, text.length))));
 }
 
-// `log` is what was sent, [number, value], from the last that the app has handled on; `typed` the last number that the user made.
+// `log` is what was sent, [number, value], from the last that the app has handled on; `typed` is the last number that the user made, and
+// `redone` the last that we made, when we put upon the app's text what was typed since. What the app makes of older texts is of no interest.
 function setValue(a, b, fresh) {
   const log = a.log || [[0, a.value]];
   if (fresh) {
-    a.log = a.sent = a.typed = 0;
+    a.log = a.sent = a.typed = a.redone = 0;
     if (a.draft && a.draft.name === name(b)) return;
   } else if (b.dataset.v === undefined) return;
   else {
     while (log[1] && log[1][0] <= acked) log.shift();
+    if (a.redone > acked) return;
     if (a === composing) return a.late = [log[0][1], b.value];
     if (isText(a) && a.typed > acked) {
       const text = rebase(log[0][1], a.value, b.value);
@@ -57,7 +59,7 @@ function changed(t, ours) {
   if (!node) return;
   t.log = t.log || [[0, t.defaultValue]];
   t.sent = event(node, "v", v);
-  if (!ours) t.typed = t.sent;
+  t[ours ? "redone" : "typed"] = t.sent;
   t.log.push([t.sent, v]);
 }
 
