@@ -27,7 +27,7 @@ function contrast() {
     return [255, 255, 255];
   };
   let least = { ratio: 21 };
-  for (const e of document.querySelectorAll("#hearth .text, #hearth button:enabled, #hearth label > span, #hearth select, #hearth output")) {
+  for (const e of document.querySelectorAll("#hearth .text, #hearth button:enabled, #hearth label > span, #hearth select, #hearth small")) {
     if (!e.textContent.trim() || !e.checkVisibility()) continue;
     const a = light(rgb(getComputedStyle(e).color)), b = light(behind(e));
     const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);

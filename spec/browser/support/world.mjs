@@ -89,7 +89,7 @@ export function it(name, fn) {
     } catch (error) {
       for (const page of world.pages) {
         const text = await page.locator("#hearth").innerText({ timeout: 1000 }).catch(() => "nothing");
-        error.stack += `\na page showed:\n${text.slice(0, 1500).replace(/\n+/g, "\n").replace(/^/gm, "| ")}`;
+        error.stack += `\na page showed: ${text.replace(/\n+/g, " | ").slice(0, 600)}`;
       }
       if (world.problems.length > 0) error.stack += `\nwhat pages said:\n${world.problems.join("\n")}`;
       throw error;
