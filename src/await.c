@@ -168,6 +168,11 @@ int hearth__answer(lua_State *L, hearth__state *s, int n) {
   return lua_yieldk(L, 0, (lua_KContext)t, answer_goes_on);
 }
 
+int hearth__give_way(lua_State *L, hearth__state *s, int n) {
+  s->answers = HEARTH__ANSWERS_PER_TURN;
+  return hearth__answer(L, s, n);
+}
+
 void hearth__callback(lua_State *L, int idx, hearth__op *op) {
   lua_pushvalue(L, idx);
   op->callback = hearth__ref(L);

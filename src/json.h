@@ -22,16 +22,35 @@ int hearth__json_decode(lua_State *L, const char *text, size_t size, bool sets);
 /* Off the loop. A tape is owned by whoever holds it. */
 typedef struct hearth__json_tape hearth__json_tape;
 
-/* Any thread. NULL when memory is short. A tape of bad text is one that pushes its error. */
+/* Any thread. NULL when memory is short. The text has to stay as long as the tape. A tape of bad text is one that pushes its error. */
 hearth__json_tape *hearth__json_parse(const char *text, size_t size);
+bool hearth__json_tape_is_good(const hearth__json_tape *tape);
 int hearth__json_tape_push(lua_State *L, const hearth__json_tape *tape, bool sets); /* as hearth__json_decode */
 
 /* Owner thread: the value at idx flattened, or an error raised as hearth__json_encode does. */
 hearth__json_tape *hearth__json_flatten(lua_State *L, int idx, bool sets, const char *op, const char *key, size_t key_size);
+/* Owner thread: pushes the text of a stored value and returns NULL; or, where that would be longer than about `limit`, gives the tape and pushes
+** nothing. That of a string borrows it. Raises as hearth__json_encode does. */
+hearth__json_tape *hearth__json_encode_or_flatten(lua_State *L, int idx, size_t limit);
 /* Any thread: malloc'd text, *size bytes; NULL when memory is short. */
 char *hearth__json_print(const hearth__json_tape *tape, size_t *size);
 
 void hearth__json_tape_free(hearth__json_tape *tape);
+
+/* ---- values on their way (json_pack.c) */
+
+/* From this length of text on it is made and read on another thread. */
+enum { HEARTH__JSON_LARGE = 64 << 10 };
+
+/* Pushes the value at idx packed: its text, or where that is long a userdata whose text is made later, of what the value is now. */
+void hearth__json_pack(lua_State *L, int idx);
+/* The tape of the packed value at idx, for as long as that is kept; NULL: it is none. */
+const hearth__json_tape *hearth__json_packed(lua_State *L, int idx);
+
+/* Pushes a reader, which builds the value of a parsed tape in steps. It owns the tape, and what the tape's text lives in: `let_go(keep)` frees that. */
+void hearth__json_reader_push(lua_State *L, hearth__json_tape *tape, void *keep, void (*let_go)(void *keep));
+/* The next step of the reader at idx. True: the value is pushed. EINVAL: it is none, or is done. */
+bool hearth__json_reader_step(lua_State *L, int idx);
 
 /* Any thread: is this text valid JSON? -1 if so, else the offset of the first bad byte. */
 long hearth__json_check(const char *text, size_t size);

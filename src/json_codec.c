@@ -4,15 +4,15 @@
 
 #include "json_internal.h"
 
-enum { KEPT = 1 << 20 };
+enum { KEPT = 4 << 20 };
 
 static const char registry_key = 0;
 
 static void release(hearth__json_codec *c) {
+  hearth__json_tape_clear(&c->tape);
+  hearth__json_release(&c->ranks);
   hearth__json_release(&c->out);
   hearth__json_release(&c->path);
-  hearth__json_release(&c->entries);
-  hearth__json_release(&c->ranks);
 }
 
 static int collect(lua_State *L) {
@@ -23,7 +23,8 @@ static int collect(lua_State *L) {
 }
 
 void hearth__json_codec_trim(hearth__json_codec *c) {
-  if (c->closed || c->out.capacity + c->entries.capacity + c->ranks.capacity + c->path.capacity > KEPT) release(c);
+  size_t kept = c->tape.capacity * sizeof *c->tape.items + c->out.capacity + c->ranks.capacity + c->path.capacity;
+  if (c->closed || kept > KEPT) release(c);
 }
 
 hearth__json_codec *hearth__json_codec_push(lua_State *L) {
@@ -34,7 +35,7 @@ hearth__json_codec *hearth__json_codec_push(lua_State *L) {
   memset(c, 0, sizeof *c);
   void *ud;
   lua_Alloc alloc = lua_getallocf(L, &ud);
-  hearth__json_buffer *buffers[] = {&c->out, &c->path, &c->entries, &c->ranks};
+  hearth__json_buffer *buffers[] = {&c->out, &c->path, &c->ranks};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) {
     buffers[i]->alloc = alloc;
     buffers[i]->ud = ud;

@@ -39,17 +39,18 @@ typedef enum {
   ITEM_INTEGER,
   ITEM_FLOAT,
   ITEM_STRING,
-  ITEM_UNESCAPED,
   ITEM_ARRAY,
-  ITEM_OBJECT
+  ITEM_OBJECT, /* key, value, key, value, … */
+  ITEM_SET     /* never in a tape that was parsed */
 } hearth__json_type;
 
 typedef struct hearth__json_item {
-  uint64_t head; /* the type in the low byte; above it the bytes of a string, the elements of an array, the members of an object */
+  uint64_t head; /* the type in the low byte; above it the bytes of a string, or how many elements or members there are */
   union {
     int64_t integer;
     double number;
-    size_t at; /* of a string: its offset in the text, or in `unescaped` */
+    const char *text;
+    size_t end; /* of a container: the index of the item behind its last child */
   } as;
 } hearth__json_item;
 
@@ -57,19 +58,27 @@ typedef struct hearth__json_item {
 #define HEARTH__ITEM_TYPE(item)   ((hearth__json_type)((item)->head & 0xFF))
 #define HEARTH__ITEM_COUNT(item)  ((size_t)((item)->head >> 8))
 
+typedef struct hearth__json_page {
+  struct hearth__json_page *next;
+  char bytes[];
+} hearth__json_page;
+
 struct hearth__json_tape {
   hearth__json_item *items;
   size_t count, capacity;
   bool fixed; /* the items are the caller's array, which is large enough */
   bool check; /* nothing is kept: the text is only looked at */
-  bool owns_text;
-  const char *text; /* where ITEM_STRING points into */
+  bool sets;  /* of a flattened value: an object that looks like the text of a set gets one more dollar sign */
+  /* Of a text: */
+  const char *text;
   size_t size;
-  char *unescaped; /* where ITEM_UNESCAPED points into: a string with escapes, at the offset it had in the text */
+  char *unescaped; /* strings with escapes, each at the offset that it had in the text */
   bool owns_unescaped;
-  const char *error;           /* what is wrong with the text, or NULL; "" when memory was short */
-  size_t error_at;             /* offset of the first bad byte */
-  hearth__json_buffer strings; /* of a flattened value: the text of its strings */
+  const char *error; /* what is wrong with the text, or NULL; "" when memory was short */
+  size_t error_at;   /* offset of the first bad byte */
+  /* Of a flattened value: its strings, unless they are still those of Lua. */
+  hearth__json_page *pages;
+  char *room, *room_end;
 };
 
 /* Reads tape->text. False with tape->error set. Any thread. */
@@ -103,6 +112,31 @@ static inline bool hearth__json_put(hearth__json_buffer *b, const char *s, size_
   b->size += size;
   return true;
 }
+
+/* A container that is being filled: its table is on the stack; above it, of an object, the key of the next member. */
+typedef struct hearth__json_frame {
+  hearth__json_type type;
+  size_t n, done;
+} hearth__json_frame;
+
+/* A value that is being built from a tape, in one go or in several. Begins zeroed but for tape and sets. */
+typedef struct hearth__json_builder {
+  const hearth__json_tape *tape;
+  size_t next; /* the item to push */
+  bool sets;
+  int depth;
+  hearth__json_frame frames[HEARTH__JSON_DEPTH];
+} hearth__json_builder;
+
+/* Pushes the metatable of arrays, whose place hearth__json_build asks for. */
+void hearth__json_push_array_mark(lua_State *L);
+/* Builds at most `budget` items' worth. True: the value is on the top. False: what belongs to the frames is, and has to be there again when it goes on. */
+bool hearth__json_build(lua_State *L, hearth__json_builder *b, int array_mark, size_t budget);
+/* Pushes the error of a text that is none, and returns -1; raises when memory was short. */
+int hearth__json_push_error(lua_State *L, const hearth__json_tape *tape);
+
+/* Prints the tape to `out`; `ranks` is scratch memory. */
+bool hearth__json_print_tape(const hearth__json_tape *tape, hearth__json_buffer *ranks, hearth__json_buffer *out);
 
 /* Reads the number at p (a digit or a minus sign). Returns its end; NULL with *error set and *bad at the culprit. */
 const char *hearth__json_read_number(const char *p, const char *end, hearth__json_item *out, const char **error, const char **bad);
@@ -153,30 +187,11 @@ static inline const char *hearth__json_plain_run(const char *p, const char *end)
 
 /* ---- the codec of a Lua state: its marks and its scratch memory */
 
-typedef struct hearth__json_entry {
-  const char *key; /* borrowed from the table that is being walked */
-  size_t key_size;
-  int type; /* of Lua */
-  bool is_float;
-  size_t size; /* of a string */
-  union {
-    lua_Integer integer;
-    lua_Number number;
-    const char *string;
-    int slot; /* of a table: its place on the stack; 0: not there yet */
-  } as;
-} hearth__json_entry;
-
-typedef struct hearth__json_rank {
-  uint64_t prefix; /* the first eight bytes of the key, the first one highest */
-  size_t entry;
-} hearth__json_rank;
-
 typedef struct hearth__json_codec {
   const void *array_mark, *set_class; /* metatables, as lua_topointer tells them */
-  hearth__json_buffer out;            /* text being written */
+  hearth__json_tape tape;             /* of the value being written */
+  hearth__json_buffer ranks, out;     /* its printing: see hearth__json_print_tape */
   hearth__json_buffer path;           /* of the value that cannot be written */
-  hearth__json_buffer entries, ranks; /* of the objects being written, one behind the other */
   bool closed;                        /* the state is ending: keep nothing */
 } hearth__json_codec;
 

@@ -110,7 +110,7 @@ static bool string(parser *s) {
   hearth__json_item *it = item(s);
   if (!it) return out_of_memory(s);
   size_t at = (size_t)(begin - tape->text);
-  it->as.at = at;
+  it->as.text = begin;
   if (p < s->end && *p == '"') {
     it->head = HEARTH__ITEM(ITEM_STRING, p - begin);
     s->p = p + 1;
@@ -141,7 +141,10 @@ static bool string(parser *s) {
       to = q + (p - run);
     }
   }
-  if (!tape->check) it->head = HEARTH__ITEM(ITEM_UNESCAPED, to - (tape->unescaped + at));
+  if (!tape->check) {
+    it->as.text = tape->unescaped + at;
+    it->head = HEARTH__ITEM(ITEM_STRING, to - it->as.text);
+  }
   s->p = p + 1;
   return true;
 }
@@ -181,6 +184,7 @@ value:
       if (s->p < s->end && *s->p == (object ? '}' : ']')) {
         s->p++;
         depth--;
+        if (!tape->check) tape->items[open[depth].item].as.end = tape->count;
         goto after;
       }
       if (object) goto key;
@@ -239,14 +243,17 @@ after: /* a value has ended */
     return fail(s, object ? "a comma or a closing brace should be here" : "a comma or a closing bracket should be here", s->p);
   s->p++;
   depth--;
+  if (!tape->check) tape->items[open[depth].item].as.end = tape->count;
   goto after;
 }
 
 void hearth__json_tape_clear(hearth__json_tape *tape) {
   if (!tape->fixed) free(tape->items);
   if (tape->owns_unescaped) free(tape->unescaped);
-  if (tape->owns_text) free((char *)tape->text);
-  hearth__json_release(&tape->strings);
+  for (hearth__json_page *page = tape->pages, *next; page; page = next) {
+    next = page->next;
+    free(page);
+  }
   memset(tape, 0, sizeof *tape);
 }
 
@@ -258,21 +265,18 @@ void hearth__json_tape_free(hearth__json_tape *tape) {
 
 hearth__json_tape *hearth__json_parse(const char *text, size_t size) {
   hearth__json_tape *tape = calloc(1, sizeof *tape);
-  char *copy = malloc(size ? size : 1);
-  if (!tape || !copy) {
-    free(tape);
-    free(copy);
-    return NULL;
-  }
-  if (size) memcpy(copy, text, size);
-  tape->text = tape->unescaped = copy; /* escapes are resolved in place */
-  tape->owns_text = true;
+  if (!tape) return NULL;
+  tape->text = text;
   tape->size = size;
   if (!hearth__json_parse_tape(tape) && !*tape->error) {
     hearth__json_tape_free(tape);
     return NULL;
   }
   return tape;
+}
+
+bool hearth__json_tape_is_good(const hearth__json_tape *tape) {
+  return !tape->error;
 }
 
 long hearth__json_check(const char *text, size_t size) {

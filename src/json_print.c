@@ -1,4 +1,4 @@
-/* Strings as JSON text, buffers, and tape to text. Any thread. */
+/* Strings as JSON text, and buffers. Any thread. */
 #include <stdlib.h>
 
 #include "json_internal.h"
@@ -80,48 +80,4 @@ bool hearth__json_print_string(hearth__json_buffer *b, const char *s, size_t siz
   if (after) *p++ = after;
   b->size = (size_t)(p - b->data);
   return true;
-}
-
-static const char *string_of(const hearth__json_tape *tape, const hearth__json_item *it) {
-  const char *base = HEARTH__ITEM_TYPE(it) == ITEM_UNESCAPED ? tape->unescaped : tape->text;
-  return base + it->as.at;
-}
-
-/* Prints the item at *next and what belongs to it. The depth of a tape is bounded, and with it the recursion. */
-static bool print_item(const hearth__json_tape *tape, size_t *next, hearth__json_buffer *b) {
-  const hearth__json_item *it = &tape->items[(*next)++];
-  size_t n = HEARTH__ITEM_COUNT(it);
-  switch (HEARTH__ITEM_TYPE(it)) {
-    case ITEM_NULL: return hearth__json_put(b, "null", 4);
-    case ITEM_FALSE: return hearth__json_put(b, "false", 5);
-    case ITEM_TRUE: return hearth__json_put(b, "true", 4);
-    case ITEM_INTEGER: return hearth__json_print_integer(b, it->as.integer);
-    case ITEM_FLOAT: return hearth__json_print_double(b, it->as.number);
-    case ITEM_STRING:
-    case ITEM_UNESCAPED: return hearth__json_print_string(b, string_of(tape, it), n, 0, 0);
-    case ITEM_ARRAY:
-      if (!hearth__json_put_char(b, '[')) return false;
-      for (size_t i = 0; i < n; i++)
-        if ((i && !hearth__json_put_char(b, ',')) || !print_item(tape, next, b)) return false;
-      return hearth__json_put_char(b, ']');
-    case ITEM_OBJECT:
-      if (!hearth__json_put_char(b, '{')) return false;
-      for (size_t i = 0; i < n; i++)
-        if ((i && !hearth__json_put_char(b, ',')) || !print_item(tape, next, b) || !hearth__json_put_char(b, ':') ||
-            !print_item(tape, next, b))
-          return false;
-      return hearth__json_put_char(b, '}');
-  }
-  return false;
-}
-
-char *hearth__json_print(const hearth__json_tape *tape, size_t *size) {
-  hearth__json_buffer b = {0};
-  size_t next = 0;
-  if (tape->error || !print_item(tape, &next, &b)) {
-    hearth__json_release(&b);
-    return NULL;
-  }
-  *size = b.size;
-  return b.data;
 }

@@ -10,113 +10,142 @@
 
 enum { SMALL = 1024 };
 
-typedef struct pusher {
-  lua_State *L;
-  const hearth__json_tape *tape;
-  size_t next; /* the item to push */
-  int array;   /* where the mark of arrays is on the stack */
-  bool sets;
-} pusher;
-
-static const char *string_of(const hearth__json_tape *tape, const hearth__json_item *it) {
-  return (HEARTH__ITEM_TYPE(it) == ITEM_STRING ? tape->text : tape->unescaped) + it->as.at;
-}
+typedef hearth__json_frame frame;
+typedef hearth__json_builder builder;
 
 /* How many dollar signs stand in front of "hearth.set" in the only key of the object at it; 0: it is an ordinary object. */
-static size_t set_dollars(const pusher *w, const hearth__json_item *it) {
+static size_t set_dollars(const hearth__json_item *it) {
   const size_t tail = sizeof HEARTH__SET_KEY - 2;
   if (HEARTH__ITEM_COUNT(it) != 1 || HEARTH__ITEM_TYPE(it + 2) != ITEM_ARRAY) return 0;
-  const char *key = string_of(w->tape, it + 1);
+  const char *key = it[1].as.text;
   size_t size = HEARTH__ITEM_COUNT(it + 1), dollars = 0;
   while (dollars < size && key[dollars] == '$') dollars++;
   return dollars > 0 && size - dollars == tail && memcmp(key + dollars, &HEARTH__SET_KEY[1], tail) == 0 ? dollars : 0;
 }
 
-static void push(pusher *w);
-
-/* The array at the next item as a set, if its elements can be one: false leaves the stack as it was. */
-static bool push_set(pusher *w) {
-  lua_State *L = w->L;
-  const hearth__json_item *array = &w->tape->items[w->next];
-  size_t n = HEARTH__ITEM_COUNT(array);
-  for (size_t i = 1; i <= n; i++)
+/* Can the elements of this array be those of a set? */
+static bool is_set(const hearth__json_item *array) {
+  for (size_t i = 1; i <= HEARTH__ITEM_COUNT(array); i++)
     if (HEARTH__ITEM_TYPE(array + i) >= ITEM_ARRAY) return false;
-  hearth__json_set_new(L);
-  int set = lua_gettop(L);
-  w->next++;
-  for (size_t i = 0; i < n; i++) {
-    push(w);
-    hearth__json_set_add(L, set);
+  return true;
+}
+
+static int table_size(size_t n) {
+  return n < 0x7FFFFFFF ? (int)n : 0;
+}
+
+/* Pushes the table for the container at it, whose first child is next. False: it has none. */
+static bool open_container(lua_State *L, builder *b, const hearth__json_item *it, int array_mark) {
+  frame *f = &b->frames[b->depth];
+  f->type = HEARTH__ITEM_TYPE(it);
+  f->n = HEARTH__ITEM_COUNT(it);
+  f->done = 0;
+  luaL_checkstack(L, 8, NULL);
+  if (f->type == ITEM_ARRAY) {
+    lua_createtable(L, table_size(f->n), 0);
+    lua_pushvalue(L, array_mark);
+    lua_setmetatable(L, -2);
+  } else {
+    size_t dollars = b->sets && f->n == 1 ? set_dollars(it) : 0;
+    if (dollars == 1 && is_set(it + 2)) {
+      f->type = ITEM_SET;
+      f->n = HEARTH__ITEM_COUNT(it + 2);
+      b->next += 2; /* the key, and the array itself */
+      hearth__json_set_new(L);
+    } else {
+      lua_createtable(L, 0, table_size(f->n));
+      if (dollars > 1) { /* the encoder put one in front */
+        const hearth__json_item *key = &b->tape->items[b->next++];
+        lua_pushlstring(L, key->as.text + 1, HEARTH__ITEM_COUNT(key) - 1);
+        b->depth++;
+        return true;
+      }
+    }
+  }
+  if (f->n == 0) return false;
+  b->depth++;
+  if (f->type == ITEM_OBJECT) {
+    const hearth__json_item *key = &b->tape->items[b->next++];
+    lua_pushlstring(L, key->as.text, HEARTH__ITEM_COUNT(key));
   }
   return true;
 }
 
-static void push(pusher *w) {
-  lua_State *L = w->L;
-  const hearth__json_item *it = &w->tape->items[w->next++];
-  size_t n = HEARTH__ITEM_COUNT(it);
-  switch (HEARTH__ITEM_TYPE(it)) {
-    case ITEM_NULL: lua_pushlightuserdata(L, NULL); return;
-    case ITEM_FALSE: lua_pushboolean(L, 0); return;
-    case ITEM_TRUE: lua_pushboolean(L, 1); return;
-    case ITEM_INTEGER: lua_pushinteger(L, it->as.integer); return;
-    case ITEM_FLOAT: lua_pushnumber(L, it->as.number); return;
-    case ITEM_STRING:
-    case ITEM_UNESCAPED: lua_pushlstring(L, string_of(w->tape, it), n); return;
-    case ITEM_ARRAY:
-      luaL_checkstack(L, 6, NULL);
-      lua_createtable(L, n < 0x7FFFFFFF ? (int)n : 0, 0);
-      lua_pushvalue(L, w->array);
-      lua_setmetatable(L, -2);
-      for (size_t i = 1; i <= n; i++) {
-        push(w);
-        lua_rawseti(L, -2, (lua_Integer)i);
-      }
-      return;
-    case ITEM_OBJECT: {
-      luaL_checkstack(L, 6, NULL);
-      size_t dollars = w->sets ? set_dollars(w, it) : 0;
-      if (dollars == 1) {
-        w->next++;
-        if (push_set(w)) return;
-        w->next--;
-      }
-      lua_createtable(L, 0, n < 0x7FFFFFFF ? (int)n : 0);
-      for (size_t i = 0; i < n; i++) {
-        const hearth__json_item *key = &w->tape->items[w->next++];
-        size_t skip = dollars > 1; /* the dollar sign that the encoder put in front */
-        lua_pushlstring(L, string_of(w->tape, key) + skip, HEARTH__ITEM_COUNT(key) - skip);
-        push(w);
-        lua_rawset(L, -3);
-      }
-      return;
+bool hearth__json_build(lua_State *L, builder *b, int array_mark, size_t budget) {
+  for (;;) {
+    const hearth__json_item *it = &b->tape->items[b->next++];
+    size_t cost = 1;
+    switch (HEARTH__ITEM_TYPE(it)) {
+      case ITEM_NULL: lua_pushlightuserdata(L, NULL); break;
+      case ITEM_FALSE: lua_pushboolean(L, 0); break;
+      case ITEM_TRUE: lua_pushboolean(L, 1); break;
+      case ITEM_INTEGER: lua_pushinteger(L, it->as.integer); break;
+      case ITEM_FLOAT: lua_pushnumber(L, it->as.number); break;
+      case ITEM_STRING:
+        cost += HEARTH__ITEM_COUNT(it) / 256;
+        lua_pushlstring(L, it->as.text, HEARTH__ITEM_COUNT(it));
+        break;
+      default:
+        cost += 4 + HEARTH__ITEM_COUNT(it) / 16;
+        if (!open_container(L, b, it, array_mark)) break;
+        goto next;
     }
+    for (;;) { /* a value is complete, on the top */
+      if (b->depth == 0) return true;
+      frame *f = &b->frames[b->depth - 1];
+      f->done++;
+      if (f->type == ITEM_ARRAY) {
+        lua_rawseti(L, -2, (lua_Integer)f->done);
+      } else if (f->type == ITEM_OBJECT) {
+        lua_rawset(L, -3);
+      } else {
+        hearth__json_set_add(L, lua_gettop(L) - 1);
+      }
+      if (f->done < f->n) {
+        if (f->type == ITEM_OBJECT) {
+          const hearth__json_item *key = &b->tape->items[b->next++];
+          lua_pushlstring(L, key->as.text, HEARTH__ITEM_COUNT(key));
+        }
+        break;
+      }
+      b->depth--;
+    }
+  next:
+    if (budget <= cost) return false;
+    budget -= cost;
   }
 }
 
-int hearth__json_tape_push(lua_State *L, const hearth__json_tape *tape, bool sets) {
-  if (tape->error) {
-    if (!*tape->error) return hearth__no_memory(L);
-    hearth__error_fields fields = {0};
-    char where[64]; /* Lua's own formats have no size_t */
-    snprintf(where, sizeof where, "byte %zu of %zu", tape->error_at + 1, tape->size);
-    hearth__error_push(L, "ECORRUPT", &fields, "this is not JSON: %s, at %s", tape->error, where);
-    lua_pushinteger(L, (lua_Integer)tape->error_at + 1);
-    lua_setfield(L, -2, "position");
-    return -1;
-  }
-  luaL_checkstack(L, 8, NULL);
-  pusher w = {.L = L, .tape = tape, .sets = sets};
-  if (HEARTH__ITEM_TYPE(tape->items) < ITEM_ARRAY) {
-    push(&w);
-    return 0;
-  }
+void hearth__json_push_array_mark(lua_State *L) {
   hearth__json_codec_push(L);
   lua_getiuservalue(L, -1, HEARTH__CODEC_ARRAY);
   lua_replace(L, -2);
-  w.array = lua_gettop(L);
-  push(&w);
-  lua_replace(L, w.array);
+}
+
+int hearth__json_push_error(lua_State *L, const hearth__json_tape *tape) {
+  if (!*tape->error) return hearth__no_memory(L);
+  hearth__error_fields fields = {0};
+  char where[64]; /* Lua's own formats have no size_t */
+  snprintf(where, sizeof where, "byte %zu of %zu", tape->error_at + 1, tape->size);
+  hearth__error_push(L, "ECORRUPT", &fields, "this is not JSON: %s, at %s", tape->error, where);
+  lua_pushinteger(L, (lua_Integer)tape->error_at + 1);
+  lua_setfield(L, -2, "position");
+  return -1;
+}
+
+int hearth__json_tape_push(lua_State *L, const hearth__json_tape *tape, bool sets) {
+  if (tape->error) return hearth__json_push_error(L, tape);
+  luaL_checkstack(L, 8, NULL);
+  builder b; /* its frames need no zeroes */
+  b.tape = tape;
+  b.sets = sets;
+  b.next = 0;
+  b.depth = 0;
+  if (HEARTH__ITEM_TYPE(tape->items) < ITEM_ARRAY) return hearth__json_build(L, &b, 0, SIZE_MAX) ? 0 : -1;
+  hearth__json_push_array_mark(L);
+  int mark = lua_gettop(L);
+  hearth__json_build(L, &b, mark, SIZE_MAX);
+  lua_replace(L, mark);
   return 0;
 }
 

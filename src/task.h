@@ -52,6 +52,8 @@ int hearth__await(lua_State *L, hearth__op *op);
 
 /* The last line of one whose answer was there at once: the top n values are the results. Gives way to the loop from time to time. */
 int hearth__answer(lua_State *L, hearth__state *s, int n);
+/* The same, and gives way now. */
+int hearth__give_way(lua_State *L, hearth__state *s, int n);
 
 /* The answer goes to the Lua function at idx instead: fn(results…), or fn(nil, nil, err) if push raised, at the top of the loop. It must not await. Raises
 ** only when memory is short, before anything is taken over. */

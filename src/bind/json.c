@@ -37,6 +37,12 @@ static int encode(lua_State *L) {
 static int encode_stored(lua_State *L) {
   return encode_with(L, true, "json.encode");
 }
+/* pack(value) -> text | packed: the text of a stored value, or where that is long what store verbs take in its place */
+static int pack(lua_State *L) {
+  lua_settop(L, 1);
+  hearth__json_pack(L, 1);
+  return 1;
+}
 static int decode(lua_State *L) {
   return decode_with(L, false, "json.decode");
 }
@@ -81,10 +87,18 @@ static int is_set(lua_State *L) {
 }
 
 int hearth__open_json(lua_State *L) {
-  static const luaL_Reg verbs[] = {
-      {"encode", encode}, {"decode", decode}, {"encode_stored", encode_stored}, {"decode_stored", decode_stored},  {"equal", equal},
-      {"copy", copy},     {"array", array},   {"is_array", is_array},           {"set", hearth__json_set_of_list}, {"is_set", is_set},
-      {NULL, NULL}};
+  static const luaL_Reg verbs[] = {{"encode", encode},
+                                   {"decode", decode},
+                                   {"encode_stored", encode_stored},
+                                   {"pack", pack},
+                                   {"decode_stored", decode_stored},
+                                   {"equal", equal},
+                                   {"copy", copy},
+                                   {"array", array},
+                                   {"is_array", is_array},
+                                   {"set", hearth__json_set_of_list},
+                                   {"is_set", is_set},
+                                   {NULL, NULL}};
   hearth__state *s = hearth__state_of(L);
   hearth__new_lib(L, s, verbs);
   lua_pushlightuserdata(L, NULL);

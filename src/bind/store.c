@@ -696,6 +696,7 @@ static void close_all(hearth__closer *c) {
   hearth__blob_release(ss->lent);
   ss->lent = NULL;
   while (ss->first) handle_close(ss->first, 100);
+  hearth__makings_stop(ss);
   uv_close((uv_handle_t *)ss->turn, turn_closed);
   ss->turn = NULL;
   hearth__timer_stop(ss->h, &ss->sweep);
@@ -705,6 +706,7 @@ static void close_all(hearth__closer *c) {
 
 static const luaL_Reg methods[] = {{"get", hearth__l_store_get},
                                    {"getter", hearth__l_store_getter},
+                                   {"get_json", hearth__l_store_get_json},
                                    {"read", hearth__l_store_read},
                                    {"read_many", hearth__l_store_read_many},
                                    {"fetch", hearth__l_store_fetch},
@@ -731,7 +733,7 @@ static const luaL_Reg methods[] = {{"get", hearth__l_store_get},
                                    {"__gc", l_gc},
                                    {NULL, NULL}};
 
-static const luaL_Reg functions[] = {{"open", l_open}, {"set_faults", l_set_faults}, {"latency", hearth__l_store_latency}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"open", l_open}, {"build", hearth__l_store_build}, {"set_faults", l_set_faults}, {"latency", hearth__l_store_latency}, {NULL, NULL}};
 
 int hearth__open_store(lua_State *L) {
   hearth__state *s = lua_touserdata(L, 1);

@@ -14,6 +14,7 @@
 
 typedef struct hearth__handle hearth__handle;
 typedef struct hearth__wait hearth__wait;
+typedef struct hearth__making hearth__making;
 
 /* What tests ask for: it sits in front of the cache. */
 typedef struct hearth__plan {
@@ -42,7 +43,8 @@ typedef struct hearth__stores {
   size_t n_tags, room_tags;
   size_t opening;
   hearth__latency *latency; /* NULL: nobody asked */
-  bool ended;               /* opens nothing more; `h` is NULL once it is gone */
+  hearth__making *makings; /* on workers */
+  bool ended;              /* opens nothing more; `h` is NULL once it is gone */
 } hearth__stores;
 
 typedef struct hearth__listener {
@@ -110,6 +112,16 @@ void hearth__push_record(lua_State *L, const hearth__record *r, const hearth__fa
 void hearth__latency_note(hearth__latency *l, bool write, uint64_t nanoseconds);
 int hearth__l_store_latency(lua_State *L);
 
+/* store_make.c. Is the value at idx, a string or packed, one that a worker makes? */
+bool hearth__makes_later(lua_State *L, int idx);
+/* The worker is to make the value of this op; *making is NULL at first. Raises when memory is short: *making stays the caller's to free. */
+void hearth__making_add(lua_State *L, hearth__handle *hd, hearth__making **making, hearth__write_op *op, int idx);
+size_t hearth__making_count(const hearth__making *m);
+/* After the batch was submitted, with so many values unmade. `over`, on the loop, gives the making back: then the batch may be freed. */
+void hearth__making_start(hearth__making *m, hearth__batch *b, void (*over)(void *user), void *user);
+void hearth__making_free(hearth__making *m);   /* before start, or in `over` */
+void hearth__makings_stop(hearth__stores *ss); /* no worker looks at anything of Lua afterwards */
+
 /* store_events.c */
 void hearth__handle_events(hearth__handle *hd, const hearth__events *events);
 void hearth__handle_quiet(hearth__handle *hd); /* stops hearing for good */
@@ -120,6 +132,8 @@ void hearth__tags_free(hearth__stores *ss);
 /* store_read.c, store_write.c, store_admin.c: methods */
 int hearth__l_store_get(lua_State *L);
 int hearth__l_store_getter(lua_State *L);
+int hearth__l_store_get_json(lua_State *L);
+int hearth__l_store_build(lua_State *L);
 int hearth__l_store_read(lua_State *L);
 int hearth__l_store_read_many(lua_State *L);
 int hearth__l_store_fetch(lua_State *L);

@@ -5,16 +5,25 @@
 
 #include "bind/store.h"
 #include "error.h"
+#include "json.h"
 #include "module.h"
 
 /* ---- one key */
+
+typedef enum { RECORD, VALUE_ONLY, AS_JSON } form;
 
 typedef struct one {
   hearth__wait wait;
   hearth__read *read;
   const char *verb; /* anchored by the getter that made it, or static */
-  bool value_only;
+  form as;
+  uv_work_t parse;
+  hearth__json_tape *tape; /* AS_JSON, and large: read by a worker */
 } one;
+
+static void release_blob(void *blob) {
+  hearth__blob_release(blob);
+}
 
 static int push_value(lua_State *L, const hearth__record *r, bool value_only) {
   if (r->state == HEARTH__PRESENT)
@@ -30,6 +39,25 @@ static int push_value(lua_State *L, const hearth__record *r, bool value_only) {
   return 4;
 }
 
+/* nil: there is none; true and the value; false and what is wrong with the text; "reader" and a reader that builds the value. */
+static int push_json(lua_State *L, hearth__record *r, hearth__json_tape **tape) {
+  if (r->state != HEARTH__PRESENT) {
+    lua_pushnil(L);
+    return 1;
+  }
+  if (*tape && hearth__json_tape_is_good(*tape)) {
+    lua_pushliteral(L, "reader");
+    hearth__json_reader_push(L, *tape, r->value, release_blob);
+    *tape = NULL;
+    r->value = NULL;
+    return 2;
+  }
+  int status = *tape ? hearth__json_tape_push(L, *tape, true) : hearth__json_decode(L, r->value->bytes, r->value->size, true);
+  lua_pushboolean(L, status == 0);
+  lua_insert(L, -2);
+  return 2;
+}
+
 static int one_push(lua_State *L, hearth__op *op) {
   one *o = (one *)op;
   hearth__read_item *item = &o->read->items[0];
@@ -37,38 +65,69 @@ static int one_push(lua_State *L, hearth__op *op) {
   if (o->wait.fault.code) return hearth__raise_fault(L, &o->wait.fault, o->verb, &name);
   if (o->read->job.fault.code) return hearth__raise_fault(L, &o->read->job.fault, o->verb, &name);
   if (item->fault) return hearth__raise_fault(L, item->fault, o->verb, &name);
-  return push_value(L, &item->record, o->value_only);
+  if (o->as == AS_JSON) return push_json(L, &item->record, &o->tape);
+  return push_value(L, &item->record, o->as == VALUE_ONLY);
 }
 
 static void one_drop(hearth__wait *w) {
-  hearth__read_free(((one *)w)->read);
+  one *o = (one *)w;
+  hearth__json_tape_free(o->tape);
+  hearth__read_free(o->read);
   hearth__wait_free(w);
 }
 
+static void parse(uv_work_t *work) {
+  one *o = work->data;
+  const hearth__blob *text = o->read->items[0].record.value;
+  o->tape = hearth__json_parse(text->bytes, text->size);
+}
+
+static void parse_after(uv_work_t *work, int status) {
+  one *o = work->data;
+  if (status != 0)
+    hearth__fail(&o->wait.fault, "ECANCELED", "the read was cancelled");
+  else if (!o->tape)
+    hearth__fail(&o->wait.fault, "EIO", "out of memory");
+  hearth__wait_landed(&o->wait);
+}
+
+/* What is there has been read; large text is now read as JSON by a worker. */
+static void one_read(one *o) {
+  hearth__read_item *item = &o->read->items[0];
+  hearth__stores *ss = o->wait.handle->stores;
+  o->parse.data = o;
+  bool large = o->as == AS_JSON && !o->read->job.fault.code && !item->fault && item->record.state == HEARTH__PRESENT &&
+               item->record.value->size > HEARTH__JSON_LARGE;
+  if (!large || !ss->h || uv_queue_work(hearth_loop(ss->h), &o->parse, parse, parse_after) != 0) hearth__wait_landed(&o->wait);
+}
+
 static void one_done(hearth__job *j) {
-  hearth__wait_landed((hearth__wait *)((hearth__read *)j)->user);
+  one_read(((hearth__read *)j)->user);
 }
 
 static void one_start(hearth__wait *w) {
   one *o = (one *)w;
   o->read->user = w;
   o->read->job.done = one_done;
-  if (hearth__store_read(o->read)) hearth__wait_landed(w);
+  if (hearth__store_read(o->read)) one_read(o);
 }
 
 static const hearth__op_class one_class = {"store:get", one_push, hearth__wait_release};
 
-static int get(lua_State *L, hearth__handle *hd, const hearth__name *name, const char *verb, bool value_only) {
+static int get(lua_State *L, hearth__handle *hd, const hearth__name *name, const char *verb, form as) {
   hearth__state *s = hd->stores->state;
   hearth__record found;
   if (!hd->stores->plan.active && !hd->stores->delayed) {
     int known = hearth__store_get(hd->store, name, -1, &found);
     if (known < 0) known = hearth__store_get(hd->store, name, hearth__wall_ms(hd->stores->h), &found);
-    if (known > 0) {
+    if (known > 0 && as == AS_JSON && found.value && found.value->size > HEARTH__JSON_LARGE) {
+      hearth__blob_release(found.value); /* a worker reads it */
+    } else if (known > 0) {
       hearth__stores *ss = hd->stores;
       hearth__blob_release(ss->lent);
       ss->lent = found.value;
-      int n = push_value(L, &found, value_only);
+      hearth__json_tape *none = NULL;
+      int n = as == AS_JSON ? push_json(L, &found, &none) : push_value(L, &found, as == VALUE_ONLY);
       ss->lent = NULL;
       hearth__blob_release(found.value);
       return hearth__answer(L, s, n);
@@ -77,7 +136,7 @@ static int get(lua_State *L, hearth__handle *hd, const hearth__name *name, const
   one *o = hearth__wait_new(L, hd, sizeof *o, &one_class, one_start, one_drop);
   if (!o) return hearth__no_memory(L);
   o->verb = verb;
-  o->value_only = value_only;
+  o->as = as;
   o->read = hearth__read_new(hd->store, 1, hearth__wall_ms(hd->stores->h));
   if (!o->read || hearth__read_set(o->read, 0, name) != 0) {
     if (o->read) hearth__read_free(o->read);
@@ -93,7 +152,26 @@ int hearth__l_store_get(lua_State *L) {
   hearth__check_await(L, hearth__state_of(L), one_class.verb);
   hearth__handle *hd = hearth__handle_check(L, 1, one_class.verb);
   hearth__name name = hearth__check_name(L, 2, 3, one_class.verb);
-  return get(L, hd, &name, one_class.verb, false);
+  return get(L, hd, &name, one_class.verb, RECORD);
+}
+
+/* get_json(ns, key) -> nil | true, value | false, error | "reader", reader */
+int hearth__l_store_get_json(lua_State *L) {
+  hearth__check_await(L, hearth__state_of(L), one_class.verb);
+  hearth__handle *hd = hearth__handle_check(L, 1, one_class.verb);
+  hearth__name name = hearth__check_name(L, 2, 3, one_class.verb);
+  return get(L, hd, &name, one_class.verb, AS_JSON);
+}
+
+/* build(reader) -> true, value | false: the next step, and then a turn for others */
+int hearth__l_store_build(lua_State *L) {
+  hearth__state *s = hearth__state_of(L);
+  hearth__check_await(L, s, one_class.verb);
+  lua_settop(L, 1);
+  lua_pushboolean(L, 1);
+  if (hearth__json_reader_step(L, 1)) return 2;
+  lua_pushboolean(L, 0);
+  return hearth__give_way(L, s, 1);
 }
 
 /* Upvalues: state, handle, namespace, verb. */
@@ -105,7 +183,7 @@ static int getter_call(lua_State *L) {
   if (!hd || hd->closed)
     return hearth__raise(L, "ECLOSED", &(hearth__error_fields){.op = verb}, "%s: the store has been closed; open it again", verb);
   hearth__name name = hearth__check_name(L, lua_upvalueindex(3), 1, verb);
-  return get(L, hd, &name, verb, true);
+  return get(L, hd, &name, verb, VALUE_ONLY);
 }
 
 /* getter(ns, verb) -> fn(key) -> value | nil */

@@ -7,12 +7,15 @@
 
 #include "bind/store.h"
 #include "error.h"
+#include "json.h"
 #include "module.h"
 #include "ref.h"
 
 typedef struct write_wait {
   hearth__wait wait;
   hearth__batch *batch;
+  hearth__making *making; /* values that a worker makes; NULL when it is through */
+  bool started, dropped;  /* dropped: goes when the worker is through */
 } write_wait;
 
 static const hearth__op_class write_class, apply_class, submit_class, raw_class, take_class, flush_class;
@@ -25,6 +28,11 @@ static void let_go_of_tags(write_wait *w) {
 
 static void write_drop(hearth__wait *w) {
   write_wait *ww = (write_wait *)w;
+  if (ww->making && ww->started) {
+    ww->dropped = true;
+    return;
+  }
+  hearth__making_free(ww->making);
   if (ww->batch) {
     let_go_of_tags(ww);
     hearth__batch_free(ww->batch);
@@ -38,12 +46,26 @@ static void write_done(hearth__batch *b) {
   hearth__wait_landed(b->user);
 }
 
+static void making_over(void *user) {
+  write_wait *w = user;
+  hearth__making_free(w->making);
+  w->making = NULL;
+  if (w->dropped)
+    write_drop(&w->wait);
+  else if (w->wait.handle->store)
+    hearth__store_kick(w->wait.handle->store); /* an engine without a writer goes on here */
+}
+
 static void write_start(hearth__wait *w) {
   write_wait *ww = (write_wait *)w;
   ww->batch->user = w;
   ww->batch->done = write_done;
+  ww->batch->unmade = hearth__making_count(ww->making);
   hearth__soon_begin(w->handle->stores->h);
   hearth__store_submit(w->handle->store, ww->batch);
+  if (!ww->making) return;
+  ww->started = true;
+  hearth__making_start(ww->making, ww->batch, making_over, ww);
 }
 
 static write_wait *write_new(lua_State *L, hearth__handle *hd, size_t n, const hearth__op_class *class_) {
@@ -85,6 +107,28 @@ static void check_fault(lua_State *L, hearth__op *op) {
   if (f) hearth__raise_fault(L, f, op->class_->verb, named ? &name : NULL);
 }
 
+/* Owns a batch while it is being made: an error on the way leaves it to the collector. */
+#define DRAFT_CLASS "hearth.store.draft"
+
+static int draft_gc(lua_State *L) {
+  write_wait **draft = lua_touserdata(L, 1);
+  if (*draft) write_drop(&(*draft)->wait);
+  *draft = NULL;
+  return 0;
+}
+
+static write_wait **draft_new(lua_State *L, hearth__handle *hd, size_t n, const hearth__op_class *class_) {
+  write_wait **draft = lua_newuserdatauv(L, sizeof *draft, 0);
+  *draft = NULL;
+  if (luaL_newmetatable(L, DRAFT_CLASS)) {
+    lua_pushcfunction(L, draft_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  *draft = write_new(L, hd, n, class_);
+  return draft;
+}
+
 /* ---- one key */
 
 static int write_push(lua_State *L, hearth__op *op) {
@@ -105,6 +149,7 @@ static const hearth__op_class write_class = {"store:write", write_push, hearth__
 
 static void check_value(lua_State *L, int idx, const char *verb, const hearth__name *name) {
   size_t size;
+  if (hearth__json_packed(L, idx)) return;
   if (lua_type(L, idx) != LUA_TSTRING)
     hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = verb, .key = name->key, .key_size = name->key_size},
                   "%s: a value is a string, not a %s", verb, luaL_typename(L, idx));
@@ -114,10 +159,18 @@ static void check_value(lua_State *L, int idx, const char *verb, const hearth__n
                   "%s: a value of %f bytes; a value is at most %d bytes", verb, (lua_Number)size, HEARTH__VALUE_MAX);
 }
 
-static hearth__blob *value_of(lua_State *L, int idx) {
+static hearth__blob *copy_of(lua_State *L, int idx) {
   size_t size;
   const char *bytes = lua_tolstring(L, idx, &size);
   return hearth__blob_new(bytes, size);
+}
+
+/* Gives the op the value at idx, a string or packed, now or later. May raise: the wait must belong to a draft. */
+static void give_value(lua_State *L, write_wait *w, hearth__write_op *op, int idx) {
+  if (hearth__makes_later(L, idx))
+    hearth__making_add(L, w->wait.handle, &w->making, op, idx);
+  else if (!(op->value = copy_of(L, idx)))
+    hearth__no_memory(L);
 }
 
 static int check_kind(lua_State *L, int idx, const char *verb) {
@@ -157,9 +210,14 @@ int hearth__l_store_write(lua_State *L) {
   int64_t expires_at = check_ttl(L, 6, verb, hearth__wall_ms(hd->stores->h));
   int64_t if_revision = lua_isnil(L, 7) ? 0 : check_integer(L, 7, verb, "if_revision");
   int64_t version = lua_isnil(L, 8) ? 0 : check_integer(L, 8, verb, "version");
-  write_wait *w = write_new(L, hd, 1, &write_class);
+  write_wait **draft = !gone && hearth__makes_later(L, 4) ? draft_new(L, hd, 1, &write_class) : NULL;
+  write_wait *w = draft ? *draft : write_new(L, hd, 1, &write_class);
   hearth__write_op *op = hearth__batch_add(w->batch, gone ? HEARTH__REMOVE : HEARTH__PUT, &name);
-  if (!op || (!gone && !(op->value = value_of(L, 4)))) return out_of_memory(L, w);
+  if (!op || (!gone && !draft && !(op->value = copy_of(L, 4)))) return draft ? hearth__no_memory(L) : out_of_memory(L, w);
+  if (draft) {
+    hearth__making_add(L, hd, &w->making, op, 4);
+    *draft = NULL;
+  }
   op->kind = (uint8_t)kind;
   op->expires_at = expires_at;
   op->conditional = !lua_isnil(L, 7);
@@ -246,28 +304,6 @@ static void parse_op(lua_State *L, int list, int i, const char *verb, int64_t no
   lua_settop(L, t + 3);
 }
 
-/* Owns a batch while it is being made: an error on the way leaves it to the collector. */
-#define DRAFT_CLASS "hearth.store.draft"
-
-static int draft_gc(lua_State *L) {
-  write_wait **draft = lua_touserdata(L, 1);
-  if (*draft) write_drop(&(*draft)->wait);
-  *draft = NULL;
-  return 0;
-}
-
-static write_wait **draft_new(lua_State *L, hearth__handle *hd, size_t n, const hearth__op_class *class_) {
-  write_wait **draft = lua_newuserdatauv(L, sizeof *draft, 0);
-  *draft = NULL;
-  if (luaL_newmetatable(L, DRAFT_CLASS)) {
-    lua_pushcfunction(L, draft_gc);
-    lua_setfield(L, -2, "__gc");
-  }
-  lua_setmetatable(L, -2);
-  *draft = write_new(L, hd, n, class_);
-  return draft;
-}
-
 static write_wait *batch_of(lua_State *L, hearth__handle *hd, int list, const hearth__op_class *class_) {
   if (!lua_istable(L, list))
     hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = class_->verb}, "%s: expects a list of ops", class_->verb);
@@ -281,7 +317,8 @@ static write_wait *batch_of(lua_State *L, hearth__handle *hd, int list, const he
   for (int i = 1; i <= n; i++) {
     parse_op(L, list, i, class_->verb, now, &p);
     hearth__write_op *op = hearth__batch_add(b, p.verb, &p.name);
-    if (!op || (p.verb == HEARTH__PUT && !(op->value = value_of(L, -1)))) hearth__no_memory(L);
+    if (!op) hearth__no_memory(L);
+    if (p.verb == HEARTH__PUT) give_value(L, *draft, op, lua_gettop(L));
     op->kind = p.kind;
     op->conditional = p.conditional;
     op->if_revision = p.if_revision;
@@ -337,7 +374,7 @@ int hearth__l_store_put_raw(lua_State *L) {
   check_value(L, 4, raw_class.verb, &name);
   write_wait *w = write_new(L, hd, 1, &raw_class);
   hearth__write_op *op = hearth__batch_add(w->batch, HEARTH__RAW, &name);
-  if (!op || !(op->value = value_of(L, 4))) return out_of_memory(L, w);
+  if (!op || !(op->value = copy_of(L, 4))) return out_of_memory(L, w);
   hearth__wait_go(&w->wait, NULL);
   return hearth__await(L, &w->wait.op);
 }

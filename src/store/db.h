@@ -83,7 +83,8 @@ void hearth__land(hearth__store *s, hearth__landed *l); /* under the lock; then 
 
 /* group.c: one transaction for a list of batches. Every batch has its answer afterwards and nothing is delivered yet. */
 void hearth__group_run(hearth__db *db, hearth__batch *first);
-void hearth__fault_free(hearth__fault *f); /* a batch's fault */
+hearth__fault *hearth__fault_copy(const hearth__fault *f); /* never NULL: short of memory, it is one that says so */
+void hearth__fault_free(hearth__fault *f);                 /* a batch's fault */
 
 /* changes.c */
 typedef struct hearth__bytes {

@@ -36,7 +36,7 @@ static int short_of_memory(hearth__fault *f) {
 
 static hearth__fault no_memory = {.code = "EIO", .message = "out of memory"};
 
-static hearth__fault *fault_copy(const hearth__fault *f) {
+hearth__fault *hearth__fault_copy(const hearth__fault *f) {
   hearth__fault *copy = malloc(sizeof *copy);
   if (!copy) return &no_memory;
   *copy = *f;
@@ -429,6 +429,10 @@ static int effective(const hearth__batch *b, const hearth__write_op *op) {
 /* -1: the fault is the batch's; the transaction goes on. -2: the transaction has to end. */
 static int decide(group *g, hearth__batch *b, hearth__fault *f) {
   bool counts = false;
+  if (b->broken) {
+    *f = *b->broken;
+    return -1;
+  }
   for (size_t i = 0; i < b->n; i++) {
     hearth__write_op *op = &b->ops[i];
     work *w = op->entry && op->verb != HEARTH__CLEAR ? op->entry->work : NULL;
@@ -546,7 +550,7 @@ static int transact(group *g, hearth__batch *first, hearth__fault *f) {
   for (hearth__batch *b = first; b; b = b->next) {
     hearth__fault own = {0};
     int status = decide(g, b, &own);
-    if (status == -1) b->fault = fault_copy(&own);
+    if (status == -1) b->fault = hearth__fault_copy(&own);
     if (status == -2) {
       *f = own;
       goto failed;
@@ -619,12 +623,12 @@ void hearth__group_run(hearth__db *db, hearth__batch *first) {
           in_a_row = 0;
         else {
           reset_answers(b);
-          b->fault = fault_copy(&own);
+          b->fault = hearth__fault_copy(&own);
           f = own;
           in_a_row++;
         }
       } else
-        b->fault = fault_copy(&f);
+        b->fault = hearth__fault_copy(&f);
       b->next = rest;
     }
   }

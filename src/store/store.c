@@ -60,6 +60,7 @@ static void batch_free(hearth__batch *b) { /* under the lock */
   }
   free(b->current);
   hearth__fault_free(b->fault);
+  hearth__fault_free(b->broken);
   free(b);
 }
 
@@ -103,7 +104,7 @@ void hearth__store_submit(hearth__store *s, hearth__batch *b) {
     if (op->verb == HEARTH__CLEAR) db->clears++;
     if (!op->entry) continue;
     op->entry->n_queued++;
-    op->entry->queued = b->conditional ? NULL : op; /* NULL with n_queued: not known before it lands */
+    op->entry->queued = b->conditional || b->unmade ? NULL : op; /* NULL with n_queued: not known before it lands */
   }
   s->batches++;
   db->queued++;
@@ -125,6 +126,22 @@ void hearth__store_submit(hearth__store *s, hearth__batch *b) {
   if (!db->threaded) hearth__writer_drain(db);
 }
 
+void hearth__batch_made(hearth__batch *b, hearth__write_op *op, hearth__blob *value, const hearth__fault *f) {
+  hearth__db *db = b->store->db;
+  hearth__fault *broken = value ? NULL : hearth__fault_copy(f);
+  uv_mutex_lock(&db->lock);
+  op->value = value;
+  if (broken) {
+    hearth__fault_free(b->broken);
+    b->broken = broken;
+  }
+  if (--b->unmade == 0) {
+    kick(db);
+    uv_cond_broadcast(&db->idle); /* a close without a writer goes on */
+  }
+  uv_mutex_unlock(&db->lock);
+}
+
 void hearth__store_gather(hearth__store *s, void (*arm)(void *arg)) {
   s->arm = arm;
 }
@@ -134,6 +151,7 @@ void hearth__store_kick(hearth__store *s) {
   s->armed = false;
   if (s->db->head) kick(s->db);
   uv_mutex_unlock(&s->db->lock);
+  if (!s->db->threaded) hearth__writer_drain(s->db);
 }
 
 void hearth__store_deliver(hearth__store *s) {
@@ -587,7 +605,12 @@ void hearth__store_close(hearth__store *s, int ms, void (*unsaved)(void *arg, co
     for (hearth__batch *b = db->current; b; b = b->next) queued = queued || b->store == s;
     uint64_t now = uv_hrtime();
     if (!queued || now >= end) break;
-    uv_cond_timedwait(&db->idle, &db->lock, end - now);
+    if (!db->threaded && db->head && !db->head->unmade) {
+      uv_mutex_unlock(&db->lock);
+      hearth__writer_drain(db);
+      uv_mutex_lock(&db->lock);
+    } else
+      uv_cond_timedwait(&db->idle, &db->lock, end - now);
   }
   hearth__batch *own = take_own(db, s);
   bool stuck = false;

@@ -78,6 +78,8 @@ struct hearth__batch {
   void *user;
   int64_t now;
   bool conditional, own; /* own: the store's own housekeeping */
+  size_t unmade;         /* values that are still to come (hearth__batch_made): its place in the queue is taken, and what follows waits */
+  hearth__fault *broken; /* one of them does not come, and this is why: it fails with that */
   /* The answer. */
   bool refused; /* a condition did not hold; `current` has a record for each op */
   int64_t revision;
@@ -92,6 +94,9 @@ hearth__batch *hearth__batch_new(hearth__store *s, size_t room, int64_t now); /*
 /* The next op, zeroed but for verb and entry; NULL when memory is short. For HEARTH__CLEAR the key is empty. */
 hearth__write_op *hearth__batch_add(hearth__batch *b, uint8_t verb, const hearth__name *name);
 void hearth__batch_free(hearth__batch *b); /* owner thread */
+/* Any thread: the value of an op that was submitted without one, counted in `unmade`; the reference is taken over. NULL: there is none,
+** because of `f`. The batch must not have been freed; one that was answered meanwhile (a crash, a close) takes no harm. */
+void hearth__batch_made(hearth__batch *b, hearth__write_op *op, hearth__blob *value, const hearth__fault *f);
 /* From here on it lands whatever happens. A batch without ops is a barrier: answered when everything before it has landed. */
 void hearth__store_submit(hearth__store *s, hearth__batch *b);
 

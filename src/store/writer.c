@@ -79,14 +79,25 @@ static void answer(hearth__db *db, hearth__batch *first) {
   if (w.n == sizeof w.list / sizeof *w.list) hearth__db_wake(db);
 }
 
-/* Under the lock. */
+/* Under the lock: what is complete, up to the first batch that still waits for a value. */
 static hearth__batch *take(hearth__db *db) {
-  hearth__batch *first = db->head;
-  db->head = db->tail = NULL;
+  hearth__batch *first = NULL, **end = &db->head;
+  while (*end && !(*end)->unmade) end = &(*end)->next;
+  if (end != &db->head) {
+    hearth__batch *rest = *end;
+    first = db->head;
+    *end = NULL;
+    db->head = rest;
+    if (!rest) db->tail = NULL;
+  }
   db->current = first;
   db->kicked = false;
   atomic_store_explicit(&db->queued_hint, false, memory_order_relaxed);
   return first;
+}
+
+static bool is_ready(const hearth__db *db) {
+  return db->kicked && db->head && !db->head->unmade;
 }
 
 void hearth__writer_drain(hearth__db *db) {
@@ -112,7 +123,7 @@ static void writer_main(void *arg) {
   bool tidy = false, keeps = false;
   for (;;) {
     uv_mutex_lock(&db->lock);
-    while (!(db->head && db->kicked) && !db->stop) {
+    while (!is_ready(db) && !db->stop) {
       db->sleeping = true;
       int timed_out = 0;
       if (keeps)
@@ -125,7 +136,7 @@ static void writer_main(void *arg) {
       if (timed_out && keeps) {
         keeps = false;
         db->engine->class_->rest(db->engine);
-      } else if (timed_out && !db->head && !db->stop) {
+      } else if (timed_out && !is_ready(db) && !db->stop) {
         tidy = false;
         uv_mutex_unlock(&db->lock);
         uv_mutex_lock(&db->writing);

@@ -33,17 +33,21 @@ local function enter(self, method)
   return p, p.view, verb
 end
 
+-- Is there such a key, and its value.
 local function read(p, view, verb, key)
   check.key(verb, view.namespace, key)
-  if p.t then return batch.read(p.t, verb, view.namespace, key) end
-  local raw = view:handle(verb)
-  verbs.before_read(raw, view.namespace, key)
-  return (call(view, verb, key, raw.get, raw, view.namespace, key))
-end
-
-local function decode(view, verb, key, text)
-  local ok, value = pcall(json.decode_stored, text)
-  if ok then return value end
+  local found, value
+  if p.t then
+    local text = batch.read(p.t, verb, view.namespace, key)
+    if text == nil then return false end
+    found, value = pcall(json.decode_stored, tostring(text))
+  else
+    local raw = view:handle(verb)
+    verbs.before_read(raw, view.namespace, key)
+    found, value = verbs.load(view, verb, raw, view.namespace, key)
+    if found == nil then return false end
+  end
+  if found then return true, value end
   error(check.label(view, verb, key, value), 0)
 end
 
@@ -70,22 +74,20 @@ end
 ---@return any
 function AppStorage:get(key)
   local p, view, verb = enter(self, "get")
-  local text = read(p, view, verb, key)
-  if text == nil then
-    error(fail("ENOKEY", verb, view.namespace, key, "there is no such key; get_or_default gives a default instead"))
-  end
-  return decode(view, verb, key, text)
+  local found, value = read(p, view, verb, key)
+  if found then return value end
+  error(fail("ENOKEY", verb, view.namespace, key, "there is no such key; get_or_default gives a default instead"))
 end
 
 ---The value of a key, or the default when there is none. Unreadable data still raises. Awaits.
 ---@param key string
----@param value any
+---@param otherwise any
 ---@return any
-function AppStorage:get_or_default(key, value)
+function AppStorage:get_or_default(key, otherwise)
   local p, view, verb = enter(self, "get_or_default")
-  local text = read(p, view, verb, key)
-  if text == nil then return value end
-  return decode(view, verb, key, text)
+  local found, value = read(p, view, verb, key)
+  if found then return value end
+  return otherwise
 end
 
 ---Is there a record under this key, readable or not? Awaits.

@@ -43,8 +43,8 @@ local function slot(map, namespace, key)
   return keys[key], keys
 end
 
----What the batch sees under a key: its own write, else what it read first.
----@return string|nil value
+---What the batch sees under a key: its own write (a text, or packed), else what it read first.
+---@return string|userdata|nil value
 function batch.read(t, verb, namespace, key)
   task.check(verb)
   local op = slot(t.writes, namespace, key)
@@ -76,14 +76,15 @@ end
 
 function Tx:get(key)
   local t, verb = enter(self, "get", key)
-  return batch.read(t, verb, t.namespace, key)
+  local text = batch.read(t, verb, t.namespace, key)
+  return text ~= nil and tostring(text) or nil
 end
 
 function Tx:get_json(key)
   local t, verb = enter(self, "get_json", key)
   local text = batch.read(t, verb, t.namespace, key)
   if text == nil then return nil, "ENOKEY" end
-  local ok, value = pcall(json.decode_stored, text)
+  local ok, value = pcall(json.decode_stored, tostring(text))
   if ok then return value end
   if type(value) == "table" and value.code == "ECORRUPT" then return nil, "ECORRUPT" end
   error(value, 0)

@@ -122,7 +122,7 @@ local function prepare(self, cell, free)
   local version = cell.schema and cell.schema.version or base.version
   local op = {ns = cell.ns, key = cell.key, tag = self.tag, kind = "json", version = version}
   if flight.value ~= nil and not (flight.expires_at and flight.expires_at <= timer.wall()) then
-    op.value, op.expires_at = json.encode_stored(flight.value), flight.expires_at
+    op.value, op.expires_at = json.pack(flight.value), flight.expires_at
   end
   op.keep = base.error ~= nil or nil   -- what could not be used goes to the quarantine, in the same commit
   if not free then op.if_revision = condition(base) or nil end

@@ -266,7 +266,7 @@ function Pool:migrate(cell, record, value)
     local ok, result = pcall(migrate.run, schema, value, record.version or 0)
     if self.dead then return end
     local encoded, text
-    if ok then encoded, text = pcall(json.encode_stored, result) end
+    if ok then encoded, text = pcall(json.pack, result) end
     if not ok or not encoded then
       local why = ok and text or result
       if errors.is_cancelled(why) then why = "it was cancelled" end
@@ -278,7 +278,7 @@ function Pool:migrate(cell, record, value)
         if_revision = record.revision, tag = self.tag, keep = true},
     }, function(revision, records, err)
       if revision then
-        ended(Pool.adopt, {value = text, revision = revision, version = schema.version, expires_at = record.expires_at}, true)
+        ended(Pool.adopt, {value = tostring(text), revision = revision, version = schema.version, expires_at = record.expires_at}, true)
       elseif records then   -- somebody else wrote, or migrated, first
         ended(Pool.adopt, records[1], true)
       else

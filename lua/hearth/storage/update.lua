@@ -98,7 +98,7 @@ return function(verbs)
       error(fail("EINVAL", verb, namespace, key, "takes a table of what to change, got " .. type(patch)))
     end
     -- Encoded once here: a value that cannot be stored is refused before the store is touched, and later changes of the table do no harm.
-    patch = decode(verb, namespace, key, verbs.encode(verb, namespace, key, patch))
+    patch = decode(verb, namespace, key, tostring(verbs.encode(verb, namespace, key, patch)))
     return modify(verbs, view, verb, key, options, function(text)
       local new = merge(decode(verb, namespace, key, text), patch)
       return verbs.encode(verb, namespace, key, new), "json", new

@@ -8,6 +8,7 @@ local hooks = require "hearth.storage.hooks"
 local json = require "hearth.core.json"
 local task = require "hearth.core.task"
 
+local build = require("hearth.core.store").build
 local check_await = task.check
 local MAX_KEY, MAX_VALUE = check.MAX_KEY, check.MAX_VALUE
 local type = type
@@ -66,17 +67,29 @@ local function before_read(raw, namespace, keys)
 end
 verbs.before_read = before_read
 
--- The text of a value to store, or EINVAL with the value's path. nil is no value: the message says how to remove.
+-- What a store verb takes for a value: its text, or packed where that is long; or EINVAL with the value's path. nil is no value: the message says
+-- how to remove.
 local function encode(verb, namespace, key, value)
   if value == nil then
     error(fail("EINVAL", verb, namespace, key, "the value is nil; use delete to remove a key, or hearth.null to store a null"))
   end
-  local ok, text = pcall(json.encode_stored, value)
-  if not ok then error(check.label({ namespace = namespace }, verb, key, text), 0) end
-  check.size(verb, namespace, key, text)
-  return text
+  local ok, packed = pcall(json.pack, value)
+  if not ok then error(check.label({ namespace = namespace }, verb, key, packed), 0) end
+  return packed
 end
 verbs.encode = encode
+
+---The stored value of a key, read as JSON. Large text is read by a worker, and the value built in steps, with turns of the loop between them.
+---@return boolean|nil found nil: there is none; false: the text is no JSON, and `value` the error
+---@return any value
+function verbs.load(view, verb, raw, namespace, key)
+  local found, value = call(view, verb, key, raw.get_json, raw, namespace, key)
+  if found ~= "reader" then return found, value end
+  while true do
+    local done, built = build(value)
+    if done then return true, built end
+  end
+end
 
 function verbs.get(view, key)
   local verb, namespace = view.names.get, view.namespace
@@ -129,12 +142,9 @@ function verbs.get_json(view, key)
   check.key(verb, namespace, key)
   local raw = view:handle(verb)
   before_read(raw, namespace, key)
-  local text = call(view, verb, key, raw.get, raw, namespace, key)
-  if text == nil then return nil, "ENOKEY" end
-  local ok, value = pcall(json.decode_stored, text)
-  if ok then return value end
-  if type(value) == "table" and value.code == "ECORRUPT" then return nil, "ECORRUPT" end
-  error(value, 0)
+  local found, value = verbs.load(view, verb, raw, namespace, key)
+  if found then return value end
+  return nil, found == nil and "ENOKEY" or "ECORRUPT"
 end
 
 function verbs.get_or_default(view, key, default)
