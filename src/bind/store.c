@@ -248,7 +248,7 @@ static void undelay(hearth__wait *w) {
 }
 
 static void begin(hearth__wait *w) {
-  if (w->fault.code)
+  if (w->code)
     hearth__wait_landed(w);
   else
     w->start(w);
@@ -262,18 +262,29 @@ static void delay_over(hearth_t *h, hearth__timer *t) {
 }
 
 /* Does the plan make this operation fail? Counts it. */
-bool hearth__plan_hit(hearth__stores *ss, const char *kind, hearth__fault *f) {
+const char *hearth__plan_hit(hearth__stores *ss, const char *kind) {
   hearth__plan *p = &ss->plan;
-  if (!kind || strcmp(p->op, kind) != 0 || p->times <= 0 || --p->nth > 0) return false;
+  if (!kind || strcmp(p->op, kind) != 0 || p->times <= 0 || --p->nth > 0) return NULL;
   p->nth = 1;
   p->times--;
-  const char *codes[] = {"EIO",  "EACCES",   "EROFS",  "ENOSPC",  "ECORRUPT", "ENEWER",    "ECONFLICT", "EQUOTA",
-                         "EBIG", "ETIMEOUT", "EINVAL", "ECLOSED", "ENOKEY",   "ECANCELED", "EMIGRATE",  "ENET"};
-  const char *code = "EIO";
+  static const char *const codes[] = {"EIO",  "EACCES",   "EROFS",  "ENOSPC",  "ECORRUPT", "ENEWER",    "ECONFLICT", "EQUOTA",
+                                      "EBIG", "ETIMEOUT", "EINVAL", "ECLOSED", "ENOKEY",   "ECANCELED", "EMIGRATE",  "ENET"};
   for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
-    if (strcmp(codes[i], p->code) == 0) code = codes[i];
-  hearth__fail(f, code, "a fault that the test asked for");
-  return true;
+    if (strcmp(codes[i], p->code) == 0) return codes[i];
+  return codes[0];
+}
+
+#define PLANNED "a fault that the test asked for"
+
+void hearth__wait_fail(hearth__wait *w, const char *code, const char *why) {
+  w->code = code;
+  w->why = why;
+}
+
+const hearth__fault *hearth__wait_fault(const hearth__wait *w, hearth__fault *room) {
+  if (!w->code) return NULL;
+  hearth__fail(room, w->code, "%s", w->why);
+  return room;
 }
 
 void hearth__wait_go(hearth__wait *w, const char *kind) {
@@ -287,7 +298,7 @@ void hearth__wait_go(hearth__wait *w, const char *kind) {
     w->write = kind[0] == 'w';
   }
   if (ss->plan.active || ss->delayed) {
-    hearth__plan_hit(ss, kind, &w->fault);
+    hearth__wait_fail(w, hearth__plan_hit(ss, kind), PLANNED);
     double now = (double)uv_hrtime() / 1e9, due = now + ss->plan.latency;
     if (due < ss->plan.last_due && ss->delayed) due = ss->plan.last_due;
     ss->plan.last_due = due;
@@ -512,7 +523,8 @@ static int l_open(lua_State *L) {
   o->options = options;
   hearth__busy_begin(ss->h);
   ss->opening++;
-  hearth__plan_hit(ss, "open", &o->fault);
+  const char *planned = hearth__plan_hit(ss, "open");
+  if (planned) hearth__fail(&o->fault, planned, PLANNED);
   o->timer.fire = open_late;
   if (!ss->plan.active || ss->plan.latency <= 0 || hearth__timer_start(ss->h, &o->timer, ss->plan.latency, HEARTH__TIMER_REAL) != 0)
     open_start(o);
@@ -626,7 +638,7 @@ static int l_crash(lua_State *L) {
   hearth__store_crash(hd->store);
   for (hearth__wait *w = mine, *next; w; w = next) {
     next = w->next;
-    hearth__fail(&w->fault, "ECANCELED", "the store was restarted before this was done");
+    hearth__wait_fail(w, "ECANCELED", "the store was restarted before this was done");
     hearth__wait_landed(w);
   }
   return 0;
@@ -712,6 +724,7 @@ static const luaL_Reg methods[] = {{"get", hearth__l_store_get},
                                    {"fetch", hearth__l_store_fetch},
                                    {"load", hearth__l_store_load},
                                    {"write", hearth__l_store_write},
+                                   {"put_many", hearth__l_store_put_many},
                                    {"apply", hearth__l_store_apply},
                                    {"submit", hearth__l_store_submit},
                                    {"subscribe", hearth__l_store_subscribe},

@@ -81,8 +81,7 @@ struct hearth__wait {
   bool landed, released;
   uint64_t began;      /* when, in ns; 0: it is not measured */
   bool write;          /* which histogram */
-  bool failing;        /* the plan says so */
-  hearth__fault fault; /* code NULL: look at the answer */
+  const char *code, *why; /* static; NULL: look at the answer */
 };
 
 /* Frees with hearth__wait_free at the end of `drop`. NULL when memory is short. */
@@ -91,6 +90,8 @@ void *hearth__wait_new(lua_State *L, hearth__handle *hd, size_t size, const hear
 void hearth__wait_free(hearth__wait *w);
 /* kind: "read", "write" or NULL (never fails). After this the wait is on its way. */
 void hearth__wait_go(hearth__wait *w, const char *kind);
+void hearth__wait_fail(hearth__wait *w, const char *code, const char *why);
+const hearth__fault *hearth__wait_fault(const hearth__wait *w, hearth__fault *room); /* NULL: none */
 void hearth__wait_landed(hearth__wait *w);
 void hearth__wait_release(hearth__op *op); /* release of every class here */
 
@@ -99,7 +100,7 @@ hearth__stores *hearth__stores_of(lua_State *L);
 void hearth__stores_unref(hearth__stores *ss);
 void hearth__handle_ref(hearth__handle *hd);
 void hearth__handle_unref(hearth__handle *hd);
-bool hearth__plan_hit(hearth__stores *ss, const char *kind, hearth__fault *f);
+const char *hearth__plan_hit(hearth__stores *ss, const char *kind); /* the code that the plan asks for; NULL: it goes on */
 void hearth__handle_deliver(hearth__handle *hd);
 
 /* The name at idx (namespace) and idx + 1 (key), checked: EINVAL, EBIG. Borrowed from the Lua strings. */
@@ -139,6 +140,7 @@ int hearth__l_store_read_many(lua_State *L);
 int hearth__l_store_fetch(lua_State *L);
 int hearth__l_store_load(lua_State *L);
 int hearth__l_store_write(lua_State *L);
+int hearth__l_store_put_many(lua_State *L);
 int hearth__l_store_apply(lua_State *L);
 int hearth__l_store_submit(lua_State *L);
 int hearth__l_store_put_raw(lua_State *L);

@@ -66,7 +66,9 @@ static int take_key(void *arg, const char *key, size_t size) {
 
 static int look_push(lua_State *L, hearth__op *op) {
   look *l = (look *)op;
-  const hearth__fault *f = l->wait.fault.code ? &l->wait.fault : l->job.fault.code ? &l->job.fault : NULL;
+  hearth__fault room;
+  const hearth__fault *f = hearth__wait_fault(&l->wait, &room);
+  if (!f && l->job.fault.code) f = &l->job.fault;
   if (f) return hearth__raise_fault(L, f, op->class_->verb, NULL);
   return l->push(L, l);
 }

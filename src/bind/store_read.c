@@ -62,7 +62,8 @@ static int one_push(lua_State *L, hearth__op *op) {
   one *o = (one *)op;
   hearth__read_item *item = &o->read->items[0];
   hearth__name name = hearth__entry_name(item->entry);
-  if (o->wait.fault.code) return hearth__raise_fault(L, &o->wait.fault, o->verb, &name);
+  hearth__fault room;
+  if (hearth__wait_fault(&o->wait, &room)) return hearth__raise_fault(L, &room, o->verb, &name);
   if (o->read->job.fault.code) return hearth__raise_fault(L, &o->read->job.fault, o->verb, &name);
   if (item->fault) return hearth__raise_fault(L, item->fault, o->verb, &name);
   if (o->as == AS_JSON) return push_json(L, &item->record, &o->tape);
@@ -85,9 +86,9 @@ static void parse(uv_work_t *work) {
 static void parse_after(uv_work_t *work, int status) {
   one *o = work->data;
   if (status != 0)
-    hearth__fail(&o->wait.fault, "ECANCELED", "the read was cancelled");
+    hearth__wait_fail(&o->wait, "ECANCELED", "the read was cancelled");
   else if (!o->tape)
-    hearth__fail(&o->wait.fault, "EIO", "out of memory");
+    hearth__wait_fail(&o->wait, "EIO", "out of memory");
   hearth__wait_landed(&o->wait);
 }
 
@@ -210,7 +211,8 @@ typedef struct many {
 static int many_push(lua_State *L, hearth__op *op) {
   many *m = (many *)op;
   const char *verb = op->class_->verb;
-  if (m->wait.fault.code) return hearth__raise_fault(L, &m->wait.fault, verb, NULL);
+  hearth__fault room;
+  if (hearth__wait_fault(&m->wait, &room)) return hearth__raise_fault(L, &room, verb, NULL);
   if (m->read->job.fault.code) return hearth__raise_fault(L, &m->read->job.fault, verb, NULL);
   int n = (int)m->read->n;
   lua_createtable(L, m->map ? 0 : n, m->map ? n : 0);

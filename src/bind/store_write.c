@@ -18,7 +18,7 @@ typedef struct write_wait {
   bool started, dropped;  /* dropped: goes when the worker is through */
 } write_wait;
 
-static const hearth__op_class write_class, apply_class, submit_class, raw_class, take_class, flush_class;
+static const hearth__op_class write_class, put_many_class, apply_class, submit_class, raw_class, take_class, flush_class;
 
 /* Tags are anchored until the events of the batch have been heard. */
 static void let_go_of_tags(write_wait *w) {
@@ -91,19 +91,20 @@ static hearth__handle *writable(lua_State *L, const char *verb) {
 }
 
 /* The key of the first op that has one, for messages. */
-static const hearth__fault *fault_of(const write_wait *w, hearth__name *name, bool *named) {
+static const hearth__fault *fault_of(const write_wait *w, hearth__name *name, bool *named, hearth__fault *room) {
   const hearth__batch *b = w->batch;
   *named = b->n == 1 && b->ops[0].entry && b->ops[0].verb != HEARTH__CLEAR;
   if (*named) *name = hearth__entry_name(b->ops[0].entry);
-  if (w->wait.fault.code) return &w->wait.fault;
-  return b->fault;
+  return w->wait.code ? hearth__wait_fault(&w->wait, room) : b->fault;
 }
 
 static void check_fault(lua_State *L, hearth__op *op) {
   write_wait *w = (write_wait *)op;
   hearth__name name;
   bool named;
-  const hearth__fault *f = fault_of(w, &name, &named);
+  if (!w->wait.code && !w->batch->fault) return; /* by far the most frequent case */
+  hearth__fault room;
+  const hearth__fault *f = fault_of(w, &name, &named, &room);
   if (f) hearth__raise_fault(L, f, op->class_->verb, named ? &name : NULL);
 }
 
@@ -249,6 +250,7 @@ static int apply_push(lua_State *L, hearth__op *op) {
   return 2;
 }
 
+static const hearth__op_class put_many_class = {"store:put_many", write_push, hearth__wait_release};
 static const hearth__op_class apply_class = {"store:apply", apply_push, hearth__wait_release};
 static const hearth__op_class submit_class = {"store:submit", apply_push, hearth__wait_release};
 
@@ -335,6 +337,32 @@ static write_wait *batch_of(lua_State *L, hearth__handle *hd, int list, const he
   *draft = NULL;
   lua_pop(L, 1);
   return w;
+}
+
+/* put_many(ns, map, ttl | nil) -> revision: each value of the map under its key, as text, in one batch */
+int hearth__l_store_put_many(lua_State *L) {
+  const char *verb = put_many_class.verb;
+  hearth__check_await(L, hearth__state_of(L), verb);
+  hearth__handle *hd = writable(L, verb);
+  lua_settop(L, 4);
+  if (!lua_istable(L, 3)) hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = verb}, "%s: takes a table {key = string}", verb);
+  int64_t expires_at = check_ttl(L, 4, verb, hearth__wall_ms(hd->stores->h));
+  size_t n = 0;
+  for (lua_pushnil(L); lua_next(L, 3); lua_pop(L, 1)) n++;
+  write_wait **draft = draft_new(L, hd, n, &put_many_class);
+  for (lua_pushnil(L); lua_next(L, 3); lua_pop(L, 1)) {
+    hearth__name name = hearth__check_name(L, 2, lua_gettop(L) - 1, verb);
+    check_value(L, lua_gettop(L), verb, &name);
+    hearth__write_op *op = hearth__batch_add((*draft)->batch, HEARTH__PUT, &name);
+    if (!op) hearth__no_memory(L);
+    give_value(L, *draft, op, lua_gettop(L));
+    op->kind = HEARTH__TEXT;
+    op->expires_at = expires_at;
+  }
+  write_wait *w = *draft;
+  *draft = NULL;
+  hearth__wait_go(&w->wait, "write");
+  return hearth__await(L, &w->wait.op);
 }
 
 /* apply(ops) -> revision | nil, records */

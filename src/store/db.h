@@ -65,7 +65,7 @@ struct hearth__store {
   bool woken, listening, read_only, given_up;
   int64_t quota;
   size_t batches, jobs; /* in flight */
-  int refs;
+  atomic_int refs;
   uint64_t polled;
 };
 

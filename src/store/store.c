@@ -8,17 +8,13 @@
 #include "store/db.h"
 
 /* A handle lives until it is closed and its last batch and job are gone. */
-static void retain(hearth__store *s) { /* under the lock */
-  s->refs++;
+static void retain(hearth__store *s) {
+  atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
 }
 
 static void release(hearth__store *s) { /* without the lock */
-  hearth__db *db = s->db;
-  uv_mutex_lock(&db->lock);
-  bool last = --s->refs == 0;
-  uv_mutex_unlock(&db->lock);
-  if (!last) return;
-  hearth__db_release(db);
+  if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1) return;
+  hearth__db_release(s->db);
   free(s);
 }
 
@@ -31,9 +27,7 @@ hearth__batch *hearth__batch_new(hearth__store *s, size_t room, int64_t now) {
   b->store = s;
   b->room = room;
   b->now = now;
-  uv_mutex_lock(&s->db->lock);
   retain(s);
-  uv_mutex_unlock(&s->db->lock);
   return b;
 }
 
@@ -81,7 +75,7 @@ static void deliver_batch(hearth__store *s, hearth__landed *l) {
     hearth__batch_free(b);
 }
 
-enum { GATHER_NS = 20000000 };
+enum { GATHER_NS = 20000000, GATHER_MAX = 1024 };
 
 /* Under the lock: the writer may begin. */
 static void kick(hearth__db *db) {
@@ -119,8 +113,8 @@ void hearth__store_submit(hearth__store *s, hearth__batch *b) {
     kick(db);
   else if (db->queued == 1)
     db->gathering = uv_hrtime();
-  else if (db->queued % 64 == 0 && uv_hrtime() - db->gathering > GATHER_NS)
-    kick(db); /* a turn that takes long */
+  else if (db->queued % GATHER_MAX == 0 || (db->queued % 64 == 0 && uv_hrtime() - db->gathering > GATHER_NS))
+    kick(db); /* a turn that writes much, or takes long: the writer works meanwhile */
   uv_mutex_unlock(&db->lock);
   if (arm) s->arm(s->wake_arg);
   if (!db->threaded) hearth__writer_drain(db);
@@ -317,9 +311,7 @@ hearth__read *hearth__read_new(hearth__store *s, size_t n, int64_t now) {
   r->job.store = s;
   r->n = n;
   r->now = now;
-  uv_mutex_lock(&s->db->lock);
   retain(s);
-  uv_mutex_unlock(&s->db->lock);
   return r;
 }
 

@@ -224,19 +224,21 @@ function verbs.set_many(view, map, options)
     error(fail("EINVAL", verb, namespace, nil, "takes a table {key = string}, got " .. type(map)))
   end
   local ttl, revision = check.options(verb, namespace, nil, options)
+  for key, value in next, map do
+    if not (is_short(key, MAX_KEY) and is_short(value, MAX_VALUE)) then
+      check.key(verb, namespace, key)
+      check.text(verb, namespace, key, value, "set_json, or a batch")
+    end
+  end
+  local raw = view:handle(verb)
+  if next(map) == nil then return nil end
+  if not revision and not hooks.before_write then return call(view, verb, nil, raw.put_many, raw, namespace, map, ttl) end
   local ops, keys, n = {}, {}, 0
-  for key, value in pairs(map) do
-    check.key(verb, namespace, key)
-    check.text(verb, namespace, key, value, "set_json, or a batch")
+  for key, value in next, map do
     n = n + 1
     keys[n] = key
     ops[n] = { ns = namespace, key = key, value = value, kind = "text", ttl = ttl, if_revision = revision }
   end
-  if n == 0 then
-    view:handle(verb)
-    return nil
-  end
-  local raw = view:handle(verb, true)
   local _ <close> = before_write(raw, namespace, keys)
   return apply(view, verb, raw, ops)
 end
