@@ -13,6 +13,7 @@ local view = {
   namespace = NAMESPACE,
   names = names,
   handle = function(_, verb, writes) return default.raw() or default.await(verb, writes) end,
+  now = default.raw,
 }
 
 ---@class hearth.AsyncStorage

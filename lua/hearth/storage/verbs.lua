@@ -1,7 +1,8 @@
 -- The verbs of storage, shared by AsyncStorage and by the Store objects. Each takes a view first: what it works on and what the user
 -- calls it. A verb checks the await, then its arguments, then queues the held operations of the cells it touches, then its own.
 --
--- A view: namespace, names (method -> what errors call it), handle(self, verb) -> the raw store (may await), on_error, report.
+-- A view: namespace, names (method -> what errors call it), handle(self, verb) -> the raw store (may await), on_error, report; raw, or now() -> the raw
+-- store if that is open.
 
 local check = require "hearth.storage.check"
 local hooks = require "hearth.storage.hooks"
@@ -230,15 +231,22 @@ function verbs.set_many(view, map, options)
       check.text(verb, namespace, key, value, "set_json, or a batch")
     end
   end
-  local raw = view:handle(verb)
-  if next(map) == nil then return nil end
-  if not revision and not hooks.before_write then return call(view, verb, nil, raw.put_many, raw, namespace, map, ttl) end
+  if next(map) == nil then
+    view:handle(verb)
+    return nil
+  end
+  -- Where nothing is waited for before the write is queued, the map is taken as it is.
+  if not revision and not hooks.before_write and (view.raw or view.now and view.now()) then
+    local raw = view:handle(verb, true)
+    return call(view, verb, nil, raw.put_many, raw, namespace, map, ttl)
+  end
   local ops, keys, n = {}, {}, 0
   for key, value in next, map do
     n = n + 1
     keys[n] = key
     ops[n] = { ns = namespace, key = key, value = value, kind = "text", ttl = ttl, if_revision = revision }
   end
+  local raw = view:handle(verb, true)
   local _ <close> = before_write(raw, namespace, keys)
   return apply(view, verb, raw, ops)
 end
