@@ -339,7 +339,8 @@ int hearth__l_store_fetch(lua_State *L) {
 static int load_push(lua_State *L, hearth__op *op) {
   many *m = (many *)op;
   const char *verb = op->class_->verb;
-  if (m->wait.fault.code) return hearth__raise_fault(L, &m->wait.fault, verb, NULL);
+  hearth__fault room;
+  if (hearth__wait_fault(&m->wait, &room)) return hearth__raise_fault(L, &room, verb, NULL);
   if (m->read->job.fault.code) return hearth__raise_fault(L, &m->read->job.fault, verb, NULL);
   int n = (int)m->read->n;
   lua_createtable(L, n * 2, 0);

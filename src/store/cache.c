@@ -49,6 +49,7 @@ static void drop(hearth__cache *c, hearth__entry *e) {
   *at = e->chain;
   c->count--;
   c->bytes -= cost(e);
+  c->freed += cost(e);
   hearth__blob_release(e->record.value);
   free(e);
 }
@@ -133,6 +134,7 @@ void hearth__cache_use(hearth__cache *c, hearth__entry *e) {
 void hearth__cache_set(hearth__cache *c, hearth__entry *e, const hearth__record *r) {
   hearth__blob_retain(r->value);
   c->bytes -= cost(e);
+  c->freed += cost(e);
   hearth__blob_release(e->record.value);
   e->record = *r;
   e->known = true;
@@ -143,6 +145,7 @@ void hearth__cache_forget(hearth__cache *c, hearth__entry *e) {
   e->touched++;
   if (!e->known) return;
   c->bytes -= cost(e);
+  c->freed += cost(e);
   hearth__blob_release(e->record.value);
   memset(&e->record, 0, sizeof e->record);
   e->known = false;

@@ -27,6 +27,7 @@ typedef struct hearth__cache {
   hearth__entry **buckets;
   size_t n_buckets, count, bytes, bound;
   uint64_t seed, hits, misses, evicted;
+  uint64_t freed; /* bytes that were let go of, ever */
   hearth__entry *oldest, *newest;
 } hearth__cache;
 

@@ -46,6 +46,7 @@ struct hearth__db {
   hearth__total *totals; /* the writer's */
 
   uint64_t commits, batches, groups_max;
+  uint64_t given_back; /* the writer's: cache.freed when it last gave memory back to the system */
   atomic_int fail_in, fail_times;
   const char *fail_code;
   bool spin;

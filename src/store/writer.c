@@ -1,12 +1,13 @@
 /* The writer: one thread for each open database. It takes the whole queue, runs it as one group, and answers everything with one wake-up of
 ** each loop. Engines that never block have none: the queue runs on the thread that submits. */
+#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 
 #include "store/db.h"
 
-enum { SPIN_NS = 60000, KEEP_NS = 200000, IDLE_NS = 200000000 };
+enum { SPIN_NS = 60000, KEEP_NS = 200000, IDLE_NS = 200000000, GIVE_BACK = 4 << 20 };
 
 void hearth__land(hearth__store *s, hearth__landed *l) {
   l->next = NULL;
@@ -118,6 +119,17 @@ static void spin(hearth__db *db) {
     sched_yield(); /* a busy machine has better uses */
 }
 
+/* What the cache has let go of lies in the allocator, in pieces and in the arenas of the threads that made them: back to the system with it. */
+static void give_back(hearth__db *db) {
+  uv_mutex_lock(&db->lock);
+  uint64_t freed = db->cache.freed;
+  uv_mutex_unlock(&db->lock);
+#ifdef __GLIBC__
+  if (freed - db->given_back >= GIVE_BACK) malloc_trim(0);
+#endif
+  if (freed - db->given_back >= GIVE_BACK) db->given_back = freed;
+}
+
 static void writer_main(void *arg) {
   hearth__db *db = arg;
   bool tidy = false, keeps = false;
@@ -142,6 +154,7 @@ static void writer_main(void *arg) {
         uv_mutex_lock(&db->writing);
         db->engine->class_->idle(db->engine);
         uv_mutex_unlock(&db->writing);
+        give_back(db);
         uv_mutex_lock(&db->lock);
       }
     }

@@ -1,0 +1,54 @@
+-- What a store takes of memory beside its cache: 120 MB of records written and read, with several large values among them. The child prints how much its
+-- resident memory grew.
+local BOUND = 32 << 20
+
+if arg[1] then
+  local store = require "hearth.core.store"
+  local task = require "hearth.core.task"
+  local function resident()
+    collectgarbage()
+    collectgarbage()
+    local f = assert(io.open "/proc/self/status")
+    local kb = f:read("a"):match "VmRSS:%s+(%d+) kB"
+    f:close()
+    return tonumber(kb) * 1024
+  end
+  local before = resident()
+  local db = store.open(arg[1], { cache = BOUND })
+  local fill = ("x"):rep(1000)
+  for part = 1, 60 do
+    local map = {}
+    for i = 1, 2000 do map[("key:%d:%d"):format(part, i)] = fill .. i end
+    db:put_many("default", map)
+  end
+  local tasks = {}
+  for part = 1, 60 do
+    for i = 1, 2000, 50 do
+      tasks[#tasks + 1] = task.spawn(function()
+        for k = i, i + 49 do assert(db:get("default", ("key:%d:%d"):format(part, k))) end
+      end)
+    end
+    for _, t in ipairs(tasks) do task.await(t) end
+    tasks = {}
+  end
+  for i = 1, 8 do
+    db:write("default", "big", string.char(64 + i):rep(8 << 20), "text")
+    db:get("default", "big")
+  end
+  for i = 1, 2000 do assert(db:get("default", ("key:%d:%d"):format(1 + i % 60, i))) end
+  local at_once = resident() - before
+  require("hearth.core.timer").sleep(1)
+  print(at_once, resident() - before, db:stats().cache_bytes)
+  db:close()
+  return
+end
+
+local folder = os.tmpname()
+os.remove(folder)
+os.execute("mkdir -m 700 '" .. folder .. "'")
+local pipe = assert(io.popen(("%s/hearth %s file:%s/store.sqlite3"):format(os.getenv "BUILD" or "build", arg[0], folder)))
+local at_once, grew, cached = pipe:read("n", "n", "n")
+pipe:close()
+print(("memory, with a cache of %d MB      %8.1f MB more than the cache's bound (target: 8), %.1f before it rested; the cache holds %.1f MB"):format(
+  BOUND >> 20, (grew - BOUND) / 1e6, (at_once - BOUND) / 1e6, cached / 1e6))
+os.execute("rm -rf '" .. folder .. "'")
