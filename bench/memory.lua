@@ -49,6 +49,6 @@ os.execute("mkdir -m 700 '" .. folder .. "'")
 local pipe = assert(io.popen(("%s/hearth %s file:%s/store.sqlite3"):format(os.getenv "BUILD" or "build", arg[0], folder)))
 local at_once, grew, cached = pipe:read("n", "n", "n")
 pipe:close()
-print(("memory, with a cache of %d MB      %8.1f MB more than the cache's bound (target: 8), %.1f before it rested; the cache holds %.1f MB"):format(
-  BOUND >> 20, (grew - BOUND) / 1e6, (at_once - BOUND) / 1e6, cached / 1e6))
+print(("memory, with a cache of %d MB      %8.1f MB more than the cache's bound (target: 8)"):format(BOUND >> 20, (grew - BOUND) / 1e6))
+print(("  before it rested                 %8.1f MB; the cache holds %.1f MB"):format((at_once - BOUND) / 1e6, cached / 1e6))
 os.execute("rm -rf '" .. folder .. "'")

@@ -746,7 +746,8 @@ static const luaL_Reg methods[] = {{"get", hearth__l_store_get},
                                    {"__gc", l_gc},
                                    {NULL, NULL}};
 
-static const luaL_Reg functions[] = {{"open", l_open}, {"build", hearth__l_store_build}, {"set_faults", l_set_faults}, {"latency", hearth__l_store_latency}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"open", l_open}, {"build", hearth__l_store_build}, {"set_faults", l_set_faults}, {"latency", hearth__l_store_latency}, {NULL, NULL}};
 
 int hearth__open_store(lua_State *L) {
   hearth__state *s = lua_touserdata(L, 1);

@@ -43,8 +43,8 @@ typedef struct hearth__stores {
   size_t n_tags, room_tags;
   size_t opening;
   hearth__latency *latency; /* NULL: nobody asked */
-  hearth__making *makings; /* on workers */
-  bool ended;              /* opens nothing more; `h` is NULL once it is gone */
+  hearth__making *makings;  /* on workers */
+  bool ended;               /* opens nothing more; `h` is NULL once it is gone */
 } hearth__stores;
 
 typedef struct hearth__listener {
@@ -79,8 +79,8 @@ struct hearth__wait {
   void (*start)(hearth__wait *w);
   void (*drop)(hearth__wait *w); /* frees it with all that it holds */
   bool landed, released;
-  uint64_t began;      /* when, in ns; 0: it is not measured */
-  bool write;          /* which histogram */
+  uint64_t began;         /* when, in ns; 0: it is not measured */
+  bool write;             /* which histogram */
   const char *code, *why; /* static; NULL: look at the answer */
 };
 
