@@ -357,7 +357,7 @@ describe("the cells of a store", function()
   end)
 
   describe("when memory runs out in the middle of a turn", function()
-    local encode, reports = json.encode_stored, {}
+    local pack, reports = json.pack, {}
     local task = require "hearth.core.task"
     local report = task.report
 
@@ -366,7 +366,7 @@ describe("the cells of a store", function()
       task.report = function(err, where) table.insert(reports, tostring(where) .. ": " .. tostring(err)) end
     end)
     after_each(function()
-      json.encode_stored, task.report = encode, report
+      json.pack, task.report = pack, report
     end)
 
     local function out_of_memory() error("not enough memory", 0) end
@@ -377,7 +377,7 @@ describe("the cells of a store", function()
       local n, m = cell_of "n", cell_of "m"
       drain()
       local v = voice()
-      json.encode_stored = out_of_memory
+      json.pack = out_of_memory
       local first, second = cells.update(n, increment, v), cells.set(m, {1, 2})
       drain()
       assert.are.equal(1, #reports)
@@ -385,7 +385,7 @@ describe("the cells of a store", function()
       assert.are.equal(41, stored "n")
       assert.are.equal(42, shown(n))
       assert.is_false(first:done())
-      json.encode_stored = encode
+      json.pack = pack
       later(0.06)
       drain()
       assert.are.equal(42, stored "n")
@@ -427,10 +427,10 @@ describe("the cells of a store", function()
     it("at the end of the program too", function()
       local n = cell_of "n"
       drain()
-      json.encode_stored = out_of_memory
+      json.pack = out_of_memory
       cells.set(n, 1)
       assert.is_false(cells.save_all())
-      json.encode_stored = encode
+      json.pack = pack
       assert.is_false(cells.save_all())
       drain()
       assert.is_true(cells.save_all())

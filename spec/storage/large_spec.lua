@@ -20,6 +20,26 @@ local function large()
   return t
 end
 
+-- Keeps every worker of the loop's pool waiting until the returned function is called.
+local function keep_workers()
+  local uv = require "luv"
+  local pipe, n = uv.pipe(), tonumber(os.getenv "UV_THREADPOOL_SIZE") or 4
+  local waiting = n
+  local work = uv.new_work(function(fd)
+    local f = assert(io.open("/dev/fd/" .. fd))
+    f:setvbuf "no"
+    f:read(1)
+    f:close()
+  end, function()
+    waiting = waiting - 1
+    if waiting > 0 then return end
+    uv.fs_close(pipe.read)
+    uv.fs_close(pipe.write)
+  end)
+  for _ = 1, n do work:queue(tostring(pipe.read)) end
+  return function() uv.fs_write(pipe.write, ("x"):rep(n)) end
+end
+
 -- How many turns pass while fn runs.
 local function turns_of(fn)
   local turns, counting = 0, true
@@ -181,9 +201,11 @@ for _, engine in ipairs(support.engines) do
     it("do not outlive what a crash takes: the write is cancelled, the next one lands", function()
       local raw = require "hearth.storage.store".raw(store)
       local value = large()
+      local release = keep_workers()
       local write = hearth.run_async(store.set_json, store, "big", value)
       local crash = hearth.run_async(function() raw:crash() end)
       crash:await()
+      release()
       assert.equal("ECANCELED", err(write.await, write).code)
       store:set_json("next", value)
       assert.is_nil(store:get "big")
