@@ -17,13 +17,15 @@ LIBS_NOLUA = -luv -lsqlite3 -llua5.4-cjson -lpthread -ldl -lm
 LIBS       = $(LIBS_NOLUA) -llua5.4
 
 # Feature modules: libraries of their own, loaded at first use (src/api.h). NAME is build/hearth-NAME.so.
-FEATURES := net term web
+FEATURES := net term web image
 net_SRC  := src/bind/net.c src/net/http.c src/net/http_request.c src/net/http_answer.c src/net/source.c src/net/address.c
 net_LIBS := -lcurl -luv
 web_SRC  := src/bind/web.c src/net/web_server.c src/net/web_page.c src/net/web_identity.c
 web_LIBS := -lwebsockets -lcrypto -luv
 term_SRC  := src/bind/term.c src/term/cells.c src/term/tty.c
 term_LIBS := -lncursesw -ltinfo -luv
+image_SRC  := src/bind/image.c src/term/picture.c
+image_LIBS := -lpng16 -lturbojpeg
 
 LIB_SRC  := $(filter-out $(foreach f,$(FEATURES),$($(f)_SRC)),$(sort $(wildcard src/*.c src/store/*.c src/bind/*.c)))
 HOST_SRC := $(sort $(wildcard host/*.c))
@@ -113,6 +115,8 @@ $(BUILD)/test/%: spec/c/%.c $(BUILD)/libhearth.a | deps-build-once
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -Ispec/c $(LDFLAGS) -o $@ $< $(filter %.o,$^) $(BUILD)/libhearth.a $(LIBS)
 $(BUILD)/test/test_cells: $(BUILD)/obj/src/term/cells.o
+$(BUILD)/test/test_picture: $(BUILD)/obj/src/term/picture.o
+$(BUILD)/test/test_picture: LIBS += $(image_LIBS)
 
 # There the file system is what the test says.
 $(BUILD)/test/test_store_places: LDFLAGS += -Wl,--wrap=statfs

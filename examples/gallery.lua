@@ -193,7 +193,7 @@ local Feedback = hearth.component("Feedback", function()
         },
       },
     },
-    Image { source = "hearth.png", alt = "a fire in a hearth" },
+    Image { source = "hearth.png", alt = "a fire in a hearth", style = { width = 32 } },
     Button("Print a line", {
       on_click = function() print("Printed by the gallery: F12 shows it, and it is on the screen after the end.") end }),
   }

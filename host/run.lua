@@ -133,8 +133,8 @@ function mount.headless(element)
   return session
 end
 
-function mount.terminal(element)
-  return require("hearth.render.terminal").mount(element)
+function mount.terminal(element, folder)
+  return require("hearth.render.terminal").mount(element, folder)
 end
 
 function mount.line(element)
@@ -191,7 +191,7 @@ function run.main(args)
   local element
   element, err = run.prepare(options)
   if element == nil then return complain(err) end
-  local ok, session = xpcall(mount[ui], described, element)
+  local ok, session = xpcall(mount[ui], described, element, path:match "^(.*)/[^/]*$")
   if not ok then return complain(("%s: the first render failed: %s"):format(path, session)) end
 
   -- Nobody reads any more: whatever the program waits for, it ends when what it accepted is saved.

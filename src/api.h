@@ -14,7 +14,7 @@
 #include "timer.h"
 
 /* Goes up with every change of the table. Module and library are built together: any other version is refused. */
-#define HEARTH__API_VERSION 2
+#define HEARTH__API_VERSION 3
 
 typedef struct hearth__api {
   unsigned version;
@@ -36,6 +36,7 @@ typedef struct hearth__api {
   int (*ref)(lua_State *L);
   void (*unref)(lua_State *L, int ref);
   lua_State *(*main_of)(const hearth__state *s);
+  int (*work)(lua_State *L, hearth_work *work); /* hearth_await */
 } hearth__api;
 
 /* Pushes the module's table of raw verbs and returns 1, or raises. */

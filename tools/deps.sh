@@ -5,7 +5,7 @@ set -eu
 packages=""
 for what in "$@"; do
   case $what in
-    build) packages="$packages gcc libc6-dev pkg-config liblua5.4-dev libuv1-dev libsqlite3-dev libcurl4-openssl-dev libncurses-dev ca-certificates lua-cjson lua-cjson-dev libreadline8 libwebsockets-dev libwebsockets-evlib-uv libssl-dev" ;;
+    build) packages="$packages gcc libc6-dev pkg-config liblua5.4-dev libuv1-dev libsqlite3-dev libcurl4-openssl-dev libncurses-dev ca-certificates lua-cjson lua-cjson-dev libreadline8 libwebsockets-dev libwebsockets-evlib-uv libssl-dev libpng-dev libturbojpeg0-dev" ;;
     test) packages="$packages lua5.4 lua-busted lua-luv sqlite3 g++ openssl tmux nodejs npm chromium" ;;
     lint) packages="$packages clang clang-format lua-check shellcheck" ;;
     *) echo "deps.sh: unknown set '$what' (build, test, lint)" >&2; exit 2 ;;

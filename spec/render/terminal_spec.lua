@@ -228,25 +228,49 @@ end)]]
     look(LIGHT)
   end)
 
-  it("shows a picture as half blocks, and any other as its caption", function()
-    local path = os.tmpname()
-    local ppm = path .. ".ppm"
-    os.rename(path, ppm)
+  it("shows a picture as half blocks, and its caption where it cannot", function()
+    local ppm = os.tmpname()
     local file <close> = assert(io.open(ppm, "wb"))
     -- Two columns of red and blue over green and white.
     file:write("P6 # a comment\n2 2\n255\n", "\xFF\0\0\0\0\xFF", "\0\xFF\0\xFF\xFF\xFF")
     file:close()
     app(([[return hearth.component(function()
-      local Image = hearth.Image
-      return Column { Image { source = %q, style = { width = 2, height = 1 } }, Image { source = "/no/where/cat.png", alt = "a cat" },
-        Image { source = "dog.png" }, Image { source = "missing.ppm" }, Text "end" }
-    end)]]):format(ppm), { env = { "TERM=xterm-256color", "COLORTERM=truecolor" } })
-    t:show "▀▀\n[image: a cat]\n[image: dog.png]\n[image: missing.ppm]\nend"
+      local Image, heard = hearth.Image, hearth.use_ref {}
+      local shown, show = hearth.use_state ""
+      local function on(what)
+        return function()
+          table.insert(heard.current, what)
+          table.sort(heard.current)
+          show(table.concat(heard.current, ", "))
+        end
+      end
+      return Column { Image { source = %q, style = { width = 2, height = 1 }, on_load = on "loaded" },
+        Image { source = %q, style = { width = 2, height = 1 } }, -- beside the app
+        Image { source = "/no/where/cat.png", alt = "a cat", on_error = on "no cat" }, Image { source = "https://example.org/dog.png" },
+        Image { source = "/etc/passwd", on_error = on "no picture" }, Text(shown) }
+    end)]]):format(ppm, ppm:match "[^/]*$"), { env = { "TERM=xterm-256color", "COLORTERM=truecolor" } })
+    t:show "▀▀\n▀▀\n[image: a cat]\n[image: dog.png]\n[image: passwd]\nloaded, no cat, no picture"
     local coloured = t:coloured()
     os.remove(ppm)
     for _, wanted in ipairs { "38;2;255;0;0", "48;2;0;255;0", "38;2;0;0;255", "48;2;255;255;255" } do
       assert.truthy(coloured:find(wanted, 1, true), wanted)
     end
+  end)
+
+  it("gives a picture its room when it is read, and shows the caption where there are no colours", function()
+    local APP <const> = [[return hearth.component(function()
+      local source, set = hearth.use_state(os.getenv "PICTURE")
+      return Column { hearth.Image { source = source, alt = "a fire", on_click = function() set "gone.png" end }, Text "below" }
+    end)]]
+    local picture = "PICTURE=" .. io.popen("pwd"):read "l" .. "/examples/hearth.png"
+    app(APP, { env = { "TERM=xterm-256color", picture }, height = 40 })
+    t:see(("▀"):rep(80))
+    t:see "below"
+    t:press "Enter"
+    t:show "[image: a fire]\nbelow"
+    t:close()
+    app(APP, { env = { "NO_COLOR=1", picture } })
+    t:show "[image: a fire]\nbelow"
   end)
 
   it("keeps the columns of wide characters, marks and emoji", function()

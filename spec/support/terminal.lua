@@ -1,11 +1,11 @@
 -- Runs an app on a terminal as a person would see it: tmux is the terminal. Nothing is slept for: what is expected is looked for until it
--- is there, or for three seconds.
+-- is there, or for twenty seconds.
 
 local hearth = require "hearth"
 
 local terminal = {}
 
-local PATIENCE <const> = 3
+local PATIENCE <const> = 20
 
 local function binary()
   local pipe = assert(io.popen("readlink /proc/$PPID/exe"))

@@ -36,6 +36,7 @@ static const hearth__api api = {
     .ref = hearth__ref,
     .unref = hearth__unref,
     .main_of = hearth__main_of,
+    .work = hearth_await,
 };
 
 /* Pushes the folder of the file that holds this code: the program, libhearth.so or hearth.so. */

@@ -1,47 +1,37 @@
--- Image in cells: a picture in a format that can be read here (PPM) as half blocks, two pixels a cell; of any other its caption.
+-- Image in cells: a picture (PNG, JPEG, PPM) as half blocks, two pixels a cell; its caption until it is read, where it cannot be, and where
+-- colours are few. It is read on a thread; the node then asks for another layout.
 
+local events = require "hearth.ui.events"
+local feature = require "hearth.core.feature"
+local task = require "hearth.core.task"
 local text_width = require "hearth.ui.text_width"
 
 local floor, max, min = math.floor, math.max, math.min
 local RGB <const> = 2 << 24
-local LARGEST <const> = 16 * 1024 * 1024
+-- As large as a picture is by itself, in cells, and as large as it is ever painted.
+local WIDEST <const>, MOST <const> = 80, 2048
 
 local Image = {}
 
--- A binary PPM (P6, 8 bits): width, height and the bytes of its pixels.
-local function read_ppm(path)
-  local file = io.open(path, "rb")
-  if not file then return nil end
-  local bytes = file:read(LARGEST)
-  file:close()
-  if not bytes or bytes:sub(1, 2) ~= "P6" then return nil end
-  local at, numbers = 3, {}
-  while #numbers < 3 do
-    local _, stop = bytes:find("^%s+", at)
-    if not stop then return nil end
-    at = stop + 1
-    local comment = bytes:match("^#[^\n]*", at)
-    if comment then
-      at = at + #comment
-    else
-      local digits = bytes:match("^%d+", at)
-      if not digits then return nil end
-      numbers[#numbers + 1] = tonumber(digits)
-      at = at + #digits
-    end
-  end
-  local w, h, most = numbers[1], numbers[2], numbers[3]
-  if w < 1 or h < 1 or most ~= 255 or #bytes - at < w * h * 3 then return nil end
-  return { width = w, height = h, bytes = bytes, start = at + 1 }
+-- Where the file of a source is: a path is below the folder of the app, as on the web; nil for what is no file.
+local function path_of(source, folder)
+  local path = source:match "^file:/*(/.*)" or source:match "^file:(.*)" or source
+  if path == "" or path:find "^%a[%w+.-]+:" then return nil end
+  return path:sub(1, 1) == "/" and path or folder .. "/" .. path
 end
 
-local function picture(node)
-  local source = node.props.source
-  if node.picture_source ~= source then
-    node.picture_source = source
-    node.picture = type(source) == "string" and source:match "%.ppm$" and read_ppm(source:gsub("^file:", "")) or false
-  end
-  return node.picture
+-- Begins to read what the node shows from now on; `d` is the stage's.
+local function read(node, source, d)
+  node.picture_source, node.picture = source, nil
+  local path = type(source) == "string" and path_of(source, d.folder)
+  task.spawn(function()
+    local ok, picture = pcall(function() return path and feature.load("image").read(path, (d.look.field or 0) & 0xFFFFFF) end)
+    if node.picture_source ~= source or not node.parent then return end
+    local heard = node.props[ok and picture and "on_load" or "on_error"]
+    node.picture = ok and d.look.field and picture or nil
+    if heard then events.fire(heard) end
+    d.changed(node)
+  end)
 end
 
 local function caption(node)
@@ -53,32 +43,41 @@ function Image.focusable(node) return node.props.on_click ~= nil and not node.pr
 function Image.click(node, ui) ui.fire(node.props.on_click) end
 
 function Image.measure(node, limit)
-  local p = picture(node)
+  local p = node.picture
   if not p then
     local w = text_width.width(caption(node))
     return limit and min(w, max(1, limit)) or w, 1, min(w, 8)
   end
-  local w = min(p.width, limit or 40, 80)
-  return w, max(1, floor(w * p.height / p.width / 2 + 0.5)), min(w, 8)
+  local width, height = p:size()
+  local w = min(width, limit or WIDEST, WIDEST)
+  return w, max(1, floor(w * height / width / 2 + 0.5)), min(w, 8)
+end
+
+-- The pixels for w × h cells, kept while the size stays.
+local function pixels(node, w, h)
+  if node.pixels_of ~= node.picture or node.pixels_w ~= w or node.pixels_h ~= h then
+    node.pixels_of, node.pixels_w, node.pixels_h = node.picture, w, h
+    node.pixels = node.picture:scaled(w, h * 2)
+  end
+  return node.pixels
 end
 
 function Image.paint(node, d, x, y, w, h, fg, attr)
-  local p = picture(node)
-  if not p or not d.look.field then
+  local source = node.props.source
+  if source ~= nil and node.picture_source ~= source then read(node, source, d) end
+  if not node.picture or w < 1 or h < 1 or w > MOST or h > MOST then
     d.text(x, y, text_width.truncate(caption(node), w), d.look.muted or fg, nil, d.focus == node and attr ~ 32 or attr)
     return
   end
-  local bytes, start = p.bytes, p.start
-  local function pixel(px, py)
-    local at = start + (min(p.height - 1, floor(py)) * p.width + min(p.width - 1, floor(px))) * 3
+  local bytes = pixels(node, w, h)
+  local function colour(at)
     local r, g, b = bytes:byte(at, at + 2)
     return RGB | r << 16 | g << 8 | b
   end
   for row = 0, h - 1 do
     for column = 0, w - 1 do
-      local px = (column + 0.5) * p.width / w
-      d.text(x + column, y + row, "▀", pixel(px, (row * 2 + 0.5) * p.height / (h * 2)), pixel(px,
-        (row * 2 + 1.5) * p.height / (h * 2)), attr)
+      local at = (row * 2 * w + column) * 3 + 1
+      d.text(x + column, y + row, "▀", colour(at), colour(at + w * 3), attr)
     end
   end
 end

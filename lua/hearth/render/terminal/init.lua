@@ -79,8 +79,9 @@ end
 
 --- Mounts an element and shows its first frame; raises what its render raised, before the terminal is touched.
 ---@param element any
+---@param folder? string where the app's pictures are; default: the working directory
 ---@return hearth.terminal.Session
-function terminal.mount(element)
+function terminal.mount(element, folder)
   local cells = feature.load "term"
   local self
   self = setmetatable({
@@ -96,7 +97,7 @@ function terminal.mount(element)
   local width, height = cells.enter()
   self.inside = true
   self.width, self.height = width, height
-  self.stage = stage.new(cells, cells.colours())
+  self.stage = stage.new(cells, cells.colours(), { folder = folder or ".", changed = function(node) self.ui.changed(node) end })
   if self.stage.unsure_of_look then cells.ask "\27]11;?\27\\" end
   self.input = input.new()
   self.log = log.new(self)

@@ -143,11 +143,13 @@ end
 local Stage = {}
 Stage.__index = Stage
 
---- A stage on the raw verbs of a terminal; `colours` is how many it shows.
+--- A stage on the raw verbs of a terminal; `colours` is how many it shows. `pictures` says where they are, and hears of a node that has
+--- another size since its picture is there.
 ---@param cells table
 ---@param colours integer
+---@param pictures? { folder: string, changed: fun(node: table) }
 ---@return hearth.terminal.Stage
-function stage.new(cells, colours)
+function stage.new(cells, colours, pictures)
   local look, unsure = theme.look(colours)
   local self = setmetatable({
     cells = cells, look = look, unsure_of_look = unsure,
@@ -155,7 +157,8 @@ function stage.new(cells, colours)
     focus = nil, pressed = nil, caret_x = nil, caret_y = nil,
   }, Stage)
   self.d = {
-    look = self.look, text = pen.new(cells), ascii = cells.ascii, fill = cells.fill,
+    look = self.look, text = pen.new(cells), ascii = cells.ascii, fill = cells.fill, folder = pictures and pictures.folder or ".",
+    changed = pictures and pictures.changed or function() end,
     tick = function()
       self.ticking = true
       return self.ticks
