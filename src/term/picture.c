@@ -9,7 +9,7 @@
 #include <turbojpeg.h>
 
 /* Larger ones are refused: a few bytes can claim to be any number of pixels. */
-#define LARGEST_FILE ((size_t)64 << 20)
+#define LARGEST_FILE    ((size_t)64 << 20)
 #define LARGEST_PICTURE ((size_t)48 << 20)
 
 static const char no_memory[] = "not enough memory";
@@ -54,7 +54,8 @@ static const char *read_jpeg(const unsigned char *bytes, size_t size, hearth__pi
   problem = allocate(p, (size_t)width, (size_t)height);
   if (problem) goto out;
   /* A picture that is cut off is shown as far as it goes. */
-  if (tjDecompress2(decoder, bytes, (unsigned long)size, p->pixels, width, 0, height, TJPF_RGB, 0) && tjGetErrorCode(decoder) != TJERR_WARNING)
+  if (tjDecompress2(decoder, bytes, (unsigned long)size, p->pixels, width, 0, height, TJPF_RGB, 0) &&
+      tjGetErrorCode(decoder) != TJERR_WARNING)
     problem = damaged;
 out:
   tjDestroy(decoder);
