@@ -101,6 +101,35 @@ for _, scheme in ipairs { "file:", "json:" } do
       refused("EINVAL", open)
     end)
 
+    it("a pipe, which to open would wait for ever, a device, and links in a circle: EINVAL, and nothing is made beside them", function()
+      assert(os.execute(("mkfifo %s && ln -s %s %s-link"):format(path, path, path)))
+      refused("EINVAL", open)
+      refused("EINVAL", open, { read_only = true })
+      url = url .. "-link"
+      refused("EINVAL", open)
+      assert(os.execute(("rm %s %s-link && ln -s a-b %s && ln -s a %s-b"):format(path, path, path, path)))
+      url = scheme .. path
+      refused("EINVAL", open)
+      assert.equal("a a-b", names(folder))
+      url, path = scheme .. "/dev/null", "/dev/null"
+      refused("EINVAL", open)
+    end)
+
+    it("a link to a file that is not there yet: the store is made there, and the link stays", function()
+      assert(os.execute(("ln -s real/b %s"):format(path)))
+      assert.equal("ENOKEY", support.err(open, { read_only = true }).code)
+      assert.equal("a", names(folder))
+      stored()
+      assert(os.execute(("[ -L %s ] && [ -f %s/real/b ]"):format(path, folder)))
+      assert.matches("^a real$", names(folder))
+      url = scheme .. folder .. "/real/b" -- one store by both names
+      local by_name, by_link = open(), hearth.storage.open { url = scheme .. path }
+      by_name:set("a", "2")
+      assert.equal("2", by_link:get "a")
+      by_name:close()
+      by_link:close()
+    end)
+
     it("makes the folders that are missing, for their owner alone", function()
       url = scheme .. folder .. "/x/y/z/a"
       stored()

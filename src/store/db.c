@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { DEFAULT_CACHE = 16 << 20 };
 
@@ -21,24 +22,33 @@ static void registry_init(void) {
   uv_cond_init(&registry.opened);
 }
 
-/* One name for one file, also before it exists: its folder resolved, and itself if it is there. */
-static char *resolve(const char *path) {
+enum { LINKS_MAX = 16 };
+
+/* One name for one file, also before it exists: its folder resolved, and itself if it is there. A symbolic link to what is not there yet names that. */
+static char *resolve(const char *path, int links) {
   char *real = realpath(path, NULL);
   if (real) return real;
   const char *slash = strrchr(path, '/');
-  char folder[PATH_MAX], *parent;
+  char folder[PATH_MAX], to[PATH_MAX], *parent;
   if (!slash)
     parent = realpath(".", NULL);
   else {
     snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path), path);
-    parent = resolve(folder);
+    parent = resolve(folder, links);
   }
   if (!parent) return NULL;
-  const char *base = slash ? slash + 1 : path;
+  ssize_t n = links < LINKS_MAX ? readlink(path, to, sizeof to - 1) : -1;
+  to[n < 0 ? 0 : n] = '\0';
+  const char *base = n > 0 ? to : slash ? slash + 1 : path;
   size_t size = strlen(parent) + strlen(base) + 2;
   char *joined = malloc(size);
-  if (joined) snprintf(joined, size, "%s/%s", strcmp(parent, "/") == 0 ? "" : parent, base);
+  if (joined) snprintf(joined, size, "%s/%s", *base == '/' || strcmp(parent, "/") == 0 ? "" : parent, *base == '/' ? base + 1 : base);
   free(parent);
+  if (n > 0 && joined) {
+    char *target = resolve(joined, links + 1);
+    free(joined);
+    return target;
+  }
   return joined;
 }
 
@@ -130,7 +140,7 @@ static int db_acquire(const char *url, const hearth__store_options *o, hearth__d
   if (!class_) return hearth__fail(f, "EINVAL", "%s: no engine for this URL (file:PATH, json:PATH, memory:, memory:NAME)", url);
   bool memory = class_ == &hearth__memory_engine, fresh = memory && !*location;
   if (!memory && !*location) return hearth__fail(f, "EINVAL", "%s: the path is missing", url);
-  char *resolved = memory ? strdup(url) : resolve(location);
+  char *resolved = memory ? strdup(url) : resolve(location, 0);
   if (!resolved && !memory) resolved = strdup(location); /* a folder that is missing: the engine makes it */
   if (!resolved) return hearth__fail(f, "EIO", "out of memory");
   uv_once(&registry.once, registry_init);

@@ -14,6 +14,15 @@ static int fail_errno(hearth__fault *f, const char *verb, const char *path) {
   return hearth__fail(f, hearth__errno_code(err), "%s: cannot %s: %s", path, verb, strerror(err));
 }
 
+int hearth__check_place(const char *path, hearth__fault *f) {
+  struct stat st;
+  int status = stat(path, &st);
+  if (status != 0 && errno == ELOOP) return fail_errno(f, "follow its symbolic links", path);
+  if (status != 0 || S_ISREG(st.st_mode)) return 0;
+  return hearth__fail(f, "EINVAL", "%s: it is a %s; give the path of a file", path,
+                      S_ISDIR(st.st_mode) ? "folder" : "pipe, a socket or a device");
+}
+
 int hearth__sync_folder(const char *path) {
   const char *slash = strrchr(path, '/');
   char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
@@ -66,13 +75,10 @@ int hearth__read_file(const char *path, char **bytes, size_t *size, hearth__faul
   char *buffer = NULL;
   size_t have = 0;
   int status = -1;
+  if (hearth__check_place(path, f) != 0) return -1;
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0 || fstat(fd, &st) != 0) {
     fail_errno(f, "read", path);
-    goto done;
-  }
-  if (!S_ISREG(st.st_mode)) {
-    hearth__fail(f, "EINVAL", "%s: is not a file", path);
     goto done;
   }
   buffer = malloc((size_t)st.st_size + 1);

@@ -7,6 +7,9 @@
 /* Makes the folders above `path`, 0700. */
 int hearth__make_folders(const char *path, hearth__fault *f);
 
+/* Can a store be at `path`? Where there is something, it must be a file: EINVAL for a folder, a pipe (to open one may wait for ever), a device. */
+int hearth__check_place(const char *path, hearth__fault *f);
+
 /* Makes the names in the folder of `path` durable. -1 with errno. A file system that has no such thing is fine. */
 int hearth__sync_folder(const char *path);
 

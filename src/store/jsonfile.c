@@ -154,6 +154,7 @@ static int open_json(const char *location, const hearth__engine_options *options
   char *gate = malloc(room);
   j->path = strdup(location);
   int status = j->path && gate ? 0 : hearth__fail(f, "EIO", "out of memory");
+  if (status == 0) status = hearth__check_place(location, f);
   if (status == 0 && !options->read_only) {
     snprintf(gate, room, "%s-gate", location);
     status = hearth__make_folders(location, f);

@@ -352,10 +352,7 @@ int hearth__sqlite_open(const char *path, const hearth__engine_options *o, heart
   s->abort = o->abort;
   snprintf(name, sizeof name, "%s-gate", path);
   bool there = stat(path, &st) == 0;
-  if (there && S_ISDIR(st.st_mode)) {
-    hearth__fail(f, "EINVAL", "%s: it is a folder", path);
-    goto failed;
-  }
+  if (hearth__check_place(path, f) != 0) goto failed;
   if (!there && o->read_only) {
     if (errno == ENOENT || errno == ENOTDIR)
       hearth__fail(f, "ENOKEY", "%s: there is no store yet", path);
