@@ -76,6 +76,13 @@ describe("a JSON file store", function()
     store:close()
   end)
 
+  it("of a key that a hand wrote twice takes the last", function()
+    write(path, '{"hearth": {"format": 1, "commit": 1}, "data": {"default": {"k": {"$text": "first"}, "o": 1, "k": {"$text": "last"}}}}')
+    local store <close> = open(path)
+    assert.same({ "last", "1" }, { store:get "k", store:get "o" })
+    assert.equal(2, store:usage().keys)
+  end)
+
   it("takes a valid hand edit while it is open: a changed, a new and a removed value, with a new revision", function()
     local store = open(path)
     store:set_json("theme", "dark")

@@ -252,7 +252,7 @@ static int take_value(reading *r, const hearth__name *name, slice value) {
   bool was_damaged = false;
   if (known) {
     record = *known;
-    was_damaged = known->id == 1;
+    was_damaged = known->id == 1 && known->size == SIZE_MAX; /* else the key is in `data` twice: the last one counts */
     if (was_damaged) memcpy(&damaged_hash, known->value->bytes, sizeof damaged_hash);
   }
   record.id = 1;
