@@ -42,8 +42,8 @@ local function peer()
   local folder = build .. "/npm"
   if not os.execute "command -v node >/dev/null 2>&1" then return nil end
   if not io.open(folder .. "/node_modules/ws/package.json") then
-    os.execute(("mkdir -p %s && cd %s && npm install --no-save --silent --no-audit --no-fund --prefix . ws@8 >/dev/null 2>&1"):format(folder,
-      folder))
+    os.execute(("mkdir -p %s && cd %s && npm install --no-save --silent --no-audit --no-fund --prefix . ws@8 >/dev/null 2>&1")
+      :format(folder, folder))
   end
   if not io.open(folder .. "/node_modules/ws/package.json") then return nil end
   return start(("env NODE_PATH=%s/node_modules node bench/web_peer.js"):format(folder))

@@ -25,6 +25,14 @@ local function serve(...)
   return status, err, out
 end
 
+-- A folder with a certificate and its key.
+local function certificate()
+  local folder = program.temporary()
+  assert(os.execute(("mkdir -m 700 %s && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+    .. " -addext subjectAltName=DNS:localhost -keyout %s/key -out %s/cert >/dev/null 2>&1"):format(folder, folder, folder)))
+  return folder
+end
+
 describe("hearth serve", function()
   local site
   after_each(function()
@@ -36,6 +44,7 @@ describe("hearth serve", function()
     local app = program.file(APP)
     local broken, text, failing = program.file "return 1 +", program.file "return 5", program.file [[
       return require "hearth".component("Bad", function() error "no luck" end)]]
+    local one, other = certificate(), certificate()
     local cases = {
       { "which app" }, { "unknown option --nope", app, "--nope" }, { "--port is a number", app, "--port", "70000" },
       { "--port is a number", app, "--port=-1" },
@@ -46,16 +55,20 @@ describe("hearth serve", function()
       { "cannot open", "/nowhere/app.lua" }, { "unexpected symbol", broken }, { "component", text }, { "no luck", failing, "--port", "0" },
       { "serve is the web UI", app, "--ui", "line" }, { "cannot listen on 192.0.2.1", app, "--host", "192.0.2.1", "--port", "0" },
       { "no IP address", app, "--host", "nowhere", "--port", "0" }, { "for metrics", app, "--port", "0", "--metrics", "192.0.2.1:0" },
-      { "certificate cannot be read", app, "--port", "0", "--cert", app, "--key", app },
+      { "certificate is no PEM file", app, "--port", "0", "--cert", app, "--key", app },
+      { "key is no PEM file", app, "--port", "0", "--cert", one .. "/cert", "--key", app },
+      { "key is that of another certificate", app, "--port", "0", "--cert", one .. "/cert", "--key", other .. "/key" },
+      { "Is a directory", one }, { "no engine for this URL", app, "--port", "0", "--store", "nowhere://x" },
     }
     for _, case in ipairs(cases) do
-      local more = case[2] and { "--store", "memory:" } or {}
-      local status, err = serve(table.unpack(table.move(more, 1, 2, #case + 1, table.move(case, 1, #case, 1, {})), 2))
+      local words = { "--store", "memory:", table.unpack(case, 2) }
+      local status, err = serve(table.unpack(words, case[2] and 1 or 3))
       assert.equal(1, status, case[1])
       assert.truthy(err:find(case[1], 1, true), case[1] .. " is not in: " .. err)
       assert.is_nil(err:find("traceback", 1, true) and not case[1]:find "luck" or nil, err)
     end
     for _, path in ipairs { app, broken, text, failing } do os.remove(path) end
+    os.execute(("rm -r %s %s"):format(one, other))
   end)
 
   it("listens where it is told, and nowhere else", function()
@@ -81,9 +94,7 @@ describe("hearth serve", function()
   end)
 
   it("speaks TLS with a certificate that it is given", function()
-    local folder = program.temporary()
-    assert(os.execute(("mkdir -m 700 %s && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
-      .. " -addext subjectAltName=DNS:localhost -keyout %s/key -out %s/cert >/dev/null 2>&1"):format(folder, folder, folder)))
+    local folder = certificate()
     site = Site.start(APP, {
       scheme = "https", ca_file = folder .. "/cert", args = { "--cert", folder .. "/cert", "--key", folder .. "/key" },
     })

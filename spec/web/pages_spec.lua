@@ -211,7 +211,9 @@ describe("the pages of a site", function()
     click(one, 1, first.html, "ask")
     local al
     for _, m in ipairs(sent(one)) do al = m.al or al end
-    for _, part in ipairs { 'data-i="1"', 'role="alertdialog"', "<h2>Sure?</h2>", "<p>Really</p>", 'data-b="1">Cancel<', 'data-b="2">OK<' } do
+    for _, part in ipairs {
+      'data-i="1"', 'role="alertdialog"', "<h2>Sure?</h2>", "<p>Really</p>", 'data-b="1">Cancel<', 'data-b="2">OK<',
+    } do
       assert.truthy(al:find(part, 1, true), part)
     end
     assert.is_false(shows(two, "Sure?"))

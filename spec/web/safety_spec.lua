@@ -161,7 +161,7 @@ describe("hearth serve, among people who mean harm,", function()
   it("takes more pages than files are allowed at first", function()
     site = Site.start(APP, { before = "ulimit -Sn 64;" })
     cookie = site:cookie()
-    for i = 1, 100 do site:page(cookie) end
+    for _ = 1, 100 do site:page(cookie) end
     local _, first = site:mounted(cookie)
     assert.equal("new", first.t)
     for _, p in ipairs(site.pages) do assert.equal(101, p.status) end

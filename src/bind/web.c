@@ -207,7 +207,7 @@ static lua_Integer number_field(lua_State *L, const char *name) {
 static int l_listen(lua_State *L) {
   server *of = lua_touserdata(L, lua_upvalueindex(1));
   hearth__web_options o = {0};
-  const char *why;
+  char why[HEARTH__WEB_WHY];
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   luaL_checkstack(L, 20, NULL);
@@ -232,11 +232,8 @@ static int l_listen(lua_State *L) {
   lua_pushvalue(L, -1);
   s->api->ref(L);
   hearth_t *h = s->api->runtime_of(s->state);
-  s->web = hearth__web_listen(s->api->loop(h), &o, on_notify, s, &why);
-  if (!s->web) {
-    lua_pushfstring(L, "%s:%d: %s", o.host ? o.host : "*", o.port, why);
-    return refuse(L, s, "EIO", "serve: cannot listen on %s", lua_tostring(L, -1));
-  }
+  s->web = hearth__web_listen(s->api->loop(h), &o, on_notify, s, why);
+  if (!s->web) return refuse(L, s, "EIO", "serve: %s", why);
   s->closed = false;
   s->api->at_close(s->state, &s->closer);
   return 1;

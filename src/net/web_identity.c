@@ -1,4 +1,5 @@
 /* Who somebody is, and whether he may connect: the cookie that we signed, and the Origin of the page that asks. */
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -24,10 +25,11 @@ bool hearth__web_sign(const hearth__web *w, const char *id, char *out) {
 
 /* NAME=ID.SIGNATURE of a Cookie header, when we signed it; else "". */
 void hearth__web_read_cookie(hearth__web *w, struct lws *wsi, char client[HEARTH__WEB_CLIENT + 1]) {
-  char text[2048];
   size_t name_size = strlen(w->cookie);
+  int size = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_COOKIE) + 1; /* with those of every other port of this host */
+  char *text = size > 1 ? malloc((size_t)size) : NULL;
   client[0] = '\0';
-  if (lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_COOKIE) <= 0) return;
+  if (!text || lws_hdr_copy(wsi, text, size, WSI_TOKEN_HTTP_COOKIE) <= 0) goto done;
   for (char *p = text; *p; p += strcspn(p, ";"), p += *p == ';') {
     p += strspn(p, " ");
     if (strncmp(p, w->cookie, name_size) != 0 || p[name_size] != '=') continue;
@@ -40,15 +42,19 @@ void hearth__web_read_cookie(hearth__web *w, struct lws *wsi, char client[HEARTH
     found[id_size] = '\0';
     if (hearth__web_sign(w, found, want) && CRYPTO_memcmp(want, signature, HEARTH__WEB_SIGNATURE) == 0) memcpy(client, found, id_size + 1);
   }
+done:
+  free(text);
 }
 
-/* A page that we served says where it came from; another site's page says that too. */
+/* A page that we served says where it came from; another site's page says that too. Whom we serve without TLS may have it from a proxy in front of us,
+** whose pages are https; whom we serve with TLS has no page of ours that came without. */
 static bool same_origin(struct lws *wsi) {
   char origin[512], host[512];
   if (lws_hdr_copy(wsi, origin, sizeof origin, WSI_TOKEN_ORIGIN) <= 0 || lws_hdr_copy(wsi, host, sizeof host, WSI_TOKEN_HOST) <= 0)
     return false;
   const char *rest = strstr(origin, "://");
-  return rest && lws_is_ssl(wsi) == (strncmp(origin, "https", 5) == 0) && strcasecmp(rest + 3, host) == 0;
+  if (!rest || strcasecmp(rest + 3, host) != 0) return false;
+  return strncasecmp(origin, "https:", 6) == 0 || (!lws_is_ssl(wsi) && strncasecmp(origin, "http:", 5) == 0);
 }
 
 int hearth__web_check_upgrade(hearth__web *w, struct lws *wsi) {
@@ -61,9 +67,5 @@ int hearth__web_check_upgrade(hearth__web *w, struct lws *wsi) {
     status = HTTP_STATUS_BAD_REQUEST;
   else if (w->stopping || w->clients >= w->o.max_clients)
     status = HTTP_STATUS_SERVICE_UNAVAILABLE;
-  if (!status) return 0;
-  unsigned char answer[LWS_PRE + 128];
-  int size = snprintf((char *)answer + LWS_PRE, 128, "HTTP/1.1 %u Refused\r\nconnection: close\r\ncontent-length: 0\r\n\r\n", status);
-  lws_write(wsi, answer + LWS_PRE, (size_t)size, LWS_WRITE_HTTP_HEADERS);
-  return -1;
+  return status ? hearth__web_refuse(wsi, status) : 0;
 }

@@ -1,5 +1,5 @@
-/* What the parts of the web server share: web_server.c (HTTP, beginning and end), web_page.c (WebSocket connections) and web_identity.c (who somebody is).
-** Everything is for the loop's thread. */
+/* What the parts of the web server share: web_server.c (connections, events, beginning and end), web_listen.c (addresses), web_http.c (plain
+** requests), web_page.c (WebSocket connections) and web_identity.c (who somebody is). Everything is for the loop's thread. */
 #ifndef HEARTH__WEB_INTERNAL_H
 #define HEARTH__WEB_INTERNAL_H
 
@@ -68,6 +68,13 @@ hearth__web_conn *hearth__web_conn_new(hearth__web *w, struct lws *wsi, bool pag
 void hearth__web_conn_free(hearth__web_conn *c);
 hearth__web_conn *hearth__web_find(hearth__web *w, uint64_t id, bool page);
 bool hearth__web_push(hearth__web *w, hearth__web_kind kind, const hearth__web_conn *c, const char *client, const char *text, size_t size);
+
+/* web_listen.c. False, and why: what was begun is undone in the next turns of the loop. */
+bool hearth__web_open(hearth__web *w, char why[HEARTH__WEB_WHY]);
+
+/* web_http.c */
+int hearth__web_on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t size);
+int hearth__web_refuse(struct lws *wsi, unsigned status); /* -1, which closes the connection */
 
 /* web_page.c */
 int hearth__web_on_page(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t size);

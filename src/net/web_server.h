@@ -14,6 +14,8 @@
 #define HEARTH__WEB_SIGNATURE 64 /* hexadecimal digits */
 #define HEARTH__WEB_CLIENT    64 /* characters of a browser's ID, at most */
 
+#define HEARTH__WEB_WHY       256
+
 typedef struct hearth__web hearth__web;
 
 typedef struct hearth__web_options {
@@ -45,9 +47,9 @@ typedef struct hearth__web_event {
   char text[]; /* request: the path; message: what came; ends in NUL */
 } hearth__web_event;
 
-/* NULL and *why (static) when it cannot listen. `notify` is called when an event is queued where there was none; it must not call back. */
+/* NULL, and why in a sentence, when it cannot listen. `notify` is called when an event is queued where there was none; it must not call back. */
 hearth__web *hearth__web_listen(uv_loop_t *loop, const hearth__web_options *options, void (*notify)(void *user), void *user,
-                                const char **why);
+                                char why[HEARTH__WEB_WHY]);
 int hearth__web_port(const hearth__web *w);
 int hearth__web_metrics_port(const hearth__web *w); /* 0: there is none */
 
