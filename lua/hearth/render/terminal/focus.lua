@@ -6,6 +6,32 @@ local abs, max, min = math.abs, math.max, math.min
 
 local focus = {}
 
+--- Where a node stands among what can be focused; nil: it is not there.
+---@param order table[]
+---@param node table
+---@return integer?
+function focus.index(order, node)
+  for i = 1, #order do
+    if order[i] == node then return i end
+  end
+end
+
+--- What can be focused in a scroller and is seen: the last one, or the first after paging up.
+---@param order table[]
+---@param scroller table
+---@param paged? string the key that paged
+---@return table?
+function focus.in_sight(order, scroller, paged)
+  local last
+  for _, other in ipairs(order) do
+    if scroll.around(other) == scroller and other.sy >= scroller.sy and other.sy + other.height <= scroller.sy + scroller.height then
+      if paged == "page_up" or paged == "home" then return other end
+      last = other
+    end
+  end
+  return last
+end
+
 local function list_of(node)
   local around = scroll.around(node)
   while around do
@@ -34,10 +60,7 @@ end
 function focus.next(order, node, by)
   local n = #order
   if n == 0 then return nil end
-  local at
-  for i = 1, n do
-    if order[i] == node then at = i end
-  end
+  local at = focus.index(order, node)
   if not at then return by > 0 and order[1] or order[n] end
   local i = at
   repeat

@@ -1,5 +1,5 @@
--- The terminal UI: an app as a full-screen program. A session owns the tree, the focus and what is open over the tree; it turns keys and
--- mouse into events of the elements, and each commit into a frame. Nothing runs while nothing happens: input, a commit or a spinner's
+-- The terminal UI: an app as a full-screen program. A session owns the tree, the focus and what is open over the tree; it hands input to
+-- keys.lua and mouse.lua, which make events of the elements of it, and turns each commit into a frame. Nothing runs while nothing happens: input, a commit or a spinner's
 -- timer ask for the next frame.
 
 local alert = require "hearth.render.terminal.alert"
@@ -9,8 +9,10 @@ local feature = require "hearth.core.feature"
 local focus = require "hearth.render.terminal.focus"
 local input = require "hearth.render.terminal.input"
 local boxes = require "hearth.ui.layout"
+local keys = require "hearth.render.terminal.keys"
 local log = require "hearth.render.terminal.log"
 local menu = require "hearth.render.terminal.menu"
+local mouse = require "hearth.render.terminal.mouse"
 local root = require "hearth.ui.root"
 local scroll = require "hearth.render.terminal.scroll"
 local stage = require "hearth.render.terminal.stage"
@@ -23,8 +25,6 @@ local terminal = {}
 -- A lone ESC is the key when nothing has followed it for so long, in seconds.
 local ESCAPE_DELAY <const> = 0.025
 local TICK <const> = 0.1
--- Two clicks on one cell are a double click when no more than so much lies between them.
-local MULTI_CLICK <const> = 0.4
 -- How long an event waits for the handlers of the one before it.
 local PATIENCE <const> = 0.05
 
@@ -137,12 +137,6 @@ function Session:again(layout)
   if self.handling then self.wanted = true else self:frame() end
 end
 
-local function is_in(order, node)
-  for i = 1, #order do
-    if order[i] == node then return i end
-  end
-end
-
 local function autofocused(order, seen)
   for _, node in ipairs(order) do
     if node.props.autofocus and not seen[node] then
@@ -164,18 +158,6 @@ function Session:set_focus(node, quiet)
   end
 end
 
--- What can be focused in a scroller and is seen: the last one, or the first after paging up.
-local function in_sight(self, node)
-  local last
-  for _, other in ipairs(self.stage.order) do
-    if scroll.around(other) == node and other.sy >= node.sy and other.sy + other.height <= node.sy + node.height then
-      if self.paged == "page_up" or self.paged == "home" then return other end
-      last = other
-    end
-  end
-  return last
-end
-
 -- After a painting: the focus is on something that is there. Returns true when it moved.
 local function keep_focus(self)
   local st = self.stage
@@ -184,10 +166,10 @@ local function keep_focus(self)
   local fresh = autofocused(order, self.seen_autofocus)
   if fresh and fresh ~= st.focus then
     self:set_focus(fresh)
-    self.focus_at = is_in(order, fresh)
+    self.focus_at = focus.index(order, fresh)
     return true
   end
-  local at = st.focus and is_in(order, st.focus)
+  local at = st.focus and focus.index(order, st.focus)
   if at then
     self.focus_at = at
     local list = scroll.around(st.focus)
@@ -199,7 +181,7 @@ local function keep_focus(self)
     -- Back to where the focus was before the dialog.
     if not modal or self.before_modal and self.before_modal.inside == st.layer then
       local before = self.before_modal
-      if before and is_in(order, before) then
+      if before and focus.index(order, before) then
         self.last_modal = modal
         self:set_focus(before, true)
         return true
@@ -212,7 +194,7 @@ local function keep_focus(self)
   end
   -- A row that is no longer mounted: one that is seen in its list.
   local list = self.focus_list
-  local node = list and list.parent and in_sight(self, list) or order[math.min(self.focus_at or 1, #order)]
+  local node = list and list.parent and focus.in_sight(order, list, self.paged) or order[math.min(self.focus_at or 1, #order)]
   if node == st.focus then return false end
   self:set_focus(node, true)
   return true
@@ -259,206 +241,11 @@ function Session:end_input()
   self.cells.wake()
 end
 
--- ---- keys
-
-local function activate(self, node)
+--- What Enter or a click does to an element.
+function Session:activate(node)
   local props, widget = node.props, node.widget
   if widget and widget.click then widget.click(node, self.ui)
   elseif props.on_click then self.fire(props.on_click) end
-end
-
--- The scroller that paging moves: around the focus, else the first that can move.
-local function scroller(self)
-  local node = self.stage.focus
-  if node and node.scroll and node.content and node.content > node.seen then return node end
-  local around = node and scroll.around(node)
-  while around do
-    if around.content > around.seen or scroll.windowed(around) then return around end
-    around = around.parent and scroll.around(around)
-  end
-  local found
-  local function walk(n)
-    if found or n.style.display == "none" then return end
-    if n.style.overflow == "scroll" and n.content and n.content > n.seen then
-      found = n
-      return
-    end
-    for _, child in ipairs(n.children) do walk(child) end
-  end
-  local modal = self.stage.modals[#self.stage.modals]
-  walk(modal and modal.panel or self.top)
-  return found
-end
-
--- After paging, the focus goes along with what is seen, if it was in there.
-local function follow(self, node, key)
-  local focused = self.stage.focus
-  if not focused or focused == node or not is_in(self.stage.order, focused) then return end
-  if scroll.around(focused) ~= node then return end
-  self.paged = key
-  self:frame()
-  local seen = in_sight(self, node)
-  if seen then self:set_focus(seen, true) end
-end
-
-local SCROLL_KEYS = { page_up = true, page_down = true, home = true, ["end"] = true }
-local ARROWS = { up = true, down = true, left = true, right = true }
-
-local function modal_close(self)
-  local modal = self.stage.modals[#self.stage.modals]
-  if modal and modal.props.on_close then
-    self.fire(modal.props.on_close)
-    return true
-  end
-  return modal ~= nil
-end
-
-local function on_key(self, event)
-  local st, key = self.stage, event.key
-  if key == "f12" then return self.log:toggle() end
-  if event.ctrl and key == "q" then
-    self.quit = true
-    return
-  end
-  if event.ctrl and key == "l" then
-    self.width, self.height = self.cells.resize()
-    self.laid_out, self.wanted = false, true
-    return
-  end
-  if self.menu then return menu.key(self, event) end
-  if self.log.open and self.log:key(event) then return end
-  local node = st.focus
-  if node then
-    local at = node
-    while at and at.props do
-      if at.props.on_key then self.fire(at.props.on_key, event) end
-      at = at.parent
-    end
-    if node.widget and node.widget.key and node.widget.key(node, event, self.ui) then return end
-  end
-  if key == "tab" then
-    self:set_focus(focus.next(st.order, node, event.shift and -1 or 1))
-  elseif (key == "enter" or key == "space") and not event.ctrl and not event.alt then
-    if node then
-      if node.type == "TextInput" then self:set_focus(focus.next(st.order, node, 1)) else activate(self, node) end
-    end
-  elseif key == "escape" then
-    modal_close(self)
-  elseif ARROWS[key] then
-    local other = node and focus.towards(st.order, node, key)
-    local around = node and scroll.around(node)
-    local down = key == "down" and 1 or key == "up" and -1 or 0
-    if node and node.scroll and node.content > node.seen then -- a scroller that has the focus itself
-      local by = node.props.horizontal and (key == "right" and 1 or key == "left" and -1 or 0) or down
-      if by ~= 0 and scroll.by(node, by, self.fire) then
-        self.wanted = true
-        return
-      end
-    end
-    if other and around and down ~= 0 and scroll.around(other) ~= around and scroll.windowed(around)
-      and scroll.by(around, down, self.fire) then
-      self.wanted = true -- more rows are on their way
-    elseif other then
-      self:set_focus(other)
-    elseif down ~= 0 then
-      local s = scroller(self)
-      if s and scroll.by(s, down, self.fire) then self.wanted = true end
-    end
-  elseif SCROLL_KEYS[key] then
-    local s = scroller(self)
-    if s then
-      if key == "home" then scroll.to(s, 0, self.fire)
-      elseif key == "end" then scroll.to(s, 1, self.fire)
-      else scroll.by(s, (key == "page_down" and 1 or -1) * math.max(1, s.seen - 1), self.fire) end
-      self.wanted = true
-      follow(self, s, key)
-    end
-  end
-end
-
--- ---- mouse
-
-local function focusable_at(self, node)
-  local order = self.stage.order
-  while node do
-    if is_in(order, node) then return node end
-    node = node.parent
-  end
-end
-
-local function on_bar(node, x, y)
-  return node.bar_x and x == node.bar_x and y >= node.bar_y and y < node.bar_y + node.bar_h
-end
-
-local function drag_bar(self, node, y)
-  local _, size = scroll.thumb(node, node.bar_h)
-  local room = node.bar_h - (size or 1)
-  scroll.to(node, room > 0 and math.max(0, math.min(1, (y - node.bar_y - (size or 1) // 2) / room)) or 0, self.fire)
-end
-
-local function on_mouse(self, event)
-  local st = self.stage
-  if self.log:covers(event.y) then return self.log:mouse(event) end
-  if self.menu then return menu.mouse(self, event) end
-  local x, y = event.x, event.y
-  if event.action == "wheel" then
-    local node = st:at(x, y)
-    while node do
-      local s = node.scroll and node.content and node or nil
-      if s and s.style.overflow == "scroll" then
-        local by = s.props.horizontal and (event.sideways ~= 0 and event.sideways or event.by) or event.by
-        if by ~= 0 and scroll.by(s, by * 3, self.fire) then
-          self.wanted = true
-          return
-        end
-      end
-      node = node.parent
-    end
-    return
-  end
-  if event.action == "press" then
-    if event.button ~= "left" then return end
-    local node = st:at(x, y)
-    local bar = node
-    while bar do
-      if on_bar(bar, x, y) then
-        self.dragging = bar
-        drag_bar(self, bar, y)
-        self.wanted = true
-        return
-      end
-      bar = bar.parent
-    end
-    local target = node and focusable_at(self, node)
-    -- How often it was clicked in a row on the same cell.
-    local click, now = self.click, timer.now()
-    local again = click and click.x == x and click.y == y and now - click.at < MULTI_CLICK
-    event.at, event.clicks = now, again and click.clicks + 1 or 1
-    self.click = event
-    st.pressed = target
-    self.wanted = true
-    if not target then return end
-    self:set_focus(target, true)
-    if target.widget and target.widget.mouse then target.widget.mouse(target, event, self.ui, x, y) end
-  elseif event.action == "drag" then
-    if self.dragging then
-      drag_bar(self, self.dragging, y)
-      self.wanted = true
-    elseif st.pressed and st.pressed.widget and st.pressed.widget.mouse then
-      st.pressed.widget.mouse(st.pressed, event, self.ui, x, y)
-    end
-  elseif event.action == "release" then
-    local target = st.pressed
-    st.pressed, self.dragging = nil, nil
-    self.wanted = true
-    if not target then return end
-    if target.widget and target.widget.mouse then
-      target.widget.mouse(target, event, self.ui, x, y)
-      return
-    end
-    local node = st:at(x, y)
-    if node and focusable_at(self, node) == target then activate(self, target) end
-  end
 end
 
 local function on_paste(self, event)
@@ -490,7 +277,7 @@ local function settle(self)
   if not self.laid_out or self.wanted then self:frame() end
 end
 
-local on = { key = on_key, mouse = on_mouse, paste = on_paste, background = on_background }
+local on = { key = keys.handle, mouse = mouse.handle, paste = on_paste, background = on_background }
 
 local function handle(self, list)
   self.handling = true
