@@ -37,6 +37,7 @@ local whole = {
   use_async_effect = "hooks.use_async_effect", use_resource = "hooks.use_resource", deps = "hooks.deps",
 }
 
+---@class hearth the whole of it is in types/hearth.lua
 local hearth = { version = "0.1.0" }
 
 ---A monotonic clock in seconds.
@@ -55,5 +56,11 @@ return setmetatable(hearth, {
     end
     if value ~= nil then rawset(self, name, value) end
     return value
+  end,
+  -- All names, also those that are not loaded yet: for a prompt, and for whoever wants to know what there is.
+  __pairs = function(self)
+    for name in next, modules do local _ = self[name] end
+    for name in next, whole do local _ = self[name] end
+    return next, self, nil
   end,
 })

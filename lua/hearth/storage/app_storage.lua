@@ -250,7 +250,7 @@ end
 local options_known = { app_name = true, store = true }
 
 ---The storage of one app, in the app's default store (or in `store`, which hearth.storage.open gave).
----@param options {app_name: string, store?: hearth.Store}
+---@param options {app_name: string, store?: hearth.storage.Store}
 ---@return hearth.AppStorage
 local function new(options)
   local verb = "hearth.AppStorage"

@@ -10,7 +10,7 @@ local M = {}
 local VERB = "hearth.preload"
 
 --- Awaits until the keys are known: one operation for all. A key that cannot be read is no error here: its hook says so.
----@param keys string[]|{store: hearth.Store?, scope: string?}
+---@param keys string[]|{store: hearth.storage.Store?, scope: string?}
 function M.preload(keys)
   if type(keys) ~= "table" then
     errors.raise("EINVAL", ("%s takes a list of keys, got %s"):format(VERB, type(keys)), {op = VERB})

@@ -10,7 +10,7 @@ local watch = require "hearth.storage.watch"
 
 local fail = check.fail
 
----@class hearth.Store
+---@class hearth.storage.Store
 ---@field namespace string
 local Store = {}
 Store.__index = Store
@@ -121,7 +121,7 @@ end
 
 ---Opens a store. Awaits.
 ---@param options hearth.storage.Options
----@return hearth.Store
+---@return hearth.storage.Store
 function storage.open(options)
   local verb = "hearth.storage.open"
   task.check(verb)
@@ -145,7 +145,7 @@ function storage.open(options)
 end
 
 ---The raw handle and the namespace of a store: for other rooms of Hearth.
----@param store hearth.Store
+---@param store hearth.storage.Store
 ---@return userdata raw
 ---@return string namespace
 function storage.raw(store)

@@ -9,7 +9,7 @@
 ---@field merge? "shallow"|"deep"|fun(stored: any, initial: any): any   applied when shown, written with the next set
 ---@field equals? fun(a: any, b: any): boolean what it calls equal is neither rendered nor written
 ---@field scope? "app"|"client"|"session"
----@field store? hearth.Store                  from hearth.storage.open
+---@field store? hearth.storage.Store                  from hearth.storage.open
 ---@field gate? boolean                        suspends the component to its nearest Suspense until the load has ended
 ---@field write_delay? number                  seconds after the last set until it is written
 ---@field max_delay? number                    seconds after the first set at which it is written anyway; 10 times write_delay by default

@@ -171,29 +171,29 @@ function Tx:set_json(key, value, options) end
 ---@param options? hearth.storage.WriteOptions
 function Tx:delete(key, options) end
 
----@class hearth.Store the same verbs as methods
----@field get fun(self: hearth.Store, key: string): string|nil
----@field set fun(self: hearth.Store, key: string, value: string, options?: hearth.storage.WriteOptions): integer
----@field delete fun(self: hearth.Store, key: string, options?: hearth.storage.WriteOptions): integer
----@field all_keys fun(self: hearth.Store): string[]
----@field clear fun(self: hearth.Store)
----@field get_json fun(self: hearth.Store, key: string): any, string?
----@field set_json fun(self: hearth.Store, key: string, value: any, options?: hearth.storage.WriteOptions): integer
----@field get_many fun(self: hearth.Store, keys: string[]): table<string, string>, table<string, hearth.Error>
----@field set_many fun(self: hearth.Store, map: table<string, string>, options?: hearth.storage.WriteOptions): integer?
----@field delete_many fun(self: hearth.Store, keys: string[], options?: hearth.storage.WriteOptions): integer?
----@field contains_key fun(self: hearth.Store, key: string): boolean
----@field get_or_default fun(self: hearth.Store, key: string, default: any): any
----@field update fun(self: hearth.Store, key: string, fn: (fun(current: string?): string?), options?: hearth.storage.WriteOptions): string?
----@field update_json fun(self: hearth.Store, key: string, fn: (fun(current: any): any), options?: hearth.storage.WriteOptions): any
----@field merge_json fun(self: hearth.Store, key: string, patch: table, options?: hearth.storage.WriteOptions): any
----@field increment fun(self: hearth.Store, key: string, n?: integer, options?: hearth.storage.WriteOptions): integer
----@field keys fun(self: hearth.Store, range?: hearth.storage.Range): string[]
----@field info fun(self: hearth.Store, key: string): hearth.storage.Info?
----@field watch fun(self: hearth.Store, what: string|{prefix: string}, fn: fun(event: hearth.storage.Event)): fun()
----@field batch fun(self: hearth.Store, fn: fun(tx: hearth.storage.Tx): ...): ...
----@field flush fun(self: hearth.Store)
----@field usage fun(self: hearth.Store): hearth.storage.Usage
----@field quarantine fun(self: hearth.Store): hearth.storage.QuarantineItem[]
----@field url fun(self: hearth.Store): string
----@field close fun(self: hearth.Store)
+---@class hearth.storage.Store the same verbs as methods
+---@field get fun(self: hearth.storage.Store, key: string): string|nil
+---@field set fun(self: hearth.storage.Store, key: string, value: string, options?: hearth.storage.WriteOptions): integer
+---@field delete fun(self: hearth.storage.Store, key: string, options?: hearth.storage.WriteOptions): integer
+---@field all_keys fun(self: hearth.storage.Store): string[]
+---@field clear fun(self: hearth.storage.Store)
+---@field get_json fun(self: hearth.storage.Store, key: string): any, string?
+---@field set_json fun(self: hearth.storage.Store, key: string, value: any, options?: hearth.storage.WriteOptions): integer
+---@field get_many fun(self: hearth.storage.Store, keys: string[]): table<string, string>, table<string, hearth.Error>
+---@field set_many fun(self: hearth.storage.Store, map: table<string, string>, options?: hearth.storage.WriteOptions): integer?
+---@field delete_many fun(self: hearth.storage.Store, keys: string[], options?: hearth.storage.WriteOptions): integer?
+---@field contains_key fun(self: hearth.storage.Store, key: string): boolean
+---@field get_or_default fun(self: hearth.storage.Store, key: string, default: any): any
+---@field update fun(self: hearth.storage.Store, key: string, fn: (fun(current: string?): string?), options?: hearth.storage.WriteOptions): string?
+---@field update_json fun(self: hearth.storage.Store, key: string, fn: (fun(current: any): any), options?: hearth.storage.WriteOptions): any
+---@field merge_json fun(self: hearth.storage.Store, key: string, patch: table, options?: hearth.storage.WriteOptions): any
+---@field increment fun(self: hearth.storage.Store, key: string, n?: integer, options?: hearth.storage.WriteOptions): integer
+---@field keys fun(self: hearth.storage.Store, range?: hearth.storage.Range): string[]
+---@field info fun(self: hearth.storage.Store, key: string): hearth.storage.Info?
+---@field watch fun(self: hearth.storage.Store, what: string|{prefix: string}, fn: fun(event: hearth.storage.Event)): fun()
+---@field batch fun(self: hearth.storage.Store, fn: fun(tx: hearth.storage.Tx): ...): ...
+---@field flush fun(self: hearth.storage.Store)
+---@field usage fun(self: hearth.storage.Store): hearth.storage.Usage
+---@field quarantine fun(self: hearth.storage.Store): hearth.storage.QuarantineItem[]
+---@field url fun(self: hearth.storage.Store): string
+---@field close fun(self: hearth.storage.Store)
