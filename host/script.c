@@ -10,6 +10,7 @@
 
 #include "host.h"
 #include "state.h"
+#include "traceback.h"
 
 typedef struct options {
   const char *progname;
@@ -42,7 +43,7 @@ int script_message(lua_State *L) {
       text = lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
     }
   }
-  luaL_traceback(L, L, text, 1);
+  hearth__traceback(L, 1, text, 1);
   return 1;
 }
 

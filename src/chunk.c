@@ -6,6 +6,7 @@
 
 #include "error.h"
 #include "state.h"
+#include "traceback.h"
 
 /* ---- errors */
 
@@ -31,7 +32,7 @@ static int copy_error(lua_State *L) {
     if (lua_isstring(L, -1)) snprintf(error->traceback, sizeof error->traceback, "%s", lua_tostring(L, -1));
     lua_getfield(L, 2, "message");
   } else {
-    luaL_tolstring(L, 2, NULL);
+    hearth__error_text(L, 2);
   }
   if (lua_isstring(L, -1)) snprintf(error->message, sizeof error->message, "%s", lua_tostring(L, -1));
   return 0;
@@ -50,19 +51,18 @@ void hearth__take_error(lua_State *L, hearth_error *error) {
 
 /* ---- chunks */
 
-/* Message handler of a main chunk: adds where it happened. */
+/* Message handler of a main chunk: adds where it happened. Only the C caller sees what comes of it. */
 static int with_traceback(lua_State *L) {
+  hearth__traceback(L, 1, NULL, 1);
   if (!hearth__error_code(L, 1)) {
-    const char *text = lua_tostring(L, 1);
-    if (!text) return 1;
-    hearth__error_push(L, code_of_value(L, 1), NULL, "%s", text);
+    hearth__error_text(L, 1);
+    hearth__error_push(L, code_of_value(L, 1), NULL, "%s", lua_tostring(L, -1));
     lua_replace(L, 1);
+    lua_settop(L, 2);
   }
-  lua_getfield(L, 1, "traceback");
-  if (lua_isnil(L, -1)) {
-    luaL_traceback(L, L, NULL, 1);
-    lua_setfield(L, 1, "traceback");
-  }
+  bool known = lua_getfield(L, 1, "traceback") != LUA_TNIL;
+  lua_pop(L, 1);
+  if (!known) lua_setfield(L, 1, "traceback");
   lua_settop(L, 1);
   return 1;
 }

@@ -50,9 +50,7 @@ static int l_reject(lua_State *L) {
   hearth__outcome *o = check_future(L, "reject_future");
   bool first = o->status == HEARTH__PENDING;
   lua_settop(L, 2);
-  const char *code = hearth__error_code(L, 2);
-  bool cancelled = code && code[0] == 'E' && code[1] == 'C' && code[2] == 'A';
-  if (first) hearth__outcome_settle(L, 1, o, cancelled ? HEARTH__CANCELLED : HEARTH__FAILED, 1);
+  if (first) hearth__outcome_settle(L, 1, o, hearth__status_of_error(L, 2), 1);
   lua_pushboolean(L, first);
   return 1;
 }

@@ -39,8 +39,8 @@ typedef struct hearth hearth_t;
 typedef struct hearth_future hearth_future;
 
 /* What went wrong, in a struct of the caller's; longer texts are cut. `code` is a code of the documentation, or EINVAL for an error of the script's own (a
-** string, a table) and for a chunk that does not load. `message` is one line, without the code. `traceback` may be empty: an error that is no text and
-** no error of Hearth, and a chunk that does not load, have none. */
+** string, a table) and for a chunk that does not load. `message` is the text of the error, without the code. `traceback` is that of the chunk, and behind it
+** that of the task or thread in which the error began; empty for a chunk that does not load. */
 typedef struct hearth_error {
   char code[32];
   char message[512];
@@ -91,7 +91,8 @@ HEARTH_API int hearth_run(hearth_t *h);
 HEARTH_API int hearth_poll(hearth_t *h);
 
 /* When to call hearth_poll: when the descriptor becomes readable, at the latest after the time-out in milliseconds (0: there is work now, -1: no time-out).
-** The descriptor is the loop's: only wait for it. Ask for the time-out anew before each wait. Neither fails on Linux. */
+** The descriptor is the loop's: only wait for it. Ask for the time-out anew before each wait. An idle runtime is worth waiting for too: calls from other
+** threads and changes by other processes arrive that way. Neither fails on Linux. */
 HEARTH_API int hearth_backend_fd(const hearth_t *h);
 HEARTH_API int hearth_backend_timeout(const hearth_t *h);
 
@@ -111,7 +112,7 @@ HEARTH_API int hearth_do_string(hearth_t *h, const char *chunk, const char *name
 
 /* Any thread, also while the runtime is being freed and afterwards. fn(h, arg) runs on the owner thread, at the top of the loop, soon; calls of one thread
 ** run in order. `arg` goes to fn. fn may use hearth_lua(h), outside a protected call at its own risk; it must not wait. A posted call does not keep
-** the runtime alive: hold a future while more may come. 0: the call is taken, and fn will be called, once; hearth_free runs what was taken before it began,
+** the runtime alive, though hearth_run and hearth_poll run what has been posted: hold a future while more may come. 0: the call is taken, and fn will be called, once; hearth_free runs what was taken before it began,
 ** first of all and with the runtime still whole. Negative when the runtime is ending or gone, or memory is short: fn is never called and `arg` stays the
 ** caller's. */
 HEARTH_API int hearth_call_threadsafe(hearth_t *h, void (*fn)(hearth_t *h, void *arg), void *arg);

@@ -82,7 +82,8 @@ void hearth__inbox_run(hearth_t *h) {
 }
 
 bool hearth__inbox_has_mail(const hearth__inbox *in) {
-  return atomic_load_explicit(&in->head, memory_order_acquire) != NULL;
+  const hearth__message *head = atomic_load_explicit(&in->head, memory_order_acquire);
+  return head && head != CLOSED;
 }
 
 void hearth__inbox_stop_intake(hearth_t *h) {

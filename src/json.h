@@ -69,6 +69,8 @@ void hearth__json_copy(lua_State *L, int idx);
 bool hearth__json_mark_array(lua_State *L, int idx);
 bool hearth__json_is_array(lua_State *L, int idx); /* is marked */
 bool hearth__json_is_set(lua_State *L, int idx);
+/* The table at idx holds all that a set of another state held: it is one again. */
+void hearth__json_mark_set(lua_State *L, int idx);
 
 /* The constructor of hearth.Set: a list, a set or nothing at 1; pushes the set. */
 int hearth__json_set_of_list(lua_State *L);

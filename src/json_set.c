@@ -89,9 +89,13 @@ void hearth__json_set_new(lua_State *L) {
   lua_rawsetp(L, -2, &floats_key);
   lua_pushinteger(L, 0);
   lua_rawsetp(L, -2, &count_key);
+  hearth__json_mark_set(L, lua_gettop(L));
+}
+
+void hearth__json_mark_set(lua_State *L, int idx) {
   hearth__json_codec_push(L);
   lua_getiuservalue(L, -1, HEARTH__CODEC_SET);
-  lua_setmetatable(L, -3);
+  lua_setmetatable(L, idx);
   lua_pop(L, 1);
 }
 

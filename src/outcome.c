@@ -3,12 +3,14 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <lauxlib.h>
 
 #include "error.h"
 #include "module.h"
 #include "state.h"
+#include "traceback.h"
 
 hearth__outcome *hearth__to_outcome(lua_State *L, int idx) {
   if (lua_type(L, idx) != LUA_TUSERDATA || lua_rawlen(L, idx) < sizeof(hearth__outcome)) return NULL;
@@ -85,6 +87,11 @@ void hearth__outcome_settle(lua_State *L, int idx, hearth__outcome *o, hearth__s
   lua_pop(L, 1);
 }
 
+hearth__status hearth__status_of_error(lua_State *L, int idx) {
+  const char *code = hearth__error_code(L, idx);
+  return code && strcmp(code, "ECANCELED") == 0 ? HEARTH__CANCELLED : HEARTH__FAILED;
+}
+
 int hearth__outcome_push(lua_State *L, int idx, hearth__outcome *o) {
   o->seen = true;
   if (o->values == 0) return 0;
@@ -100,8 +107,13 @@ int hearth__outcome_push(lua_State *L, int idx, hearth__outcome *o) {
 
 /* The answer of a wait: the values, or the error raised. */
 static int push_or_raise(lua_State *L, int idx, hearth__outcome *o) {
-  int n = hearth__outcome_push(L, idx, o);
+  int top = lua_gettop(L), n = hearth__outcome_push(L, idx, o);
   if (o->status == HEARTH__OK) return n;
+  if (o->kind == &hearth__task_kind && lua_getiuservalue(L, idx, HEARTH__UV_TRACEBACK) == LUA_TSTRING) {
+    lua_pushfstring(L, "in the task that was awaited:\n%s", lua_tostring(L, -1));
+    hearth__came_from(L, -3);
+  }
+  lua_settop(L, top + n);
   return lua_error(L);
 }
 
@@ -127,18 +139,17 @@ static void wait_settled(hearth__waiter *w, hearth__outcome *o) {
 static void wait_late(hearth_t *h, hearth__timer *t) {
   (void)h;
   wait *self = container(t, wait, timer);
-  hearth__waiter_remove(&self->waiter);
-  self->late = true;
+  self->late = true; /* it goes on waiting until it hears of that: what ends in this very turn is its answer */
   hearth__op_done(&self->op);
 }
 
 /* What is waited for stands at index 1 of the frame that waits. */
 static int wait_push(lua_State *L, hearth__op *op) {
   wait *self = (wait *)op;
-  if (self->late)
-    return hearth__raise(L, "ETIMEOUT", &(hearth__error_fields){.op = "await"}, "await: no answer within %f s; what was awaited goes on",
-                         self->seconds);
-  return push_or_raise(L, 1, lua_touserdata(L, 1));
+  if (!self->late || !self->waiter.on) return push_or_raise(L, 1, lua_touserdata(L, 1));
+  hearth__waiter_remove(&self->waiter);
+  return hearth__raise(L, "ETIMEOUT", &(hearth__error_fields){.op = "await"}, "await: no answer within %g s; what was awaited goes on",
+                       self->seconds);
 }
 
 static void wait_release(hearth__op *op) {
@@ -153,10 +164,13 @@ static const hearth__op_class wait_class = {"await", wait_push, wait_release};
 /* await(x [, seconds]) */
 int hearth__l_await(lua_State *L) {
   hearth__state *s = hearth__state_of(L);
-  double seconds = luaL_optnumber(L, 2, -1);
-  if (lua_gettop(L) >= 2 && !lua_isnil(L, 2) && !(seconds >= 0 && isfinite(seconds)))
-    return hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = "await"},
-                         "await: the time-out is a finite number of seconds, 0 or more");
+  double seconds = -1;
+  if (!lua_isnoneornil(L, 2)) {
+    seconds = lua_type(L, 2) == LUA_TNUMBER ? lua_tonumber(L, 2) : -1;
+    if (!(seconds >= 0 && isfinite(seconds)))
+      return hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = "await"},
+                           "await: the time-out is a finite number of seconds, 0 or more");
+  }
   hearth__outcome *o = hearth__to_outcome(L, 1);
   if (!o) {
     hearth__check_await(L, s, "await"); /* before __await may start something */
@@ -193,7 +207,7 @@ typedef struct join_item {
 
 typedef struct join {
   hearth__op op;
-  enum { JOIN_ALL, JOIN_RACE, JOIN_SETTLED } mode;
+  bool first, failure; /* over when one is done; when one has failed */
   int count, left, chosen;
   join_item items[];
 } join;
@@ -201,7 +215,7 @@ typedef struct join {
 /* What the outcome of one means for all: true when the wait is over. */
 static bool join_step(join *j, int index, const hearth__outcome *o) {
   j->left--;
-  if (j->chosen == 0 && (j->mode == JOIN_RACE || (j->mode == JOIN_ALL && o->status != HEARTH__OK))) j->chosen = index;
+  if (j->chosen == 0 && (j->first || (j->failure && o->status != HEARTH__OK))) j->chosen = index;
   return j->chosen != 0 || j->left == 0;
 }
 
@@ -218,7 +232,7 @@ static void join_settled(hearth__waiter *w, hearth__outcome *o) {
   }
 }
 
-/* The frame: 1 the mode, 2 what the caller gave, 3 the same as tasks and futures. */
+/* The frame: 1 the verb, 2 what the caller gave, 3 the same as tasks and futures. */
 static int join_push(lua_State *L, hearth__op *op) {
   lua_pushinteger(L, ((join *)op)->chosen);
   lua_pushvalue(L, 3);
@@ -231,7 +245,12 @@ static void join_release(hearth__op *op) {
   free(op);
 }
 
-static const hearth__op_class join_class = {"await", join_push, join_release};
+enum { JOIN_ALL, JOIN_RACE, JOIN_ALL_SETTLED };
+static const char *const join_verbs[] = {"all", "race", "all_settled", "scope", NULL};
+static const hearth__op_class join_classes[] = {{"all", join_push, join_release},
+                                                {"race", join_push, join_release},
+                                                {"all_settled", join_push, join_release},
+                                                {"scope", join_push, join_release}};
 
 /* lend(task) -> task: it exists for those who wait for it, and is cancelled when one of them is. */
 int hearth__l_lend(lua_State *L) {
@@ -242,26 +261,27 @@ int hearth__l_lend(lua_State *L) {
   return 1;
 }
 
-/* join(mode, list) -> index, items: "all" until each is done or one has failed (its index, else 0), "race" until the first is
-** done (its index), "settled" until each is done. `items` are the tasks and futures behind the awaitables of the list. */
+/* join(verb, list [, each]) -> index, items: "all" and "scope" until each is done or one has failed (its index, else 0), "race" until the first is
+** done (its index), "all_settled", and any with `each`, until each is done. `items` are the tasks and futures behind the awaitables of the list. */
 int hearth__l_join(lua_State *L) {
-  static const char *const modes[] = {"all", "race", "settled", NULL};
   hearth__state *s = hearth__state_of(L);
-  int mode = luaL_checkoption(L, 1, NULL, modes);
+  int verb = luaL_checkoption(L, 1, NULL, join_verbs);
+  bool each = verb == JOIN_ALL_SETTLED || lua_toboolean(L, 3);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
-  hearth__check_await(L, s, modes[mode]);
+  hearth__check_await(L, s, join_verbs[verb]);
   int count = (int)lua_rawlen(L, 2);
   lua_createtable(L, count, 0);
   for (int i = 1; i <= count; i++) {
     lua_rawgeti(L, 2, i);
-    hearth__check_outcome(L, lua_gettop(L), modes[mode])->seen = true;
+    hearth__check_outcome(L, lua_gettop(L), join_verbs[verb])->seen = true;
     lua_rawseti(L, 3, i);
   }
   join *j = calloc(1, sizeof *j + (size_t)count * sizeof j->items[0]);
   if (!j) return hearth__no_memory(L);
-  hearth__op_init(&j->op, &join_class, s);
-  j->mode = (unsigned)mode;
+  hearth__op_init(&j->op, &join_classes[verb], s);
+  j->first = !each && verb == JOIN_RACE;
+  j->failure = !each && verb != JOIN_RACE;
   j->count = j->left = count;
   for (int i = 1; i <= count; i++) {
     lua_rawgeti(L, 3, i);
@@ -294,7 +314,9 @@ int hearth__l_done(lua_State *L) {
 /* x:on_done(fn): fn(x) runs as a task when it ends; at the next turn if it has. Returns x. */
 int hearth__l_on_done(lua_State *L) {
   hearth__outcome *o = hearth__check_outcome(L, 1, "on_done");
-  luaL_checktype(L, 2, LUA_TFUNCTION);
+  if (lua_type(L, 2) != LUA_TFUNCTION)
+    return hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = "on_done"}, "on_done: expects a function, got a %s",
+                         luaL_typename(L, 2));
   lua_settop(L, 2);
   if (o->status != HEARTH__PENDING) {
     lua_pushvalue(L, 1);

@@ -44,6 +44,9 @@ hearth__outcome *hearth__check_outcome(lua_State *L, int idx, const char *verb);
 /* Ends it with the top n values of L, which are popped; the userdata is at idx. Wakes waiters, starts on_done functions as tasks. */
 void hearth__outcome_settle(lua_State *L, int idx, hearth__outcome *o, hearth__status status, int n);
 
+/* How one ends that the error at idx ends: cancelled or failed. */
+hearth__status hearth__status_of_error(lua_State *L, int idx);
+
 /* Pushes the values of a settled outcome (userdata at idx); returns their number. */
 int hearth__outcome_push(lua_State *L, int idx, hearth__outcome *o);
 

@@ -91,9 +91,7 @@ static int answer_push(lua_State *L, hearth__op *op) {
   hearth__outcome *o = lua_touserdata(L, future);
   if (o->status != HEARTH__PENDING) return 0;
   int n = hearth__parcel_push(L, &a->values);
-  const char *code = a->ok || n == 0 ? NULL : hearth__error_code(L, -n);
-  hearth__status failed = code && code[1] == 'C' && code[2] == 'A' ? HEARTH__CANCELLED : HEARTH__FAILED;
-  hearth__outcome_settle(L, future, o, a->ok ? HEARTH__OK : failed, n);
+  hearth__outcome_settle(L, future, o, a->ok ? HEARTH__OK : hearth__status_of_error(L, -1), n);
   return 0;
 }
 
@@ -139,23 +137,48 @@ hearth__remote *hearth__remote_at(lua_State *L, int idx) {
   return box ? *box : NULL;
 }
 
-static int settle(lua_State *L, bool ok) {
-  hearth__remote *r = *(hearth__remote **)luaL_checkudata(L, 1, REMOTE_CLASS);
+int hearth__remote_settle_at(lua_State *L, const char *verb, bool ok) {
+  hearth__error_fields fields = {.op = verb};
+  hearth__remote *r = hearth__remote_at(L, 1);
+  if (!r)
+    return hearth__raise(L, "EINVAL", &fields, "%s: expects a future that was passed to the thread, got a %s", verb, luaL_typename(L, 1));
   hearth__parcel p = {0};
   if (!ok) lua_settop(L, 2);
-  hearth__parcel_pack(L, 2, &p, ok ? "resolve_future" : "reject_future", "value");
-  if (!hearth__remote_settle(r, &p, ok))
-    return hearth__raise(L, "ECLOSED", &(hearth__error_fields){.op = "resolve_future"},
-                         "resolve_future: the runtime of this future has ended");
+  hearth__parcel_pack(L, 2, &p, verb, "value");
+  if (!hearth__remote_settle(r, &p, ok)) return hearth__raise(L, "ECLOSED", &fields, "%s: the runtime of this future has ended", verb);
   return 0;
 }
 
+int hearth__not_on_a_worker(lua_State *L, const char *verb) {
+  hearth__raise(L, "ENOTASK", &(hearth__error_fields){.op = verb},
+                "%s: not on a worker thread, which has no loop; return the result, settle a future that was passed in "
+                "(hearth.runtime.resolve_future), or let the runtime do it (hearth.runtime.call_threadsafe)",
+                verb);
+}
+
 static int l_resolve(lua_State *L) {
-  return settle(L, true);
+  return hearth__remote_settle_at(L, "resolve_future", true);
 }
 
 static int l_reject(lua_State *L) {
-  return settle(L, false);
+  return hearth__remote_settle_at(L, "reject_future", false);
+}
+
+static int l_await(lua_State *L) {
+  return hearth__not_on_a_worker(L, "await");
+}
+
+static int l_done(lua_State *L) {
+  return hearth__not_on_a_worker(L, "done");
+}
+
+static int l_on_done(lua_State *L) {
+  return hearth__not_on_a_worker(L, "on_done");
+}
+
+static int l_to_string(lua_State *L) {
+  lua_pushfstring(L, "future: %p", (void *)hearth__remote_at(L, 1));
+  return 1;
 }
 
 static int l_gc(lua_State *L) {
@@ -165,7 +188,8 @@ static int l_gc(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg methods[] = {{"resolve", l_resolve}, {"reject", l_reject}, {"__gc", l_gc}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"resolve", l_resolve}, {"reject", l_reject},        {"await", l_await}, {"done", l_done},
+                                   {"on_done", l_on_done}, {"__tostring", l_to_string}, {"__gc", l_gc},     {NULL, NULL}};
 
 void hearth__remote_push(lua_State *L, hearth__remote *r) {
   if (hearth__find_state(L) == r->state) {

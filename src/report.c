@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "state.h"
+#include "traceback.h"
 
 void hearth__capture(hearth_t *h, bool on) {
   h->capturing = on;
@@ -46,17 +47,15 @@ void hearth__on_report(hearth_t *h, void (*fn)(void *data), void *data) {
   h->report_data = data;
 }
 
-void hearth__report_value(lua_State *L, hearth_t *h, int idx) {
+void hearth__report_value(lua_State *L, hearth_t *h, int idx, const char *where) {
+  int top = lua_gettop(L);
   idx = lua_absindex(L, idx);
-  luaL_tolstring(L, idx, NULL);
-  if (hearth__error_code(L, idx)) {
-    lua_getfield(L, idx, "traceback");
-    if (lua_isstring(L, -1)) {
-      lua_pushfstring(L, "%s\n%s", lua_tostring(L, -2), lua_tostring(L, -1));
-      lua_replace(L, -3);
-    }
-    lua_pop(L, 1);
-  }
+  hearth__error_text(L, idx);
+  if (where) lua_pushfstring(L, "%s: %s", where, lua_tostring(L, -1));
+  if (hearth__error_code(L, idx) && lua_getfield(L, idx, "traceback") == LUA_TSTRING)
+    lua_pushfstring(L, "%s\n%s", lua_tostring(L, -2), lua_tostring(L, -1));
+  else
+    lua_settop(L, where ? top + 2 : top + 1);
   hearth__report(h, lua_tostring(L, -1));
-  lua_pop(L, 1);
+  lua_settop(L, top);
 }

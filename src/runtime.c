@@ -159,7 +159,13 @@ int hearth_backend_fd(const hearth_t *h) {
 }
 
 int hearth_backend_timeout(const hearth_t *h) {
-  return hearth__pending(h) ? 0 : uv_backend_timeout(h->loop);
+  if (hearth__pending(h)) return 0;
+  hearth_t *held = (hearth_t *)(uintptr_t)h; /* of a loop that nothing keeps alive libuv says 0: call at once */
+  hearth__hold(held);
+  uv_update_time(h->loop);
+  int ms = uv_backend_timeout(h->loop);
+  hearth__unhold(held);
+  return ms;
 }
 
 /* ---- ended */

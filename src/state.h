@@ -134,7 +134,7 @@ void hearth__tasks_drop(hearth__state *s); /* before lua_close: lets go of what 
 /* report.c */
 void hearth__capture(hearth_t *h, bool on);
 void hearth__forget_said(hearth_t *h);
-void hearth__report_value(lua_State *L, hearth_t *h, int idx); /* with its traceback */
+void hearth__report_value(lua_State *L, hearth_t *h, int idx, const char *where); /* with its traceback; `where` may be NULL */
 
 /* chunk.c: errors as a C caller gets them. `error` may be NULL. */
 void hearth__say_error(hearth_error *error, const char *code, const char *message);

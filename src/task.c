@@ -12,6 +12,7 @@
 #include "ref.h"
 #include "state.h"
 #include "task_internal.h"
+#include "traceback.h"
 
 const char hearth__task_kind = 't';
 
@@ -57,7 +58,7 @@ static int keep_traceback(lua_State *L) {
   hearth__task *t = s ? s->current : NULL;
   const char *code = hearth__error_code(L, 1);
   if (!t || (code && strcmp(code, "ECANCELED") == 0)) return 1;
-  luaL_traceback(L, L, NULL, 1);
+  hearth__traceback(L, 1, NULL, 1);
   if (code) {
     lua_pushliteral(L, "traceback");
     if (lua_rawget(L, 1) == LUA_TNIL) {
@@ -179,10 +180,7 @@ static void finish(lua_State *L, hearth__task *t, hearth__status status, int n) 
   int self = lua_gettop(L);
   luaL_checkstack(L, n + 4, "too many results");
   if (n) lua_xmove(t->co, L, n);
-  if (status == HEARTH__FAILED) {
-    const char *code = hearth__error_code(L, -1);
-    if (code && strcmp(code, "ECANCELED") == 0 && t->cancelled) status = HEARTH__CANCELLED;
-  }
+  if (status == HEARTH__FAILED && t->cancelled) status = hearth__status_of_error(L, -1);
   s->owner = t->owner; /* its on_done functions run on the same behalf */
   hearth__outcome_settle(L, self, &t->end, status, n);
   s->owner = owner;

@@ -7,6 +7,7 @@
 #include "ref.h"
 #include "state.h"
 #include "task_internal.h"
+#include "traceback.h"
 
 static hearth__task *check_task(lua_State *L, const char *verb) {
   hearth__outcome *o = hearth__to_outcome(L, 1);
@@ -42,7 +43,8 @@ static void push_name(lua_State *L, int idx) {
 static int l_name(lua_State *L) {
   check_task(L, "name");
   if (!lua_isnoneornil(L, 2)) {
-    luaL_checktype(L, 2, LUA_TSTRING);
+    if (lua_type(L, 2) != LUA_TSTRING)
+      return hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = "name"}, "name: expects a string, got a %s", luaL_typename(L, 2));
     lua_pushvalue(L, 2);
     lua_setiuservalue(L, 1, HEARTH__UV_NAME);
   }
@@ -149,7 +151,7 @@ void hearth__report_failed(lua_State *L, hearth__state *s) {
       t->end.seen = true;
       push_name(L, lua_gettop(L));
       hearth__outcome_push(L, -2, &t->end);
-      luaL_tolstring(L, -1, NULL);
+      hearth__error_text(L, -1);
       lua_getiuservalue(L, -4, HEARTH__UV_TRACEBACK);
       lua_pushfstring(L, "error in a task: %s\n%s", lua_tostring(L, -2), lua_isstring(L, -1) ? lua_tostring(L, -1) : "");
       hearth__report(s->h, lua_tostring(L, -1));

@@ -11,7 +11,7 @@
 #include "outcome.h"
 #include "state.h"
 
-enum { T_NIL, T_FALSE, T_TRUE, T_INTEGER, T_FLOAT, T_STRING, T_POINTER, T_TABLE, T_ARRAY, T_SAME, T_END, T_FUTURE };
+enum { T_NIL, T_FALSE, T_TRUE, T_INTEGER, T_FLOAT, T_STRING, T_POINTER, T_TABLE, T_ARRAY, T_SET, T_SAME, T_END, T_FUTURE };
 
 /* ---- out */
 
@@ -86,13 +86,13 @@ static void pack_table(lua_State *L, packing *k, int idx) {
     return;
   }
   lua_pop(L, 1);
-  if (hearth__json_is_set(L, idx)) refuse(L, k, "a Set");
+  bool set = hearth__json_is_set(L, idx);
   hearth__json_thaw(L, idx);
   if (k->depth == HEARTH__TRANSFER_DEPTH) refuse(L, k, "nested too deeply");
   lua_pushvalue(L, idx);
   lua_pushinteger(L, ++k->count);
   lua_rawset(L, k->seen);
-  put_tag(L, k, hearth__json_is_array(L, idx) ? T_ARRAY : T_TABLE);
+  put_tag(L, k, set ? T_SET : hearth__json_is_array(L, idx) ? T_ARRAY : T_TABLE);
   int sizes[2] = {(int)lua_rawlen(L, idx), 0};
   put(L, k, sizes, sizeof sizes);
   lua_pushnil(L);
@@ -142,7 +142,7 @@ static void pack_value(lua_State *L, packing *k, int idx) {
   }
   hearth__remote *r = hearth__remote_at(L, idx);
   hearth__outcome *o = r ? NULL : hearth__to_outcome(L, idx);
-  if (!r && (!o || o->kind != &hearth__future_kind)) refuse(L, k, luaL_typename(L, idx));
+  if (!r && (!o || o->kind != &hearth__future_kind)) refuse(L, k, o ? "a task" : luaL_typename(L, idx));
   put_tag(L, k, T_FUTURE);
   put(L, k, &(hearth__remote *){NULL}, sizeof r); /* its place first: nothing can fail once it is counted */
   if (r)
@@ -238,6 +238,7 @@ static bool push_value(lua_State *L, reading *r) {
       break;
     }
     case T_TABLE:
+    case T_SET:
     case T_ARRAY: {
       int sizes[2];
       get(r, sizes, sizeof sizes);
@@ -249,6 +250,7 @@ static bool push_value(lua_State *L, reading *r) {
         lua_rawset(L, -3);
       }
       if (tag == T_ARRAY) hearth__json_mark_array(L, lua_gettop(L));
+      if (tag == T_SET) hearth__json_mark_set(L, lua_gettop(L));
       break;
     }
     default: return false;
@@ -269,8 +271,8 @@ int hearth__parcel_push(lua_State *L, const hearth__parcel *p) {
 /* Futures in it are counted: walks over what is there without building it. */
 static void drop_futures(const hearth__parcel *p) {
   static const size_t plain[] = {
-      [T_INTEGER] = sizeof(lua_Integer), [T_FLOAT] = sizeof(lua_Number), [T_POINTER] = sizeof(void *), [T_TABLE] = 2 * sizeof(int),
-      [T_ARRAY] = 2 * sizeof(int),       [T_SAME] = sizeof(lua_Integer), [T_FUTURE] = sizeof(void *)};
+      [T_INTEGER] = sizeof(lua_Integer), [T_FLOAT] = sizeof(lua_Number), [T_POINTER] = sizeof(void *),   [T_TABLE] = 2 * sizeof(int),
+      [T_ARRAY] = 2 * sizeof(int),       [T_SET] = 2 * sizeof(int),      [T_SAME] = sizeof(lua_Integer), [T_FUTURE] = sizeof(void *)};
   reading r = {.at = p->bytes};
   while (r.at < p->bytes + p->size) {
     int tag = *r.at++;

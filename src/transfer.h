@@ -1,6 +1,6 @@
 /* Values on their way between Lua states: flattened in one, built again in the other. Tables keep their shape, shared and cyclic ones too; strings
-** are any bytes; integers and floats stay apart; futures travel as handles that any thread may settle. Functions, coroutines, userdata and sets do
-** not travel. */
+** are any bytes; integers and floats stay apart; sets and the marks of arrays stay what they are; futures travel as handles that any thread may settle.
+** Functions, coroutines, userdata and other metatables do not travel. */
 #ifndef HEARTH__TRANSFER_H
 #define HEARTH__TRANSFER_H
 
@@ -11,7 +11,7 @@
 
 #include "runtime.h"
 
-enum { HEARTH__TRANSFER_DEPTH = 190 }; /* nesting; the C stack of Lua ends at 200 */
+enum { HEARTH__TRANSFER_DEPTH = 1000 }; /* nesting, as deep as a value may be that is stored */
 
 /* Zeroed is empty. Owned by whoever holds it, freed on any thread. */
 typedef struct hearth__parcel {
@@ -37,5 +37,9 @@ bool hearth__remote_settle(hearth__remote *r, hearth__parcel *p, bool ok);
 void hearth__remote_push(lua_State *L, hearth__remote *r);
 /* The handle at idx, or NULL. */
 hearth__remote *hearth__remote_at(lua_State *L, int idx);
+/* resolve_future and reject_future of another state: the handle is at 1, what it is settled with above it. */
+int hearth__remote_settle_at(lua_State *L, const char *verb, bool ok);
+/* Raises ENOTASK for a verb that awaits. */
+int hearth__not_on_a_worker(lua_State *L, const char *verb) __attribute__((noreturn));
 
 #endif

@@ -32,6 +32,7 @@ static bool pending(const hearth__state *s) {
 }
 
 bool hearth__pending(const hearth_t *h) {
+  if (hearth__inbox_has_mail(h->inbox)) return true;
   for (const hearth__state *s = h->states; s; s = s->next)
     if (pending(s)) return true;
   return false;
@@ -68,7 +69,7 @@ static void run_callback(lua_State *L, hearth__op *op) {
     lua_pushnil(L);
     lua_rotate(L, top + 2, 2);
   }
-  if (lua_pcall(L, lua_gettop(L) - top - 1, 0, 0) != LUA_OK) hearth__report_value(L, s->h, -1);
+  if (lua_pcall(L, lua_gettop(L) - top - 1, 0, 0) != LUA_OK) hearth__report_value(L, s->h, -1, NULL);
   lua_settop(L, top);
 }
 
@@ -80,7 +81,7 @@ static void run_alone(lua_State *L, hearth__op *op) {
   lua_pushlightuserdata(L, op);
   int status = lua_pcall(L, 1, 0, 0);
   op->class_->release(op);
-  if (status != LUA_OK) hearth__report_value(L, h, -1);
+  if (status != LUA_OK) hearth__report_value(L, h, -1, NULL);
   lua_settop(L, top);
 }
 
@@ -154,7 +155,7 @@ static void run_turn_end(lua_State *L, hearth__state *s) {
   for (lua_Integer i = 1; i <= count; i++) {
     lua_rawgeti(L, list, i);
     if (lua_pcall(L, 0, 0, 0) != LUA_OK) {
-      hearth__report_value(L, s->h, -1);
+      hearth__report_value(L, s->h, -1, NULL);
       lua_pop(L, 1);
     }
   }
@@ -263,17 +264,27 @@ static void await_mail(hearth_t *h) {
   hearth__inbox_run(h);
 }
 
+/* Without waiting, and also where nothing keeps the program alive: calls from other threads, watches and unreferenced timers have their turn. */
+static void run_once(hearth_t *h) {
+  hearth__hold(h);
+  uv_run(h->loop, UV_RUN_NOWAIT);
+  hearth__unhold(h);
+}
+
 void hearth__turn(hearth_t *h, bool wait) {
   bool driving = h->driving, in_loop = h->in_loop;
   h->driving = h->in_loop = true;
   bool busy = h->flushing ? any_due(h) : hearth__pending(h);
   if (wait && !busy && h->soon > 0) { /* what the turn began is begun by this; then its answer may be waited for awake */
-    uv_run(h->loop, UV_RUN_NOWAIT);
+    run_once(h);
     if (!hearth__pending(h) && h->soon > 0) await_mail(h);
     busy = hearth__pending(h);
   }
   for (hearth__state *s = wait && !busy ? h->states : NULL; s; s = s->next) hearth__trim_pool(s);
-  uv_run(h->loop, wait && !busy ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+  if (wait && !busy)
+    uv_run(h->loop, UV_RUN_ONCE);
+  else
+    run_once(h);
   uv_idle_stop(&h->spin);
   h->in_loop = in_loop;
   hearth__deliver(h);

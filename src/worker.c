@@ -120,7 +120,7 @@ static int future_settle(lua_State *L, hearth__op *op) {
     hearth__error_push(L, f->code, NULL, "%s", f->bytes ? f->bytes : "");
   else
     lua_pushlstring(L, f->bytes ? f->bytes : "", f->size);
-  hearth__outcome_settle(L, idx, o, f->code[0] ? HEARTH__FAILED : HEARTH__OK, 1);
+  hearth__outcome_settle(L, idx, o, f->code[0] ? hearth__status_of_error(L, -1) : HEARTH__OK, 1);
   return 0;
 }
 

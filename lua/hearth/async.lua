@@ -11,20 +11,22 @@ local async = {}
 
 local pack, unpack = table.pack, table.unpack
 
+-- A function for what is called like one.
+local function check_function(fn, verb)
+  if type(fn) == "function" then return fn end
+  local meta = getmetatable(fn)
+  if type(meta) ~= "table" or not meta.__call then
+    errors.raise("EINVAL", verb .. ": expects a function, got a " .. type(fn), { op = verb })
+  end
+  return function(...) return fn(...) end
+end
+
 ---Starts `fn(...)` as a task at the next turn, never inside the caller.
 ---@param fn function
 ---@param ... any
 ---@return hearth.Task
 function async.run_async(fn, ...)
-  if type(fn) ~= "function" then
-    local meta = getmetatable(fn)
-    if not (meta and meta.__call) then
-      errors.raise("EINVAL", "run_async: expects a function, got a " .. type(fn), { op = "run_async" })
-    end
-    local callable = fn
-    fn = function(...) return callable(...) end
-  end
-  return core.spawn(fn, ...)
+  return core.spawn(check_function(fn, "run_async"), ...)
 end
 
 ---Waits for a task, a future, a ticket, a call or an animation: returns its values or raises its error.
@@ -122,7 +124,7 @@ end
 ---@return table[]
 function async.all_settled(list)
   check_list(list, "all_settled")
-  local _, items = core.join("settled", list)
+  local _, items = core.join("all_settled", list)
   local out = {}
   for i, item in ipairs(items) do
     local state, value = item:result()
@@ -140,10 +142,11 @@ function async.timeout(seconds, fn, ...)
   if type(seconds) ~= "number" or seconds ~= seconds or seconds < 0 or seconds == math.huge then
     errors.raise("EINVAL", "timeout: expects a finite number of seconds, 0 or more", { op = "timeout" })
   end
+  fn = check_function(fn, "timeout")
   core.check "timeout"
   local task
   local guard <close> = setmetatable({}, { __close = function() if task then task:cancel() end end })
-  task = async.run_async(fn, ...)
+  task = core.spawn(fn, ...)
   local results = pack(pcall(core.await, task, seconds))
   if results[1] then return unpack(results, 2, results.n) end
   if not task:done() and errors.code(results[2]) == "ETIMEOUT" then
@@ -163,7 +166,7 @@ Scope.__index = Scope
 ---@return hearth.Task
 function Scope:run_async(fn, ...)
   if self.closed then errors.raise("ECLOSED", "scope: it has ended; start the task inside it", { op = "scope" }) end
-  local task = async.run_async(fn, ...)
+  local task = core.spawn(check_function(fn, "scope:run_async"), ...)
   self[#self + 1] = task
   task:on_done(function()
     local state, err = task:result()
@@ -183,7 +186,7 @@ end
 ---@param fn fun(scope: table): ...
 ---@return any ... what fn returned
 function async.scope(fn)
-  if type(fn) ~= "function" then errors.raise("EINVAL", "scope: expects a function", { op = "scope" }) end
+  fn = check_function(fn, "scope")
   core.check "scope"
   local scope = setmetatable({ closed = false }, Scope)
   local main = async.run_async(fn, scope)
@@ -193,7 +196,7 @@ function async.scope(fn)
     local seen = 0
     while seen < #scope and not scope.failed do
       seen = #scope
-      local failed, items = core.join("all", { unpack(scope, 1, seen) })
+      local failed, items = core.join("scope", { unpack(scope, 1, seen) })
       if failed ~= 0 then scope:fail(select(2, items[failed]:result())) end
     end
   end)
@@ -203,7 +206,7 @@ function async.scope(fn)
     cancel_pending(scope)
     -- No child outlives the scope: a cancel while they end asks them again, and is raised in the end.
     while true do
-      local ended, why = pcall(core.join, "settled", scope)
+      local ended, why = pcall(core.join, "scope", scope, true)
       if ended then break end
       if not errors.is_cancelled(why) then error(why, 0) end
       err = why

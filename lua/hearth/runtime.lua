@@ -58,13 +58,19 @@ function runtime.call_threadsafe(fn, ...)
   core.spawn(target, ...)
 end
 
+local function with_traceback(err)
+  if not errors.is(err) then return debug.traceback(tostring(err), 2) end
+  err.traceback = err.traceback or debug.traceback(nil, 2)
+  return err
+end
+
 ---Runs fn inline: there is no separate UI thread. Its error is reported, not raised.
 ---@param fn function
 function runtime.call_on_main_thread(fn)
   if type(fn) ~= "function" then
     errors.raise("EINVAL", "call_on_main_thread: expects a function, got a " .. type(fn), { op = "call_on_main_thread" })
   end
-  local ok, err = pcall(fn)
+  local ok, err = xpcall(fn, with_traceback)
   if not ok then core.report(err, "call_on_main_thread") end
 end
 

@@ -19,9 +19,35 @@ worker.runtime.reject_future = core.reject_future
 ---@return boolean
 function worker.in_task() return false end
 
+---@return nil
+function worker.current_task() end
+
 ---Was the task that waits for this thread cancelled?
 ---@type fun(): boolean
 worker.cancelled = core.cancelled
+
+---@type fun(err: any): boolean
+worker.is_cancelled = core.is_cancelled
+
+---A monotonic clock in seconds, the real one.
+---@type fun(): number
+worker.now = core.now
+
+-- What waits or stores is ENOTASK here, by name.
+local waits = { "await", "sleep", "timeout", "all", "race", "all_settled", "scope", "run_async", "to_thread", "fetch", "AppStorage" }
+for _, verb in ipairs(waits) do
+  worker[verb] = function() core.refuse(verb) end
+end
+for _, verb in ipairs { "create_future", "get_loop", "call_on_main_thread" } do
+  worker.runtime[verb] = function() core.refuse(verb) end
+end
+for _, name in ipairs { "AsyncStorage", "storage" } do
+  worker[name] = setmetatable({}, {
+    __index = function(_, verb)
+      return function() core.refuse(name .. "." .. verb) end
+    end,
+  })
+end
 
 return setmetatable(worker, {
   __index = function(self, name)

@@ -53,6 +53,15 @@ static void a_main_chunk_may_await_and_its_error_comes_with_a_traceback(void) {
   CHECK(hearth_do_string(h, "local function inner() error 'broken' end inner()", "=chunk", &error) < 0);
   CHECK(strstr(error.message, "broken") != NULL);
   CHECK(strstr(error.traceback, "inner") != NULL);
+  CHECK(hearth_do_string(h, "error({})", "=chunk", &error) < 0);
+  CHECK_STR(error.message, "(error object is a table value)");
+  CHECK(strstr(error.traceback, "main chunk") != NULL);
+  CHECK(hearth_do_string(h,
+                         "local h = require 'hearth'\n"
+                         "local function deep() error 'inner' end\n"
+                         "h.await(h.run_async(function() deep() end))",
+                         "=chunk", &error) < 0);
+  CHECK(strstr(error.traceback, "main chunk") != NULL && strstr(error.traceback, "'deep'") != NULL);
   CHECK(hearth_do_string(h, "require 'hearth'.sleep(-1)", "=chunk", &error) < 0);
   CHECK_STR(error.code, "EINVAL");
   CHECK(hearth_do_string(h, "x = = 1", "=chunk", &error) < 0);
@@ -165,6 +174,34 @@ static void calls_of_one_thread_run_in_order(void) {
   pthread_join(thread, NULL);
   CHECK(disorder == 0);
   hearth_future_resolve(hold, NULL, 0);
+  hearth_free(h);
+}
+
+static void count(hearth_t *h, void *arg) {
+  (void)h;
+  ++*(int *)arg;
+}
+
+static void a_posted_call_runs_in_the_next_turn_of_a_runtime_that_is_idle(void) {
+  hearth_t *h = fresh();
+  int calls = 0;
+  CHECK(hearth_poll(h) == 0);
+  CHECK(hearth_backend_timeout(h) == -1); /* nothing to do until the descriptor says so */
+  CHECK(hearth_call_threadsafe(h, count, &calls) == 0);
+  struct pollfd fd = {.fd = hearth_backend_fd(h), .events = POLLIN};
+  CHECK(poll(&fd, 1, 5000) == 1);
+  CHECK(hearth_backend_timeout(h) == 0);
+  CHECK(hearth_poll(h) == 0);
+  CHECK(calls == 1);
+  CHECK(hearth_call_threadsafe(h, count, &calls) == 0);
+  CHECK(hearth_run(h) == 0);
+  CHECK(calls == 2);
+  CHECK(hearth_backend_timeout(h) == -1);
+  CHECK(hearth_do_string(h, "require 'hearth'.run_async(require 'hearth'.sleep, 0.5)", "=chunk", NULL) == 0);
+  CHECK(hearth_poll(h) == 1);
+  usleep(20000);
+  int ms = hearth_backend_timeout(h); /* as of now, not as of the last turn */
+  CHECK(ms > 0 && ms <= 481);
   hearth_free(h);
 }
 
@@ -336,6 +373,7 @@ int main(void) {
   RUN(a_future_is_settled_by_another_thread);
   RUN(a_pending_future_keeps_the_loop_alive);
   RUN(calls_of_one_thread_run_in_order);
+  RUN(a_posted_call_runs_in_the_next_turn_of_a_runtime_that_is_idle);
   RUN(a_call_that_was_taken_runs_also_while_the_runtime_is_freed);
   RUN(work_resumes_its_caller_and_is_freed_once);
   RUN(two_runtimes_live_on_two_threads);

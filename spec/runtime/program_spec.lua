@@ -62,6 +62,41 @@ describe("hearth SCRIPT", function()
     assert.matches("stack traceback", out)
   end)
 
+  it("shows where an error began: in a task that was awaited, on a worker thread", function()
+    local status, out = hearth [[
+      local hearth = require "hearth"
+      local function deep() error "lost" end
+      local function outer() hearth.await(hearth.run_async(function() deep() end)) end
+      outer()]]
+    assert.are.equal(1, status)
+    assert.matches("lost\nstack traceback:.*'outer'.*\nin the task that was awaited:\nstack traceback:.*'deep'", out)
+    status, out = hearth [[
+      local hearth = require "hearth"
+      hearth.run_async(function()
+        hearth.to_thread(function()
+          local function deep() error { code = 1 } end
+          deep()
+        end)
+      end)]]
+    assert.are.equal(1, status)
+    assert.matches("%(error object is a table value%)\nstack traceback:.*to_thread'.*\non the worker thread:\nstack.*'deep'", out)
+    assert.are.equal(2, select(2, out:gsub("stack traceback", "")))
+    status, out = hearth [[
+      local hearth = require "hearth"
+      print(pcall(hearth.await, hearth.run_async(error, "same", 0)))
+      error("other", 0)]]
+    assert.are.equal(1, status)
+    assert.not_matches("awaited", out)
+  end)
+
+  it("does not wait for a thread that nobody waits for", function()
+    local status, out = hearth [[
+      local hearth = require "hearth"
+      print(pcall(hearth.timeout, 0.01, hearth.to_thread, function() os.execute "sleep 30" end))]]
+    assert.are.equal(0, status)
+    assert.matches("ETIMEOUT", out)
+  end)
+
   it("reports each task that waits for ever", function()
     local status, out = hearth [[
       local hearth = require "hearth"

@@ -39,11 +39,87 @@ describe("to_thread", function()
     assert.are.same({ "EINVAL", '$["a b"]' }, { err.code, err.path })
   end)
 
-  it("raises the function's error with the traceback of the thread", function()
-    assert.matches("boom.*stack traceback", failure(hearth.to_thread, function() error "boom" end))
-    local err = failure(hearth.to_thread, function() error { code = "mine" } end)
-    assert.are.equal("mine", err.code)
-    assert.is_string(err.traceback)
+  it("raises the function's error as it was raised", function()
+    assert.are.equal("boom", failure(hearth.to_thread, function() error("boom", 0) end))
+    assert.are.same({ code = "mine", list = { 1 } }, failure(hearth.to_thread, function() error { code = "mine", list = { 1 } } end))
+    assert.is_nil(failure(hearth.to_thread, function() error() end))
+    assert.is_false(failure(hearth.to_thread, function() error(false) end))
+    assert.matches("^function: ", failure(hearth.to_thread, function() error(print) end))
+    assert.are.equal("$.f", failure(hearth.to_thread, function() error { f = print } end).path)
+  end)
+
+  it("gives an error of Hearth as one, with the traceback of the thread", function()
+    local err = failure(hearth.to_thread, function()
+      local function deep() require "hearth".json.decode "{" end
+      deep()
+    end)
+    assert.is_true(hearth.errors.is(err))
+    assert.are.equal("ECORRUPT", err.code)
+    assert.matches("deep", err.traceback)
+  end)
+
+  it("takes nil, false, any bytes and any number", function()
+    local function same(...) return ... end
+    local got = table.pack(hearth.to_thread(same, nil, false, "", "\0\255", -0.0, math.mininteger, math.huge, 0 / 0, nil))
+    assert.are.equal(9, got.n)
+    assert.are.same({ nil, false, "", "\0\255" }, { table.unpack(got, 1, 4) })
+    assert.are.equal(-math.huge, 1 / got[5])
+    assert.are.equal(math.mininteger, got[6])
+    assert.are.equal(math.huge, got[7])
+    assert.is_true(got[8] ~= got[8])
+    assert.are.equal(0, select("#", hearth.to_thread(function() end)))
+    local t = hearth.to_thread(same, { [math.huge] = 1, [2.5] = 2, [true] = 3, [{}] = 4 })
+    assert.are.same({ 1, 2, 3 }, { t[math.huge], t[2.5], t[true] })
+  end)
+
+  it("keeps sets, marked arrays and hearth.null, and drops other metatables", function()
+    local set, array, null, plain = hearth.to_thread(function(set, array, null, plain)
+      local h = require "hearth"
+      assert(set:contains(1) and not set:contains(1.0) and set:contains "x" and null == h.null)
+      set:add(2.0)
+      return set, array, null, plain
+    end, hearth.Set { 1, "x" }, hearth.array {}, hearth.null, setmetatable({ 7 }, { __index = { lost = true } }))
+    assert.is_true(set == hearth.Set { 1, "x", 2.0 })
+    assert.are.equal("[]", hearth.json.encode(array))
+    assert.are.equal(hearth.null, null)
+    assert.are.same({ 7, nil }, { plain[1], plain.lost })
+  end)
+
+  it("copies values as deep as may be stored", function()
+    local function nested(depth)
+      local top = {}
+      local t = top
+      for _ = 2, depth do
+        t.n = {}
+        t = t.n
+      end
+      return top
+    end
+    local function depth(t)
+      local n = 0
+      while t do
+        t, n = t.n, n + 1
+      end
+      return n
+    end
+    assert.are.equal(1000, hearth.to_thread(depth, nested(1000)))
+    assert.are.equal(1000, depth(hearth.to_thread(function(t) return t end, nested(1000))))
+    assert.matches("nested too deeply", failure(hearth.to_thread, depth, nested(1001)).message)
+  end)
+
+  it("is ENOTASK for what waits, on the thread", function()
+    local text = hearth.to_thread(function(future)
+      local h = require "hearth"
+      local out = {}
+      for _, fn in ipairs { h.sleep, h.await, h.run_async, h.AsyncStorage.get, future.await, h.runtime.create_future } do
+        local _, err = pcall(fn, future)
+        out[#out + 1] = err.code .. " " .. err.op
+      end
+      assert(not h.in_task() and h.current_task() == nil and h.now() > 0)
+      return table.concat(out, ", ")
+    end, runtime.create_future())
+    assert.are.equal("ENOTASK sleep, ENOTASK await, ENOTASK run_async, ENOTASK AsyncStorage.get, ENOTASK await, " ..
+      "ENOTASK create_future", text)
   end)
 
   it("gives up when its task is cancelled", function()
@@ -51,6 +127,16 @@ describe("to_thread", function()
     hearth.sleep(0)
     task:cancel()
     assert.is_true(hearth.is_cancelled(failure(hearth.await, task)))
+  end)
+
+  it("stops code that catches every error once nobody waits for it", function()
+    local tasks = {}
+    for i = 1, 16 do -- as many as there may be threads
+      tasks[i] = hearth.run_async(hearth.to_thread, function() while true do pcall(function() while true do end end) end end)
+    end
+    hearth.sleep(0.01)
+    for _, task in ipairs(tasks) do task:cancel() end
+    assert.are.equal("a thread is free", hearth.to_thread(function() return "a thread is free" end))
   end)
 
   it("settles futures and calls functions of the runtime", function()

@@ -129,23 +129,8 @@ static int l_settle(lua_State *L) {
 
 /* report(err [, where]) */
 static int l_report(lua_State *L) {
-  hearth__state *s = hearth__state_of(L);
   lua_settop(L, 2);
-  if (lua_isstring(L, 2)) {
-    luaL_tolstring(L, 1, NULL);
-    lua_pushfstring(L, "%s: %s", lua_tostring(L, 2), lua_tostring(L, -1));
-    if (hearth__error_code(L, 1)) {
-      lua_getfield(L, 1, "traceback");
-      if (lua_isstring(L, -1)) {
-        lua_pushfstring(L, "%s\n%s", lua_tostring(L, -2), lua_tostring(L, -1));
-      } else {
-        lua_pop(L, 1);
-      }
-    }
-    hearth__report(s->h, lua_tostring(L, -1));
-  } else {
-    hearth__report_value(L, s->h, 1);
-  }
+  hearth__report_value(L, hearth__state_of(L)->h, 1, lua_tostring(L, 2));
   return 0;
 }
 
