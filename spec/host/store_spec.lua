@@ -197,6 +197,45 @@ describe("hearth store", function()
     assert.equal(0, select(3, run(at "load", "")))
   end)
 
+  it("loads what is still good, and says what could not be read", function()
+    local out, err, status = run(at "load", '{"key":"a","value":"1","expires_at":5}\n{"key":"b","value":"2"}')
+    assert.same({ "", "1 records stored, 1 left out: their time has ended\n", 0 }, { out, err, status })
+    assert.equal("b\n", (run(at "keys")))
+    out, err, status = run(at("load", folder))
+    assert.same({ "", 1 }, { out, status })
+    assert.equal(("hearth store: load: %s: Is a directory\n"):format(folder), err)
+  end)
+
+  it("misses no namespace, whatever its name", function()
+    local names = { "", "\0", " ", "!", "0", "1", "\255" }
+    for _, name in ipairs(names) do
+      local store <close> = hearth.storage.open { url = file, namespace = name }
+      store:set("k", name)
+    end
+    local found = {}
+    for line in (run(at "dump")):gmatch "[^\n]+" do found[#found + 1] = json.decode(line).value or "\255" end
+    assert.same(names, found)
+    assert.matches("7 records, 0 damaged", (run(at "verify")), 1, true)
+  end)
+
+  it("ends when nobody reads its output, and says when it cannot be written", function()
+    local store = hearth.storage.open { url = file }
+    local values = {}
+    for i = 1, 3000 do values[("key %d "):format(i) .. ("x"):rep(100)] = ("value "):rep(20) end -- more than a pipe holds
+    store:set_many(values)
+    store:close()
+    for _, command in ipairs { "dump", "keys" } do
+      local piped = "cd %s && { %s store --store %s %s 2>err; echo $? >status; } | head -n 1 >out"
+      assert(os.execute(piped:format(folder, quote(program), file, command)))
+      assert.matches("key 1", contents(folder .. "/out"), 1, true)
+      assert.equal("", contents(folder .. "/err"))
+      assert.equal("141\n", contents(folder .. "/status")) -- as `cat` ends
+      local _, _, status = os.execute(("%s store --store %s %s >/dev/full 2>%s/err"):format(quote(program), quote(file), command, folder))
+      assert.equal(1, status)
+      assert.equal("hearth store: the output cannot be written: No space left on device\n", contents(folder .. "/err"))
+    end
+  end)
+
   it("prints figures", function()
     run(at("set", "k", "12345"))
     local out, _, status = run(at "stats")
@@ -240,6 +279,11 @@ describe("hearth store", function()
     assert.equal(1, status)
     assert.matches(copy, err, 1, true)
     assert.equal(before, contents(copy))
+    assert(os.execute(("cd %s && mkfifo pipe && ln -s none link"):format(folder))) -- to look into a pipe would wait for ever
+    for _, name in ipairs { "/pipe", "/link", "" } do
+      assert.equal(1, select(3, run(at("backup", folder .. name))))
+    end
+    assert.is_nil((io.open(folder .. "/none")))
     store:close()
   end)
 
@@ -370,12 +414,14 @@ describe("hearth store", function()
   it("refuses a wrong command line with status 2", function()
     for _, words in ipairs {
       {}, at(), at "frob", at "get", at("get", "a", "b"), at("get", "--frob", "a"), { "get", "a", "--store" },
-      at("set", "--ttl", "-1", "k", "v"), at("quarantine", "frob"), { "--store", "x", "--app", "y", "keys" }, at("keys", "x"), at("backup"),
+      at("set", "--ttl", "-1", "k", "v"), at("quarantine", "frob"), { "--store", "x", "--app", "y", "keys" },
+      at("keys", "x"), at("backup"), { "--store", "", "keys" }, { "--app=", "keys" },
     } do
       local out, err, status = run(words)
       assert.equal("", out)
       assert.matches("usage: hearth store", err, 1, true)
       assert.equal(2, status)
     end
+    assert.matches("usage: hearth store [^\n]* set %[%-%-json%][^\n]*\n$", (select(2, run(at "set")))) -- of the command, where there is one
   end)
 end)

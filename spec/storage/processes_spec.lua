@@ -267,7 +267,7 @@ for _, engine in ipairs(support.engines) do
         end
       end)
 
-      it("a watcher that is stopped hears afterwards of each key once, the newest value; meanwhile the store does not grow for ever", function()
+      it("a watcher that is stopped hears afterwards of each key once, the newest value, and the store does not grow for ever", function()
         local p, signal = background [[
           local times, values = {}, {}
           store:watch({ prefix = "w" }, function(e)

@@ -156,6 +156,8 @@ for engine, new_url in pairs(engines) do
         assert.equal("3", (db:get("n", "a")))
         assert.is_nil((db:get("ns", "a")))
         assert.same({ "n", "ns" }, db:namespaces())
+        for _, ns in ipairs { "", "\0", "!", "0", "00", "\255", "ns\0" } do db:write(ns, "k", "v", "text") end
+        assert.same({ "", "\0", "!", "0", "00", "n", "ns", "ns\0", "\255" }, db:namespaces())
         table.sort(seen)
         assert.same({ "nsanil1", "nsbnil2" }, { seen[1], seen[2] })
       end)

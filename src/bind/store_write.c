@@ -157,7 +157,7 @@ static void check_value(lua_State *L, int idx, const char *verb, const hearth__n
   lua_tolstring(L, idx, &size);
   if (size > HEARTH__VALUE_MAX)
     hearth__raise(L, "EBIG", &(hearth__error_fields){.op = verb, .key = name->key, .key_size = name->key_size},
-                  "%s: a value of %f bytes; a value is at most %d bytes", verb, (lua_Number)size, HEARTH__VALUE_MAX);
+                  "%s: a value of %zu bytes; a value is at most %d bytes", verb, size, HEARTH__VALUE_MAX);
 }
 
 static hearth__blob *copy_of(lua_State *L, int idx) {

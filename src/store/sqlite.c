@@ -61,7 +61,7 @@ static const char *const statements[HEARTH__SQL_COUNT] = {
         "SELECT id, revision, created_at, updated_at, expires_at, version, kind, checksum, NULL, namespace, key, size"
         " FROM record ORDER BY namespace, key",
     [HEARTH__SQL_USAGE] = "SELECT count(*), ifnull(sum(size + length(CAST(key AS BLOB))), 0) FROM record WHERE namespace = ?1",
-    [HEARTH__SQL_NAMESPACES] = "SELECT namespace FROM record WHERE namespace > ?1 ORDER BY namespace LIMIT 1",
+    [HEARTH__SQL_NAMESPACES] = "SELECT namespace FROM record WHERE namespace >= ?1 ORDER BY namespace LIMIT 1",
     [HEARTH__SQL_KEEP] =
         "INSERT INTO quarantine(namespace, key, revision, version, kind, checksum, time, value)"
         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -656,11 +656,8 @@ static int namespaces(hearth__engine *e, hearth__conn *conn, hearth__key_fn *fn,
   if (!st) return -1;
   hearth__blob *last = NULL;
   int status = 0, rc = SQLITE_DONE;
-  for (;;) { /* from one to the next by the index; an integer sorts before all text */
-    if (last)
-      bind_text(st, 1, last->bytes, last->size);
-    else
-      sqlite3_bind_int64(st, 1, 0);
+  for (;;) { /* from one to the next by the index: after a name comes that name and a NUL, which follows the blob's bytes */
+    bind_text(st, 1, last ? last->bytes : "", last ? last->size + 1 : 0);
     rc = sqlite3_step(st);
     hearth__blob *next = rc == SQLITE_ROW ? column_blob(st, 0) : NULL;
     finish(st);
