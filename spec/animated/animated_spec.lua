@@ -542,6 +542,40 @@ describe("Animated", function()
       assert.same({ { width = 3, color = "red" }, { height = 8 } }, screen:get_by_id "box".props.style)
     end)
 
+    it("goes on in a style that was rendered again, also one that follows two values or is shown twice", function()
+      local x, y = Animated.Value(1), Animated.Value(2)
+      local set
+      local App = hearth.component("App", function()
+        local n, s = hearth.use_state(0)
+        set = s
+        local box = Animated.View { style = { width = x + y, height = (x * 2):interpolate { input = { 0, 1 }, output = { 0, 10 } }, padding = n } }
+        return hearth.Column { box, box }
+      end)
+      local screen = testing.render(App {})
+      local function shown()
+        testing.settle()
+        local seen = {}
+        for i, node in ipairs(screen:get_all_by_type "View") do
+          local style = node.props.style
+          seen[i] = ("%g %g %g"):format(style.width, style.height, style.padding)
+        end
+        return seen
+      end
+      assert.same({ "3 20 0", "3 20 0" }, shown())
+      x:set_value(2)
+      assert.same({ "4 40 0", "4 40 0" }, shown())
+      set(1)
+      assert.same({ "4 40 1", "4 40 1" }, shown())
+      x:set_value(3)
+      y:set_value(5)
+      assert.same({ "8 60 1", "8 60 1" }, shown())
+      set(2)
+      y:set_value(6)
+      assert.same({ "9 60 2", "9 60 2" }, shown())
+      screen:unmount()
+      assert.same({ false, false }, { x.links, y.links })
+    end)
+
     it("is an update for a renderer that does not take single props: with a table of its own", function()
       local seen = {}
       local renderer = require "hearth.render.headless".new()

@@ -4,6 +4,8 @@
 local binding = require "hearth.ui.binding"
 local node = require "hearth.animated.node"
 
+local format = string.format
+
 local components = {}
 
 local function has_node(value)
@@ -16,14 +18,13 @@ local function has_node(value)
 end
 
 -- A copy of a style without its nodes; these are noted: which, and where each one's value goes.
-local function copy(style, nodes, places)
+local function copy(style, places)
   local out = {}
   for key, item in next, style do
     if node.is(item) then
-      nodes[#nodes + 1] = item
-      places[#places + 1] = { node = item, get = item.get, table = out, key = key }
+      places[#places + 1] = { source = item, into = out, key = key }
     elseif type(item) == "table" and not getmetatable(item) then
-      out[key] = copy(item, nodes, places)
+      out[key] = copy(item, places)
     else
       out[key] = item
     end
@@ -31,29 +32,17 @@ local function copy(style, nodes, places)
   return out
 end
 
--- Whole numbers of a text are written without a fraction.
-local function whole(value)
-  return math.type(value) == "float" and math.tointeger(value) or value
-end
-
--- A style with nodes in it is one source, whose table is made once: a frame changes the values in it.
-local Style = { in_place = true, links = false, listeners = false, follows = false, observed = node.Node.observed }
-Style.__index = Style
-
-function Style:get()
-  local places = self.places
-  for i = 1, #places do
-    local place = places[i]
-    place.table[place.key] = place.get(place.node)
-  end
-  return self.style
+-- A number as a text shows it: a whole one without a fraction.
+local function text_of(value)
+  if type(value) == "string" then return value end
+  if value > -1e14 and value < 1e14 and value ~= 0 then return format("%.14g", value) end
+  return tostring(math.tointeger(value) or value)
 end
 
 local function bound(value, selector)
   if node.is(value) then return binding.new(value, selector) end
-  local nodes, places = {}, {}
-  local style = copy(value, nodes, places)
-  return binding.new(setmetatable({ inputs = nodes, places = places, style = style, links = false, follows = false }, Style))
+  local places = {}
+  return binding.inside(copy(value, places), places)
 end
 
 local function bind_props(props)
@@ -81,10 +70,10 @@ components.Image = wrap("hearth.widgets.display", "Image")
 ---A text that may be an animated value; Animated.Text("…", props) or Animated.Text{…}.
 function components.Text(text, props)
   local Text = require "hearth.widgets.text"
-  if node.is(text) then text = bound(text, whole) end
+  if node.is(text) then text = bound(text, text_of) end
   if type(text) == "table" and not getmetatable(text) and props == nil then
     local own = bind_props(text)
-    if node.is(own[1]) then own[1] = bound(own[1], whole) end
+    if node.is(own[1]) then own[1] = bound(own[1], text_of) end
     return Text(own)
   end
   return Text(text, type(props) == "table" and bind_props(props) or props)

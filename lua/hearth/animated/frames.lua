@@ -15,13 +15,15 @@ local EARLY <const> = 3e-7
 local floor, huge = math.floor, math.huge
 local now = timer.now
 
+-- What a frame needs of each motion lies in lists of its own: a thousand tables, looked at once in a frame, are memory that has to be fetched.
 local motions, count = {}, 0
+local starts, ends, curves, values = {}, {}, {}, {} -- motion.start, .ends, .at, .value
 local pulse, due -- the timer that is set, and for when
 local epoch -- when the first of those that move now began
 
----Milliseconds of a motion at a time, to the microsecond.
-local function elapsed(motion, time)
-  local ms = floor((time - motion.start) * 1e6 + 0.5) / 1e3
+---Milliseconds from a start to a time, to the microsecond.
+local function elapsed(start, time)
+  local ms = floor((time - start) * 1e6 + 0.5) / 1e3
   return ms > 0 and ms or 0
 end
 
@@ -32,8 +34,7 @@ local function arm(time)
   local next_frame = epoch + (floor((time - epoch) * RATE + 1e-3) + 1) / RATE
   local soonest = next_frame
   for i = 1, count do
-    local ends = motions[i].ends
-    if ends < soonest then soonest = ends end
+    if ends[i] < soonest then soonest = ends[i] end
   end
   if pulse then
     if due <= soonest and due > time then return end
@@ -52,12 +53,14 @@ local function advance(time)
   local move = frames.move
   local start, ms -- those that began together are as far
   while at_place <= count do
-    local motion = motions[at_place]
-    if motion.start ~= start then
-      start, ms = motion.start, elapsed(motion, time)
+    local i = at_place
+    local motion = motions[i]
+    if starts[i] ~= start then
+      start = starts[i]
+      ms = elapsed(start, time)
     end
-    local value, done = motion:at(ms)
-    move(motion.value, value)
+    local x, done = curves[i](motion, ms)
+    move(values[i], x)
     if done then
       frames.remove(motion)
       n_ended = n_ended + 1
@@ -112,7 +115,8 @@ function frames.add(motion)
   order = order + 1
   motion.order = order
   count = count + 1
-  motions[count] = motion
+  motions[count], starts[count], ends[count] = motion, motion.start, motion.ends
+  curves[count], values[count] = motion.at, motion.value
   motion.place = count
   local time = now()
   if count == 1 then epoch = motion.start end
@@ -127,12 +131,13 @@ function frames.remove(motion)
   if not place then return end
   motion.place = nil
   local last = motions[count]
-  motions[count] = nil
-  count = count - 1
   if last ~= motion then
-    motions[place] = last
+    motions[place], starts[place], ends[place] = last, starts[count], ends[count]
+    curves[place], values[place] = curves[count], values[count]
     last.place = place
   end
+  motions[count], starts[count], ends[count], curves[count], values[count] = nil, nil, nil, nil, nil
+  count = count - 1
   if count == 0 and pulse then
     pulse:stop()
     pulse = nil
@@ -142,7 +147,7 @@ end
 
 ---Where a motion is at this very moment.
 function frames.sample(motion)
-  return (motion:at(elapsed(motion, now())))
+  return (motion:at(elapsed(motion.start, now())))
 end
 
 frames.now = now
@@ -156,9 +161,8 @@ function frames.reset()
   for i = 1, count do
     local motion = motions[i]
     motion.place, motion.value.motion = nil, false
-    motions[i] = nil
   end
-  count = 0
+  motions, starts, ends, curves, values, count = {}, {}, {}, {}, {}, 0
   if pulse then pulse:stop() end
   pulse = nil
 end

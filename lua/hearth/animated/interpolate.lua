@@ -3,7 +3,7 @@
 local easing = require "hearth.animated.easing"
 local node = require "hearth.animated.node"
 
-local refuse = node.refuse
+local get, refuse = node.Node.get, node.refuse
 local floor = math.floor
 
 -- ---- colours: red, green, blue and opacity, each 0 to 255
@@ -103,6 +103,58 @@ local function read_output(output)
   end
 end
 
+-- Which piece x is in, and how far, 0 to 1; nothing where the input itself is the output.
+local function find(self, x)
+  local input, i = self.input, 1
+  local low, high = input[1], input[2]
+  if x < low then
+    if self.left ~= "extend" then
+      if self.left == "identity" then return end
+      x = low
+    end
+  else
+    local n = self.count
+    while i < n - 1 and x >= high do
+      i = i + 1
+      low, high = high, input[i + 1]
+    end
+    if x > high and self.right ~= "extend" then
+      if self.right == "identity" then return end
+      x = high
+    end
+  end
+  local t = high == low and (x < low and 0 or 1) or (x - low) / (high - low)
+  local ease = self.ease
+  return i, ease and ease(t) or t
+end
+
+local function between_numbers(self, read)
+  local x = (read or get)(self.of)
+  local i, t = find(self, x)
+  if not i then return x end
+  local output = self.output
+  local from, to = output[i], output[i + 1]
+  return t == 1 and to or from + (to - from) * t
+end
+
+-- Two points without an easing, the usual case. There may be thousands in a frame, so what it needs lies together: {of, low, high, from, to}.
+local function between_two(self, read)
+  local x, low, high = (read or get)(self[1]), self[2], self[3]
+  if x < low or x >= high then return between_numbers(self, read) end
+  local from = self[4]
+  return from + (self[5] - from) * ((x - low) / (high - low))
+end
+
+local function between_lists(self, read)
+  local x = (read or get)(self.of)
+  local i, t = find(self, x)
+  if not i then return x end
+  local a, b, mixed = self.lists[i], self.lists[i + 1], self.mixed -- used again in each frame
+  if t == 1 then return self.show(b) end
+  for k = 1, #a do mixed[k] = a[k] + (b[k] - a[k]) * t end
+  return self.show(mixed)
+end
+
 local SIDES = { extend = true, clamp = true, identity = true }
 
 local function side(value, name)
@@ -142,43 +194,15 @@ local function interpolate(self, config)
   local left = side(config.extrapolate_left or both, "extrapolate_left")
   local right = side(config.extrapolate_right or both, "extrapolate_right")
   local ease = config.easing and easing.of(config.easing)
-  local n = #input
-
-  -- Which piece x is in, and how far, 0 to 1; nothing where the input itself is the output.
-  local function find(x)
-    if x < input[1] then
-      if left == "clamp" then x = input[1] elseif left == "identity" then return end
-    elseif x > input[n] then
-      if right == "clamp" then x = input[n] elseif right == "identity" then return end
-    end
-    local i = 1
-    while i < n - 1 and x >= input[i + 1] do i = i + 1 end
-    local low, high = input[i], input[i + 1]
-    local t = high == low and (x < low and 0 or 1) or (x - low) / (high - low)
-    return i, ease and ease(t) or t
-  end
-
+  local fields = { of = self, input = input, count = #input, left = left, right = right, ease = ease or false }
   if type(output[1]) == "number" then
-    output = table.move(output, 1, n, 1, {})
-    return node.derive({ self }, function(inputs, read)
-      local x = read(inputs[1])
-      local i, t = find(x)
-      if not i then return x end
-      local from, to = output[i], output[i + 1]
-      return t == 1 and to or from + (to - from) * t
-    end)
+    fields.output = table.move(output, 1, #output, 1, {})
+    if #input > 2 or ease then return node.derive({ self }, between_numbers, fields) end
+    for i, x in ipairs { self, input[1], input[2], output[1], output[2] } do fields[i] = x end
+    return node.derive({ self }, between_two, fields)
   end
-
-  local out = {} -- used again in each frame
-  return node.derive({ self }, function(inputs, read)
-    local x = read(inputs[1])
-    local i, t = find(x)
-    if not i then return x end
-    local a, b = lists[i], lists[i + 1]
-    if t == 1 then return show(b) end
-    for k = 1, #a do out[k] = a[k] + (b[k] - a[k]) * t end
-    return show(out)
-  end)
+  fields.lists, fields.show, fields.mixed = lists, show, {}
+  return node.derive({ self }, between_lists, fields)
 end
 
 node.Node.interpolate = interpolate

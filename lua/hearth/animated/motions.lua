@@ -37,23 +37,23 @@ local function check(verb, value, options, kinds)
   end
 end
 
--- An animation of `value`: make(from) gives the motion's `at` and its length in ms (huge: until `at` says that it is over).
+-- An animation of `value`: make(from) gives its motion: `at(motion, ms) -> value, done`, what that needs, and `ms`, its length (huge: until `at`
+-- says that it is over).
 local function of_value(value, delay, make)
   return handle.new {
     begin = function(self, time, done)
       local function go(start)
         local from = value:_now()
         if self.origin == nil then self.origin = from end
-        local at, ms, css = make(from)
-        self.motion = {
-          start = start, ends = start + ms / 1000, at = at, css = css,
-          finish = function(motion, finished, ended)
-            if value.motion == motion then value.motion = false end
-            if self.motion == motion then self.motion = nil end
-            done(finished, ended)
-          end,
-        }
-        value:_start(self.motion)
+        local motion = make(from)
+        motion.start, motion.ends = start, start + motion.ms / 1000
+        function motion.finish(_, finished, ended)
+          if value.motion == motion then value.motion = false end
+          if self.motion == motion then self.motion = nil end
+          done(finished, ended)
+        end
+        self.motion = motion
+        value:_start(motion)
       end
       if delay and delay > 0 then
         self.waiting = motions.wait(time, delay, function(finished, ended)
@@ -93,6 +93,13 @@ function motions.wait(time, ms, done)
   end
 end
 
+-- {length, from, way, ease, to}: what each frame needs lies together.
+local function timing_at(motion, ms)
+  local length = motion[1]
+  if ms >= length then return motion[5], true end
+  return motion[2] + motion[3] * motion[4](ms / length), false
+end
+
 ---Moves `value` to `to` in `duration` ms (300) by an easing (ease_in_out).
 ---@param value hearth.AnimatedValue
 ---@param options {to: number, duration?: number, easing?: string|number[]|function, delay?: number}
@@ -103,11 +110,7 @@ function motions.timing(value, options)
   local duration = whole(options.duration or 300)
   local ease, css = easing.of(options.easing), easing.css(options.easing)
   return of_value(value, options.delay, function(from)
-    local way = to - from
-    return function(_, ms)
-      if ms >= duration then return to, true end
-      return from + way * ease(ms / duration), false
-    end, duration, css
+    return { duration, from, to - from, ease, to, at = timing_at, ms = duration, css = css }
   end)
 end
 
@@ -154,12 +157,12 @@ function motions.spring(value, options)
   local rest_speed, rest_distance = options.rest_speed or 0.001, options.rest_distance or 0.001
   return of_value(value, options.delay, function(from)
     local curve = spring_curve(options.stiffness or 100, options.damping or 10, options.mass or 1, from - to, options.velocity or 0)
-    return function(_, ms)
+    return { ms = huge, at = function(_, ms)
       local x, v = curve(ms / 1000)
       if abs(x) <= rest_distance and abs(v) <= rest_speed then return to, true end
       if options.overshoot == false and (from < to and x > 0 or from > to and x < 0) then return to, true end
       return to + x, false
-    end, huge
+    end }
   end)
 end
 
@@ -178,10 +181,10 @@ function motions.decay(value, options)
   return of_value(value, options.delay, function(from)
     local way = velocity / k
     local duration = abs(way) > rest and whole(log(abs(way) / rest) / k) or 0
-    return function(_, ms)
+    return { ms = duration, at = function(_, ms)
       if ms >= duration then return from + way, true end
       return from + way * (1 - exp(-k * ms)), false
-    end, duration
+    end }
   end)
 end
 

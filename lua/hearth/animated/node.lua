@@ -106,7 +106,8 @@ end
 -- Every field is there from the beginning: a look at one that is not goes through the metatable, and frames look at thousands.
 local function new(fields)
   fields.inputs = fields.inputs or false -- what it follows
-  fields.motion, fields.in_place = false, false
+  fields.carrier = fields.carrier or false -- the one that it follows: its links are there (hearth.ui.binding)
+  fields.motion = false
   fields.follows, fields.links, fields.listeners = false, false, false
   return setmetatable(fields, meta)
 end
@@ -118,16 +119,16 @@ function node.new(x)
 end
 
 -- At the last frame: what is on screen.
-function Node:get()
-  local inputs = self.inputs
-  if not inputs then return self.current end
-  return self.compute(inputs, Node.get)
+local function get(self)
+  if self.inputs then return self:compute() end
+  return self.current
 end
+Node.get = get
 
 -- At this very moment.
 function Node:_now()
   local inputs = self.inputs
-  if inputs then return self.compute(inputs, Node._now) end
+  if inputs then return self:compute(Node._now) end
   local motion = self.motion
   if motion and motion.place then return frames.sample(motion) end
   return self.current
@@ -188,12 +189,24 @@ end
 
 -- ---- nodes that follow
 
----A node whose value is compute(inputs, read); `inputs` may hold plain numbers and strings among nodes.
+---A node whose value is compute(self, read): `inputs` may hold plain numbers among nodes; `fields` are compute's own. Without `read` it is the
+---value at the last frame.
 ---@param inputs any[]
----@param compute fun(inputs: any[], read: fun(n: table): any): any
+---@param compute fun(self: table, read?: fun(n: table): any): any
+---@param fields? table
 ---@return hearth.AnimatedNode
-function node.derive(inputs, compute)
-  return new { inputs = inputs, compute = compute }
+function node.derive(inputs, compute, fields)
+  fields = fields or {}
+  fields.inputs, fields.compute, fields.get = inputs, compute, compute
+  local one
+  for _, input in ipairs(inputs) do
+    if node.is(input) then
+      if one and one ~= input then return new(fields) end
+      one = input
+    end
+  end
+  fields.carrier = one and (one.carrier or one)
+  return new(fields)
 end
 
 local function operand(x, name)
@@ -203,8 +216,9 @@ end
 
 local function binary(name, fn)
   local function make(a, b)
-    return node.derive({ operand(a, name), operand(b, name) }, function(inputs, read)
-      local x, y = inputs[1], inputs[2]
+    return node.derive({ operand(a, name), operand(b, name) }, function(self, read)
+      read = read or get
+      local x, y = self.inputs[1], self.inputs[2]
       if type(x) == "table" then x = read(x) end
       if type(y) == "table" then y = read(y) end
       return fn(x, y)
@@ -233,8 +247,8 @@ function node.diff_clamp(a, low, high)
   local last = operand(a, "diff_clamp")
   local seen = node.is(last) and last:_now() or last
   local kept = math.min(math.max(seen, low), high)
-  return node.derive({ a }, function(inputs, read)
-    local x = type(inputs[1]) == "table" and read(inputs[1]) or inputs[1]
+  return node.derive({ a }, function(_, read)
+    local x = node.is(a) and (read or get)(a) or a
     kept = math.min(math.max(kept + x - seen, low), high)
     seen = x
     return kept

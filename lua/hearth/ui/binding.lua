@@ -1,8 +1,9 @@
 -- Bindings: a prop that follows a source without a render of its component. `Text(store:bind())` changes its node when the store does.
 --
 -- A source is any table with `get()`; it calls `binding.notify(source)` when its value changed, and hears from `source:observed()`, where it has
--- that, when its first link comes and when its last one goes. A link is one bound prop of one host fiber, or a source that follows another one.
--- Thousands of links may follow in one frame of an animation, so the way from a source to its node makes no tables.
+-- that, when its first link comes and when its last one goes. One with a `carrier` changes only when that other source does: its links are kept
+-- there. A link is one bound prop of one host fiber, or one place in a table that is a prop (a style), or a source that follows another one.
+-- Thousands of links may follow in one frame of an animation, so the way from a source to its node makes no tables and goes through few.
 
 local scheduler = require "hearth.ui.scheduler"
 
@@ -26,27 +27,56 @@ function binding.new(source, selector)
   return setmetatable({ source = source, selector = selector }, Binding)
 end
 
-function binding.is(v) return getmetatable(v) == Binding end
-
---- What the binding shows now.
-function Binding:read()
-  local v = self.source:get()
-  local selector = self.selector
-  if selector then return selector(v) end
-  return v
+--- A table for a prop, with sources in some places of it: a frame changes what is in these places.
+---@param whole table
+---@param places { source: table, into: table, key: any }[] `into` is the table, or one inside of it
+---@return hearth.Binding
+function binding.inside(whole, places)
+  binding.used = true
+  return setmetatable({ whole = whole, places = places }, Binding)
 end
+
+function binding.is(v) return getmetatable(v) == Binding end
 
 -- ---- links
 
---- A link, not attached yet: `root` shows the binding as `prop` of a fiber. The links of a source are a list through `before` and `after`.
+-- A link, not attached yet: what `source` shows in `prop` of a fiber. The links of a source are a list through `before` and `after`.
+local function new_link(source, selector, prop, root)
+  return {
+    source = source, get = source.get, selector = selector or false, prop = prop, root = root, fiber = false, value = nil,
+    whole = false, into = false, key = false, follower = false, before = false, after = false, live = false, queued = false,
+  }
+end
+
+local function read(link)
+  local v = link.get(link.source)
+  if link.selector then v = link.selector(v) end
+  link.value = v
+  return v
+end
+
+--- Adds to `links` those through which `root` shows a binding as `prop`, with what they show now; `old` are those that there are.
 ---@param b hearth.Binding
 ---@param prop string
 ---@param root hearth.Root
-function binding.link(b, prop, root)
-  return {
-    source = b.source, get = b.source.get, selector = b.selector, prop = prop, root = root, fiber = false, value = nil,
-    follower = false, before = false, after = false, live = false, queued = false,
-  }
+---@param old? table<any, table>
+---@param links table<any, table>
+function binding.join(b, prop, root, old, links)
+  if b.places then
+    for _, place in ipairs(b.places) do
+      local link = new_link(place.source, nil, prop, root)
+      link.whole, link.into, link.key = b.whole, place.into, place.key
+      place.into[place.key] = read(link)
+      links[place] = link
+    end
+    return
+  end
+  local link = old and old[prop]
+  if not (link and link.source == b.source and link.selector == (b.selector or false)) then
+    link = new_link(b.source, b.selector, prop, root)
+  end
+  read(link)
+  links[prop] = link
 end
 
 --- A link through which `follower`, a source, hears of the changes of another one: changed(follower), at once.
@@ -62,6 +92,7 @@ end
 function binding.attach(link)
   if link.live then return end
   local source = link.source
+  source = source.carrier or source
   local first = source.links
   link.after = first or false
   if first then first.before = link end
@@ -72,11 +103,11 @@ end
 
 function binding.detach(link)
   if not link.live then return end
-  local before, after = link.before, link.after
-  if before then before.after = after else link.source.links = after end
+  local source, before, after = link.source, link.before, link.after
+  source = source.carrier or source
+  if before then before.after = after else source.links = after end
   if after then after.before = before end
   link.before, link.after, link.live = false, false, false
-  local source = link.source
   if not source.links and source.observed then source:observed() end
 end
 

@@ -229,7 +229,13 @@ local function push(link, v)
   local root, f, prop = link.root, link.fiber, link.prop
   local renderer, own = root.renderer, f[PROPS]
   if not root.touched then touch(root) end
-  if prop == "text" or prop == "label" then v = shown(prop, v) end
+  local into = link.into
+  if into then
+    into[link.key] = v
+    v = link.whole
+  elseif prop == "text" or prop == "label" then
+    v = shown(prop, v)
+  end
   local set = renderer.set
   if set then
     own[prop] = v
@@ -253,10 +259,10 @@ local function apply_links()
     links[at_link], applying = nil, link
     link.queued = false
     if link.live then
-      local source, selector = link.source, link.selector
-      local v = link.get(source)
+      local selector = link.selector
+      local v = link.get(link.source)
       if selector then v = selector(v) end
-      if v ~= link.value or source.in_place then
+      if v ~= link.value then
         link.value = v
         push(link, v)
       end

@@ -12,7 +12,7 @@ local host_props = {}
 ---@param old table|nil the links that the fiber has
 ---@param root hearth.Root
 ---@return table own
----@return table<string, table>|nil links the bound ones, by prop
+---@return table<any, table>|nil links of the bound ones
 function host_props.own(props, n, old, root)
   if n == 0 and not binding.used then return props end
   local own, links = props, nil
@@ -26,11 +26,8 @@ function host_props.own(props, n, old, root)
   if not binding.used then return own end
   for k, v in next, own do
     if type(v) == "table" and binding.is(v) then
-      local link = old and old[k]
-      if not (link and link.source == v.source and link.selector == v.selector) then link = binding.link(v, k, root) end
-      link.value = v:read()
       links = links or {}
-      links[k] = link
+      binding.join(v, k, root, old, links)
     end
   end
   if links then
@@ -38,7 +35,7 @@ function host_props.own(props, n, old, root)
       own = {}
       for k, v in next, props do own[k] = v end
     end
-    for k, link in next, links do own[k] = binding.shown(k, link.value) end
+    for _, link in next, links do own[link.prop] = link.whole or binding.shown(link.prop, link.value) end
   end
   return own, links
 end

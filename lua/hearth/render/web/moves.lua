@@ -19,17 +19,15 @@ local function at(node, links, xs, fn)
   local props, olds, before = node.props, {}, {}
   for value, x in pairs(xs) do before[value], value.current = value.current, x end
   for i, link in ipairs(links) do
-    olds[i] = props[link.prop]
+    local into, key = link.into or props, link.key or link.prop
+    olds[i] = into[key]
     local v = link.get(link.source)
     if link.selector then v = link.selector(v) end
-    props[link.prop] = v
+    into[key] = v
   end
   local result = fn()
   for value, x in pairs(before) do value.current = x end
-  for i, link in ipairs(links) do
-    link.get(link.source) -- a table that is changed in place is as it was
-    props[link.prop] = olds[i]
-  end
+  for i, link in ipairs(links) do (link.into or props)[link.key or link.prop] = olds[i] end
   return result
 end
 
