@@ -140,6 +140,21 @@ describe("an animation in a page", function()
     assert.truthy(p[#p][3]:find("opacity:0;width:7ch", 1, true))
   end)
 
+  it("shows another prop that changes meanwhile, in the style or not", function()
+    local x, y = Animated.Value(0), Animated.Value(2)
+    for props, shown in pairs { [{ opacity = x }] = ">7<", [{ opacity = x, width = y * 2 }] = "width:14ch" } do
+      y:set_value(2)
+      x:set_value(0)
+      show(Animated.Text(y, props))
+      Animated.timing(x, { to = 1, duration = 1000, easing = "linear" }):start()
+      assert.equal("m", patches()[1][1])
+      during(0.1)
+      y:set_value(7)
+      assert.truthy(patches()[1][3]:find(shown, 1, true))
+      mounted:unmount()
+    end
+  end)
+
   it("is frames from when its component changes something else", function()
     local x, set = Animated.Value(0), nil
     local App = hearth.component("App", function()

@@ -90,10 +90,10 @@ function web.new()
   end
 
   --- One prop changed in place. What the page shows by itself, because it was told where it goes, it is not told again.
-  function renderer.set(node)
+  function renderer.set(node, prop)
     local move = node.move
     if move and move.holds then
-      if move.holds() then return end
+      if moves.is_look(prop) and move.holds() then return end
       node.move = false
     end
     look_again(node)

@@ -7,7 +7,7 @@ local css = require "hearth.render.web.css"
 local frames = require "hearth.animated.frames"
 local style = require "hearth.ui.style"
 
-local NODE <const> = 6 -- of a fiber
+local NODE <const>, LINKS <const> = 6, 7 -- of a fiber
 
 local LONGEST <const> = 10000 -- ms of a motion that says itself when it is over
 local POINTS <const> = 24     -- of a curve for which CSS has no name
@@ -149,7 +149,11 @@ function moves.plan(node, links, parts)
   return plan
 end
 
--- The links of a source, by the node that they change; false for a node that shows it otherwise than in its style.
+---Is it a prop that a style may say too?
+---@param prop string
+function moves.is_look(prop) return prop == "style" or style.keys[prop] ~= nil end
+
+-- The links of nodes that show a source in their style, by the node: those of other sources too. False for a node that shows it elsewhere.
 local function gather(source, found)
   local link = source.links
   while link do
@@ -157,12 +161,13 @@ local function gather(source, found)
       gather(link.follower, found)
     elseif link.fiber and link.root.renderer.move then
       local node = link.fiber[NODE]
-      local list = found[node]
-      if link.prop ~= "style" and not style.keys[link.prop] then
+      if not moves.is_look(link.prop) then
         found[node] = false
-      elseif list ~= false then
-        list = list or { renderer = link.root.renderer }
-        list[#list + 1] = link
+      elseif found[node] == nil then
+        local list = { renderer = link.root.renderer }
+        for _, other in pairs(link.fiber[LINKS]) do
+          if moves.is_look(other.prop) then list[#list + 1] = other end
+        end
         found[node] = list
       end
     end
