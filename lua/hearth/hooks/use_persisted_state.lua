@@ -15,7 +15,7 @@ local scheduler = require "hearth.ui.scheduler"
 local strict = require "hearth.ui.strict"
 
 local KIND <const> = "use_persisted_state"
-local VALUE <const>, SETTER <const>, RENDERED <const> = 3, 4, 5
+local SETTER <const>, RENDERED <const> = 3, 4
 local NO_OPTIONS <const> = {}
 local SETTER_NAME <const> = "the setter of use_persisted_state"
 
@@ -24,7 +24,6 @@ local peek, keep, due, check_set = hooks.peek, hooks.keep, hooks.due, hooks.chec
 local strict_mode = strict.on
 local mark, set = scheduler.mark, cells.set
 
-hooks.value_kind(KIND)
 batch_scope.follow(batch.current, batch.join)
 
 -- ---- what the hook shows
@@ -33,11 +32,10 @@ batch_scope.follow(batch.current, batch.join)
 -- changes the hook gets a new slot, because old setters stay with the old key. A slot keeps little: there are thousands.
 ---@class hearth.Voice
 ---@field cell hearth.Cell
----@field key string?
 ---@field initial any
 ---@field is_lazy boolean?       `initial` is a function that has not been called
 ---@field options hearth.PersistedOptions?
----@field serial integer         of the cell, when it was rendered
+---@field serial integer         of the cell, when what is on screen was looked at last
 ---@field info hearth.PersistedInfo
 ---@field seen table?            the info fields that the last render has read
 ---@field replaces hearth.Voice? the slot before the key changed, which leaves its cell when this one arrives
@@ -85,21 +83,29 @@ function Voice:view(value)
   return value
 end
 
---- Something about the cell may look different: the component renders if its value does, or an info field that it has read.
+--- Something about the cell may look different: the component looks at the end of the turn.
 function Voice:changed()
-  if self.merge or self.is_lazy then   -- the user's functions: where they raise, the render does
-    local ok = pcall(compute, self, self.cell)
-    if not ok then return mark(self[2], 2) end
-  end
-  local value, rendered = compute(self, self.cell), self[RENDERED]
-  self[VALUE] = value
-  if not rawequal(value, rendered) then
-    mark(self[2], 1)
-  elseif math_type(value) ~= math_type(rendered) then
-    mark(self[2], 2)
-  end
-  if self.seen and persisted_info.differs(self) then mark(self[2], 2) end
+  if self.serial ~= self.cell.serial or self.seen then mark(self[2], 1) end
 end
+
+-- Would a render see anything else than the last one has seen: the value, or an info field that it has read?
+local function differs(voice)
+  local cell = voice.cell
+  cell.told = nil
+  if voice.serial ~= cell.serial then
+    local ok, value = true, nil
+    if voice.merge or voice.is_lazy then   -- the user's functions: where they raise, the render does
+      ok, value = pcall(compute, voice, cell)
+    else
+      value = compute(voice, cell)
+    end
+    local rendered = voice[RENDERED]
+    if not ok or not rawequal(value, rendered) or math_type(value) ~= math_type(rendered) then return true end
+    voice.serial = cell.serial
+  end
+  return voice.seen ~= nil and persisted_info.differs(voice)
+end
+hooks.value_kind(KIND, differs)
 
 -- ---- binding a slot to a key
 
@@ -110,7 +116,7 @@ function Voice:on_unmount()
 end
 
 --- The fiber is on screen: from now on it hears of its cell, and no longer of the one before.
-function Voice:on_commit()
+function Voice:arrive()
   if self.arrived then return end
   self.arrived = true
   if self.replaces then
@@ -122,7 +128,7 @@ function Voice:on_commit()
     cell.pool:subscribe(cell, self)
     hooks.at_unmount(self)
   end
-  if cell.serial ~= self.serial or self.seen then self:changed() end   -- it has changed since the render
+  self:changed()   -- since the render
 end
 
 local function setter(voice)
@@ -151,8 +157,8 @@ end
 local function bind(fiber, key, initial, options)
   -- With room for what every slot gets.
   local voice = setmetatable({
-    KIND, fiber, nil, false, nil,
-    key = key, initial = initial, cell = nil, serial = nil, info = nil, arrived = nil, next_voice = nil, last_voice = nil,
+    KIND, fiber, false, nil,
+    initial = initial, cell = nil, serial = nil, info = nil, arrived = nil, next_voice = nil, last_voice = nil,
   }, Voice)
   if type(initial) == "function" then voice.is_lazy = true end
   if options then take_options(voice, options) end
@@ -201,7 +207,7 @@ return function(key, initial, options)
     slot = bind(fiber, key, initial, options)
     slot.info = persisted_info.new(slot)
     keep(slot)
-  elseif slot.key ~= key or options ~= slot.options and elsewhere(slot, options or NO_OPTIONS) then
+  elseif slot.cell.key ~= key or options ~= slot.options and elsewhere(slot, options or NO_OPTIONS) then
     slot = rebind(slot, key, initial, options)
   elseif options ~= slot.options then
     take_options(slot, options)
@@ -214,7 +220,7 @@ return function(key, initial, options)
   end
   slot.seen = nil
   local value = compute(slot, cell)
-  slot[VALUE], slot[RENDERED], slot.serial = value, value, cell.serial
+  slot[RENDERED], slot.serial = value, cell.serial
   if strict_mode then strict.freeze(value) end
   return value, slot[SETTER], slot.info
 end

@@ -178,7 +178,7 @@ local function issue(cell, op)
       -- The frame first, then the disk: who is told first does first what it has to do at the end of the turn.
       if tell then pool:publish(cell) end
       pool:mark(cell)
-      if not op.group then cell.hot = op end
+      if not op.group then cell.hot, cell.told = op, tell end
     else
       pool:mark(cell)   -- a table may still change in this turn, which is looked at before the frame
       if cell.expires_at ~= cell.expiry_at then pool:watch_expiry(cell) end
@@ -209,7 +209,7 @@ function cells.set(cell, value, voice)
         cell.value, cell.serial = value, cell.serial + 1
         if not cell.told then
           cell.pool:publish(cell)
-          cell.told = true   -- until the end of the turn
+          cell.told = true   -- until somebody has looked
         end
       end
       return hot

@@ -75,12 +75,12 @@ function Pool:commit_due()
   self.to_commit = {}
   local only = marked[1]
   if not marked[2] and not only.group and not only.due and can_send(only) then   -- by far the most frequent case
-    only.marked, only.told, only.hot = nil, nil, nil
+    only.marked, only.hot = nil, nil
     return self:commit(marked)
   end
   local now, cells, chosen = timer.now(), {}, {}
   for _, cell in ipairs(marked) do
-    cell.marked, cell.told, cell.hot = nil, nil, nil
+    cell.marked, cell.hot = nil, nil
     if not chosen[cell] and cell.n > 0 and is_due(cell, now) then
       for _, other in ipairs(together(cell) or {}) do
         if not chosen[other] then

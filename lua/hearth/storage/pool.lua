@@ -148,7 +148,6 @@ end
 ---@param cell hearth.Cell
 function Pool.publish(_, cell)
   local group = cell.group
-  cell.told = nil
   if group and group.open > 0 then
     group.unpublished[cell] = true
     return

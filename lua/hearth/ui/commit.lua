@@ -158,6 +158,24 @@ local function committed(slot)
   fn(slot)
 end
 
+-- Slots that only wait for being on screen (`arrive`, code of ours that cannot fail) have no part in what follows: there may be thousands.
+-- Gives how many others there are.
+local function run_arrivals(ready, n)
+  local left = 0
+  for i = 1, n do
+    local slot = ready[i]
+    local arrive = slot.arrive
+    if not arrive then
+      left = left + 1
+      ready[left] = slot
+    elseif slot[2][STATE] >= 0 then
+      arrive(slot)
+    end
+  end
+  for i = left + 1, n do ready[i] = nil end
+  return left
+end
+
 local function run_cleanups(ready, n)
   for i = 1, n do
     local slot = ready[i]
@@ -330,6 +348,7 @@ local function render_pass(effects, n_effects)
     for i = 1, n_deleted do unmount(deleted[i]) end
     if stale[1] then list_again() end
   end
+  if n > 0 then n = run_arrivals(ready, n) end
   if n > 0 then
     run_cleanups(ready, n)
     run_effects(ready, n, true)

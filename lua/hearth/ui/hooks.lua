@@ -2,7 +2,7 @@
 -- belongs to its hook. This module runs a component's function, hands out the slots, and says what is wrong when hooks are misused.
 --
 -- A slot may hold at 3 the value that is current, at 4 its setter, at 5 the value of the last render: for the kinds in `value_kinds`
--- a fiber that was marked "may have changed" renders only if one of those differs.
+-- a fiber that was marked "may have changed" renders only if one of those differs. A kind may have a function of its own that tells.
 
 local element = require "hearth.ui.element"
 local errors = require "hearth.errors"
@@ -157,8 +157,10 @@ hooks.path = fibers.path
 local value_kinds = { use_state = true, use_reducer = true, use_store = true }
 
 --- Lets slots of this kind take part in "renders only if the value differs": 3 is the value now, 5 what the hook gave to the last render
---- (it sets both).
-function hooks.value_kind(kind) value_kinds[kind] = true end
+--- (it sets both); or differs(slot) tells.
+---@param kind string
+---@param differs? fun(slot: table): boolean
+function hooks.value_kind(kind, differs) value_kinds[kind] = differs or true end
 
 --- Has any value of this fiber changed since it was rendered?
 ---@param fiber table
@@ -166,7 +168,12 @@ function hooks.value_kind(kind) value_kinds[kind] = true end
 function hooks.changed(fiber)
   for i = HOOKS + 1, #fiber do
     local slot = fiber[i]
-    if slot and value_kinds[slot[1]] and not rawequal(slot[3], slot[5]) then return true end
+    local differs = slot and value_kinds[slot[1]]
+    if differs == true then
+      if not rawequal(slot[3], slot[5]) then return true end
+    elseif differs and differs(slot) then
+      return true
+    end
   end
   return false
 end
@@ -252,7 +259,8 @@ end
 local due, n_due = {}, 0
 
 --- Lets `slot` take part in the commit of this render. Where the render is abandoned, nothing is called. Fields that are read:
---- `on_commit(slot)`: called before the effects; `cleanup` and `effect`: see hearth.hooks.use_effect.
+--- `on_commit(slot)`: called before the effects; `cleanup` and `effect`: see hearth.hooks.use_effect. Instead of these `arrive(slot)`: called
+--- in every commit for which the slot is due, must not fail, and must not call the user's code.
 ---@param slot table
 function hooks.due(slot)
   if not current then
