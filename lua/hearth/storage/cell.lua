@@ -263,8 +263,10 @@ function Cell:rebase(base, force)
     if not self.arrived or base.revision >= self.arrived.revision then self.arrived = base end
     return false, NONE
   end
-  if old.known and base.revision < old.revision and not force then return false, NONE end
-  if old.known and old.value ~= nil and base.known and not same(old.value, base.value) then self.before = old.value end
+  if old.known then
+    if base.revision < old.revision and not force then return false, NONE end
+    if old.value ~= nil and base.known and not same(old.value, base.value) then self.before = old.value end
+  end
   self.base = base
   return refold(self)
 end

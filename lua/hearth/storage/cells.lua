@@ -105,17 +105,20 @@ function cells.default_changed()
   if not raw or raw:id() ~= default_pool.raw:id() then default_pool = nil end
 end
 
+local function refuse(key)
+  if type(key) ~= "string" then
+    errors.raise("EINVAL", ("%s: a key is a string, got %s"):format(VERB, type(key)), {op = VERB})
+  end
+  errors.raise("EBIG", ("%s: the key has %d bytes, at most %d are possible"):format(VERB, #key, MAX_KEY), {op = VERB, key = key})
+end
+
 --- The cell of a key.
 ---@param pool hearth.CellPool
 ---@param ns string
 ---@param key string
 ---@return hearth.Cell
 function cells.of(pool, ns, key)
-  if type(key) ~= "string" then
-    errors.raise("EINVAL", ("%s: a key is a string, got %s"):format(VERB, type(key)), {op = VERB})
-  elseif #key > MAX_KEY then
-    errors.raise("EBIG", ("%s: the key has %d bytes, at most %d are possible"):format(VERB, #key, MAX_KEY), {op = VERB, key = key})
-  end
+  if type(key) ~= "string" or #key > MAX_KEY then refuse(key) end
   return pool:cell(ns, key)
 end
 
@@ -144,14 +147,23 @@ local function delay(cell, voice)
   cell.due = math.min(now + wait, cell.due_at_most)
 end
 
+-- An updater must not set its own key: that would change what is being folded.
+local function append_update(cell, op)
+  cell.folding = true
+  local ok, outcome, err = pcall(cell.append, cell, op)
+  cell.folding = nil
+  if not ok then error(outcome, 0) end
+  return outcome, err
+end
+
 local function issue(cell, op)
   local pool = cell.pool
-  if pool.dead then
-    ticket.reject(op, pool_module.lost())
-    return op
-  end
-  if cell.gone then   -- it was dropped because nobody looked at it
-    cell = pool:cell(cell.ns, cell.key)
+  if cell.gone then
+    if pool.dead then
+      ticket.reject(op, pool_module.lost())
+      return op
+    end
+    cell = pool:cell(cell.ns, cell.key)   -- it was dropped because nobody looked at it
   end
   if cell.folding then
     errors.raise("EHOOK", ("set of %s(%q): called inside an updater of that key; return the next value instead"):format(VERB, cell.key), {
@@ -164,16 +176,15 @@ local function issue(cell, op)
     op.group = scope
   end
   cell.hot = nil
-  cell.folding = true
-  local outcome, err = cell:append(op)
-  cell.folding = nil
+  local outcome, err
+  if op.kind == "update" then outcome, err = append_update(cell, op) else outcome, err = cell:append(op) end
   if outcome == "failed" then
     pool:dropped(cell, op, err)
   elseif outcome == "none" then
     ticket.resolve(op, cell.base.revision)
   else
     local tell = outcome == "changed" or cell.n == cell.sent + 1
-    delay(cell, op.owner)
+    if cell.due or op.owner and op.owner.write_delay then delay(cell, op.owner) end
     if op.plain then
       -- The frame first, then the disk: who is told first does first what it has to do at the end of the turn.
       if tell then pool:publish(cell) end

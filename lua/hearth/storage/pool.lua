@@ -268,6 +268,7 @@ function Pool:forget(err)
   if self.unsubscribe then self.unsubscribe() end
   for _, keys in pairs(self.namespaces) do
     for _, cell in pairs(keys) do
+      cell.gone = true
       if cell.expiry then cell.expiry:stop() end
       if cell.delay_timer then cell.delay_timer:stop() end
       for i = 1, cell.n do ticket.lost(cell.log[i], err) end
