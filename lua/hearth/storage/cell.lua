@@ -179,12 +179,12 @@ end
 
 -- Takes the first `count` operations off the log.
 local function shift(self, count)
-  local log, n, gone = self.log, self.n, {}
+  local log, n = self.log, self.n
   if count == n then
     self.log, self.n = EMPTY, 0
     return log
   end
-  table.move(log, 1, count, 1, gone)
+  local gone = table.move(log, 1, count, 1, {})
   table.move(log, count + 1, n + count, 1)
   self.n = n - count
   return gone
@@ -211,10 +211,11 @@ function Cell:append(op)
   local n, base, log = self.n + 1, self.base, self.log
   local expires_at, failed = self.expires_at, op.kind == "update" and {} or NONE
   if log == EMPTY then
-    log = {}
+    log = {op}
     self.log = log
+  else
+    log[n] = op
   end
-  log[n] = op
   local changed = show(self, op.equals, fold(log, n, n, failed, self.value, expires_at, self.shown))
   if failed[1] and base.known then
     log[n] = nil

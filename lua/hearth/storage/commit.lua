@@ -9,6 +9,7 @@ local ticket = require "hearth.storage.ticket"
 local timer = require "hearth.core.timer"
 
 local Pool, back_off = pool_module.Pool, pool_module.back_off
+local NONE = {}   -- nothing to write; never added to, because most lists get one cell: made with it, they are not made twice
 
 --- As `store:submit`; an error of the call itself is an answer too. `cells`: whose operations they are.
 function Pool:submit(ops, fn, cells)
@@ -22,7 +23,8 @@ end
 ---@param cell hearth.Cell
 function Pool:mark(cell)
   if not cell.marked then
-    self.to_commit[#self.to_commit + 1] = cell
+    local list = self.to_commit
+    if list == NONE then self.to_commit = {cell} else list[#list + 1] = cell end
     cell.marked = true
   end
   if not self.scheduled and self.raw then self:touch() end
@@ -72,7 +74,7 @@ end
 --- Writes what is due. What is not comes back when its reason ends: a load, an answer, a timer, the end of a batch.
 function Pool:commit_due()
   local marked = self.to_commit
-  self.to_commit = {}
+  self.to_commit = NONE
   local only = marked[1]
   if not marked[2] and not only.group and not only.due and can_send(only) then   -- by far the most frequent case
     only.marked, only.hot = nil, nil
@@ -120,7 +122,7 @@ local function prepare(self, cell, free)
   end
   local flight, base = cell.flight, cell.base
   local version = cell.schema and cell.schema.version or base.version
-  local op = {ns = cell.ns, key = cell.key, tag = self.tag, kind = "json", version = version}
+  local op = {ns = cell.ns, key = cell.key, tag = self.tag, kind = "json", version = version, value = nil, expires_at = nil, if_revision = nil}
   if flight.value ~= nil and not (flight.expires_at and flight.expires_at <= timer.wall()) then
     op.value, op.expires_at = json.pack(flight.value), flight.expires_at
   end
