@@ -324,8 +324,8 @@ describe("use_persisted_state", function()
   it("fails as a render does, at its own component alone, when merge raises over a value from outside", function()
     local at = probe("bad", {a = 1}, {merge = function(v) if v.no then error "no merge" end return v end})
     local other = probe("good", 0)
-    local Fallback = hearth.ErrorBoundary {fallback = function(err) return Text("failed: " .. tostring(err):match "no merge") end, at.component {}}
-    local screen = testing.render(hearth.Column {Fallback, other.component {}})
+    local function fallback(err) return Text("failed: " .. tostring(err):match "no merge") end
+    local screen = testing.render(Column {hearth.ErrorBoundary {fallback = fallback, at.component {}}, other.component {}})
     testing.settle()
     AsyncStorage.set_many {bad = '{"no":true}', good = "7"}
     testing.settle()

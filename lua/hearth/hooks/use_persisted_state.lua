@@ -93,7 +93,7 @@ local function differs(voice)
   local cell = voice.cell
   cell.told = nil
   if voice.serial ~= cell.serial then
-    local ok, value = true, nil
+    local ok, value = true
     if voice.merge or voice.is_lazy then   -- the user's functions: where they raise, the render does
       ok, value = pcall(compute, voice, cell)
     else

@@ -122,7 +122,7 @@ local function prepare(self, cell, free)
   end
   local flight, base = cell.flight, cell.base
   local version = cell.schema and cell.schema.version or base.version
-  local op = {ns = cell.ns, key = cell.key, tag = self.tag, kind = "json", version = version, value = nil, expires_at = nil, if_revision = nil}
+  local op = {ns = cell.ns, key = cell.key, tag = self.tag, kind = "json", version = version, value = nil, if_revision = nil}
   if flight.value ~= nil and not (flight.expires_at and flight.expires_at <= timer.wall()) then
     op.value, op.expires_at = json.pack(flight.value), flight.expires_at
   end
