@@ -1,9 +1,11 @@
 /* The pages of bench/web.lua: it speaks as a page does, to `hearth serve` or to bench/web_peer.js, over loopback, on one thread with epoll.
 **
-**   web_load html PORT SECONDS CONNECTIONS              requests a second of GET / with one browser's cookie, on connections that stay
+**   web_load html PORT SECONDS CONNECTIONS PID          requests a second of GET / with one browser's cookie, on connections that stay
 **   web_load sessions PORT COUNT PID                    KiB of process PID for each of COUNT browsers with one idle page
 **   web_load click PORT COUNT LABEL TEXT                one page clicks LABEL until it has seen "TEXT count": median and 99th percentile in ms
-**   web_load broadcast PORT PAGES CHANGES AHEAD LABEL TEXT     one page clicks, all see it; AHEAD clicks may be on their way: changes a second */
+**   web_load broadcast PORT PAGES CHANGES AHEAD LABEL TEXT PID     one page clicks, all see it; AHEAD clicks may be on their way: changes a second
+**
+** html and broadcast then print the same for a second of the server's processor time, which does not depend on who else is at work here. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -40,6 +42,19 @@ static double now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Processor time of a process until now, in seconds. */
+static double used(int pid) {
+  char path[64], line[1024];
+  unsigned long user = 0, kernel = 0;
+  snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  FILE *f = fopen(path, "r");
+  if (!f || !fgets(line, sizeof line, f)) fail("the process");
+  fclose(f);
+  const char *at = strrchr(line, ')'); /* of its name, which may hold anything */
+  if (!at || sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel) != 2) fail("the process");
+  return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
 }
 
 static int dial(void) {
@@ -202,7 +217,7 @@ static void run_click(int count, const char *label) {
   printf("%.4f %.4f\n", times[count / 2] * 1e3, times[count * 99 / 100] * 1e3);
 }
 
-static void run_broadcast(int count, int changes, int ahead, const char *label) {
+static void run_broadcast(int count, int changes, int ahead, const char *label, int pid) {
   page *pages = calloc((size_t)count, sizeof *pages);
   char cookie[256];
   long node = 0;
@@ -220,7 +235,7 @@ static void run_broadcast(int count, int changes, int ahead, const char *label) 
   if (!missing) fail("calloc");
   for (int i = 1; i <= changes; i++) missing[i] = count;
   int base = pages[0].seen; /* how often it was changed before */
-  double t = now();
+  double t = now(), cpu = used(pid);
   while (done < changes) {
     while (clicked < changes && clicked < done + ahead) click(&pages[0], node, ++clicked);
     struct epoll_event events[256];
@@ -234,7 +249,7 @@ static void run_broadcast(int count, int changes, int ahead, const char *label) 
     }
     while (done < changes && missing[done + 1] == 0) done++;
   }
-  printf("%.1f\n", changes / (now() - t));
+  printf("%.1f %.1f\n", changes / (now() - t), changes / (used(pid) - cpu));
 }
 
 static long resident(int pid) {
@@ -267,7 +282,7 @@ static void run_sessions(int count, int pid) {
   printf("%.2f\n", (double)(resident(pid) - before) / count);
 }
 
-static void run_html(double seconds, int connections) {
+static void run_html(double seconds, int connections, int pid) {
   static char answer[BUFFER];
   char cookie[256], request[512];
   page *pages = calloc((size_t)connections, sizeof *pages);
@@ -283,7 +298,7 @@ static void run_html(double seconds, int connections) {
     put(pages[i].fd, request, (size_t)size);
   }
   long answers = 0;
-  double t = now(), end = t + seconds;
+  double t = now(), end = t + seconds, cpu = used(pid);
   while (now() < end) {
     struct epoll_event events[64];
     int n = epoll_wait(epoll, events, 64, 5000);
@@ -302,7 +317,7 @@ static void run_html(double seconds, int connections) {
       put(p->fd, request, (size_t)size);
     }
   }
-  printf("%.0f\n", (double)answers / (now() - t));
+  printf("%.0f %.0f\n", (double)answers / (now() - t), (double)answers / (used(pid) - cpu));
 }
 
 int main(int argc, char **argv) {
@@ -316,16 +331,16 @@ int main(int argc, char **argv) {
   setrlimit(RLIMIT_NOFILE, &files);
   port = atoi(argv[2]);
   text = "\x01"; /* nowhere */
-  if (strcmp(argv[1], "html") == 0) {
-    run_html(atof(argv[3]), atoi(argv[4]));
+  if (strcmp(argv[1], "html") == 0 && argc == 6) {
+    run_html(atof(argv[3]), atoi(argv[4]), atoi(argv[5]));
   } else if (strcmp(argv[1], "sessions") == 0) {
     run_sessions(atoi(argv[3]), atoi(argv[4]));
   } else if (strcmp(argv[1], "click") == 0 && argc == 6) {
     text = argv[5];
     run_click(atoi(argv[3]), argv[4]);
-  } else if (strcmp(argv[1], "broadcast") == 0 && argc == 8) {
+  } else if (strcmp(argv[1], "broadcast") == 0 && argc == 9) {
     text = argv[7];
-    run_broadcast(atoi(argv[3]), atoi(argv[4]), atoi(argv[5]), argv[6]);
+    run_broadcast(atoi(argv[3]), atoi(argv[4]), atoi(argv[5]), argv[6], atoi(argv[8]));
   } else {
     fprintf(stderr, "web_load: which of html, sessions, click, broadcast?\n");
     return 2;

@@ -42,6 +42,7 @@ local function new_server()
     for _, message in ipairs { hearth.json.decode(text) } do self.last[id] = message end
     return true
   end
+  function server:say(id, number, handled, body) return self:send(id, ('{"q":%d,"a":%d,%s}'):format(number, handled, body)) end
   function server:kick(id) self.kicked[id] = true end
   return server
 end

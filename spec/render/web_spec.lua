@@ -12,6 +12,7 @@ local function fake_server()
     self.sent[#self.sent + 1] = { id, hearth.json.decode(text) }
     return true
   end
+  function server:say(id, number, handled, body) return self:send(id, ('{"q":%d,"a":%d,%s}'):format(number, handled, body)) end
   function server:kick(id) self.kicked[id] = true end
   function server:last() return self.sent[#self.sent][2] end
   return server
@@ -71,6 +72,36 @@ describe("the web renderer", function()
     assert.equal("integer", math.type(patches[2][3][1]))
     assert.truthy(patches[2][3][2]:find("row 2", 1, true))
     assert.is_nil(renderer.take())
+  end)
+
+  it("tells many pages of one change, and of each what is its own", function()
+    local setters, shared = {}, hearth.Store "all"
+    local App = hearth.component("App", function(props)
+      local own, set = hearth.use_state {}
+      setters[props.i] = set
+      return hearth.Column { hearth.Text(shared:bind()), hearth.Text("own", own) }
+    end)
+    local renderers, roots = {}, {}
+    for i = 1, 4 do
+      renderers[i] = web.new()
+      roots[i] = root.mount(App { i = i }, renderers[i])
+      renderers[i].html()
+    end
+    local function patch(i) return hearth.json.decode(renderers[i].take())[1] end
+    shared:set "new"
+    testing.settle()
+    for i = 1, 4 do assert.same({ "u", 2, '<span data-h="2" class="text">new</span>' }, patch(i)) end
+    local function act() end
+    local owns = { { style = { width = 1 } }, { style = { width = 2 } }, { on_click = act }, { disabled = true, on_click = act } }
+    for i, own in ipairs(owns) do setters[i](own) end
+    testing.settle()
+    local found = {}
+    for i = 1, 4 do found[i] = patch(i)[3]:match "^<span(.-)>" end
+    for _, r in ipairs(roots) do r:unmount() end
+    assert.truthy(found[1]:find("width:1ch", 1, true))
+    assert.truthy(found[2]:find("width:2ch", 1, true))
+    assert.truthy(found[3]:find('data-e="c"', 1, true) and not found[3]:find("aria-disabled", 1, true))
+    assert.truthy(found[4]:find("aria-disabled", 1, true) and not found[4]:find('data-e', 1, true))
   end)
 
   it("does only what a browser would let its user do", function()

@@ -41,6 +41,7 @@ describe("the pages of a site", function()
       table.insert(self.sent[id], hearth.json.decode(text))
       return true
     end
+    function server:say(id, number, handled, body) return self:send(id, ('{"q":%d,"a":%d,%s}'):format(number, handled, body)) end
     function server:kick(id) self.kicked[id] = true end
     site = {
       server = server, element = App {}, sessions = {}, connections = {}, count = 0, max_sessions = 3, counters = metrics.counters(),

@@ -141,6 +141,16 @@ static int l_send(lua_State *L) {
   return 1;
 }
 
+/* server:say(id, number, handled, body) -> is {"q":number,"a":handled,body} on its way */
+static int l_say(lua_State *L) {
+  server *s = check_open(L);
+  size_t size;
+  lua_Integer id = luaL_checkinteger(L, 2), number = luaL_checkinteger(L, 3), handled = luaL_checkinteger(L, 4);
+  const char *body = luaL_checklstring(L, 5, &size);
+  lua_pushboolean(L, hearth__web_say(s->web, (uint64_t)id, number, handled, body, size));
+  return 1;
+}
+
 /* server:kick(id [, drain]) */
 static int l_kick(lua_State *L) {
   server *s = check_open(L);
@@ -172,8 +182,9 @@ static int l_clients(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg methods[] = {{"wait", l_wait}, {"reply", l_reply}, {"send", l_send},       {"kick", l_kick},
-                                   {"sign", l_sign}, {"port", l_port},   {"clients", l_clients}, {"metrics_port", l_metrics_port},
+static const luaL_Reg methods[] = {{"wait", l_wait}, {"reply", l_reply},     {"send", l_send},
+                                   {"say", l_say},   {"kick", l_kick},       {"sign", l_sign},
+                                   {"port", l_port}, {"clients", l_clients}, {"metrics_port", l_metrics_port},
                                    {NULL, NULL}};
 
 /* ---- the end: with the runtime */

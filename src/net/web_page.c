@@ -1,5 +1,6 @@
 /* WebSocket connections of pages. What is sent is gathered until the loop is about to wait; then each page gets its messages as one frame, a newline between
 ** them, written at once: asking the loop first whether the socket takes it would be three system calls in place of one. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,12 +108,16 @@ static int on_receive(conn *c, const char *bytes, size_t size) {
 
 /* ---- to a page */
 
-static bool enqueue(conn *c, const char *text, size_t size) {
+/* A message of up to three parts; `text` is the middle one. */
+static bool enqueue(conn *c, const char *head, const char *text, size_t text_size, const char *tail) {
+  size_t head_size = strlen(head), tail_size = strlen(tail), size = head_size + text_size + tail_size;
   hearth__web_message *m = malloc(sizeof *m + LWS_PRE + size);
   if (!m) return false;
   m->next = NULL;
   m->size = size;
-  memcpy(m->bytes + LWS_PRE, text, size);
+  memcpy(m->bytes + LWS_PRE, head, head_size);
+  memcpy(m->bytes + LWS_PRE + head_size, text, text_size);
+  memcpy(m->bytes + LWS_PRE + head_size + text_size, tail, tail_size);
   if (c->first)
     c->last->next = m;
   else
@@ -186,14 +191,25 @@ static int on_writable(conn *c) {
   return c->closing && !c->first && !lws_partial_buffered(c->wsi) ? -1 : 0;
 }
 
-bool hearth__web_send(hearth__web *w, uint64_t id, const char *text, size_t size) {
+static bool send_parts(hearth__web *w, uint64_t id, const char *head, const char *text, size_t size, const char *tail) {
   conn *c = hearth__web_find(w, id, true);
   if (!c || c->cut || c->closing) return false;
-  if (c->queued + size > w->o.max_queue || !enqueue(c, text, size)) {
+  if (c->queued + size > w->o.max_queue || !enqueue(c, head, text, size, tail)) {
     cut(c);
     return false;
   }
   return true;
+}
+
+bool hearth__web_send(hearth__web *w, uint64_t id, const char *text, size_t size) {
+  return send_parts(w, id, "", text, size, "");
+}
+
+/* Here and not in Lua, which would make a string of its own for each of a thousand pages that are told the same. */
+bool hearth__web_say(hearth__web *w, uint64_t id, int64_t number, int64_t handled, const char *body, size_t size) {
+  char head[64];
+  snprintf(head, sizeof head, "{\"q\":%" PRId64 ",\"a\":%" PRId64 ",", number, handled);
+  return send_parts(w, id, head, body, size, "}");
 }
 
 void hearth__web_kick(hearth__web *w, uint64_t id, bool drain) {
@@ -205,7 +221,7 @@ void hearth__web_kick(hearth__web *w, uint64_t id, bool drain) {
 }
 
 void hearth__web_page_bye(conn *c) {
-  enqueue(c, c->w->bye, strlen(c->w->bye));
+  enqueue(c, "", c->w->bye, strlen(c->w->bye), "");
   c->closing = true;
   lws_callback_on_writable(c->wsi);
 }

@@ -65,6 +65,9 @@ bool hearth__web_reply(hearth__web *w, uint64_t id, unsigned status, const char 
 ** is cut now because it is too slow. */
 bool hearth__web_send(hearth__web *w, uint64_t id, const char *text, size_t size);
 
+/* The same for a message that is numbered and tells what of the page was handled: {"q":NUMBER,"a":HANDLED,BODY}. */
+bool hearth__web_say(hearth__web *w, uint64_t id, int64_t number, int64_t handled, const char *body, size_t size);
+
 /* Closes a page's connection, after what is queued for it when `drain`. */
 void hearth__web_kick(hearth__web *w, uint64_t id, bool drain);
 

@@ -66,13 +66,18 @@ function Session:say(body)
     self.starting[#self.starting + 1] = body
     return
   end
-  self.said = self.said + 1
-  local text = '{"q":' .. self.said .. ',"a":' .. self.handled .. "," .. body .. "}"
-  self.kept[self.said] = text
-  self.kept_bytes = self.kept_bytes + #text
-  self.told = self.handled
-  if self.kept_bytes > KEPT then return self:close "the page does not keep up" end
-  self:transmit(text)
+  local said, handled, bytes = self.said + 1, self.handled, self.kept_bytes + #body
+  self.said, self.kept[said], self.kept_bytes, self.told = said, body, bytes, handled
+  if bytes > KEPT then return self:close "the page does not keep up" end
+  local connection = self.connection
+  if connection then self.server:say(connection, said, handled, body) end
+end
+
+-- A change that all pages share is one string for all of them.
+local last_patches, last_body
+local function body_of(patches)
+  if patches ~= last_patches then last_patches, last_body = patches, '"p":' .. patches end
+  return last_body
 end
 
 -- What the app changed since the last time; and that what the page said was handled. A page that is away gets it as one when it is back.
@@ -83,7 +88,7 @@ function Session:flush()
     local counters = self.counters
     counters.commits = counters.commits + 1
     counters.patch_bytes = counters.patch_bytes + #patches
-    self:say('"p":' .. patches)
+    self:say(body_of(patches))
   elseif self.told < self.handled then
     self.told = self.handled
     self:transmit('{"a":' .. self.handled .. "}")
@@ -168,7 +173,7 @@ function Session:resume(connection, got)
   self.connection = connection
   self:acknowledged(got)
   self:transmit(json.encode { t = "ok", a = self.handled })
-  for i = self.got + 1, self.said do self:transmit(self.kept[i]) end
+  for i = self.got + 1, self.said do self.server:say(connection, i, self.handled, self.kept[i]) end
   self:flush()
 end
 

@@ -12,6 +12,8 @@ local web = {}
 
 local NONE = setmetatable({}, { __newindex = function() error("a node's children belong to the renderer", 2) end })
 
+local LOOK <const>, CHILDREN <const> = 1, 2 -- in what a node differs from what the page has
+
 -- Do the same things stand on the page? Handlers are called by name of the node, children are told of by themselves.
 local function same_style(a, b)
   for key, v in next, a do
@@ -45,6 +47,34 @@ local function quoted(text)
   return last_quoted
 end
 
+-- What a broadcast is made of: the same node changed alone in page after page. Its HTML and the patch are made for the first of them.
+local one = { id = false, kind = false, under = false, props = NONE, html = "", patch = "" }
+
+-- Do both make the same HTML? A table may have been changed in place: never, then.
+local function same_plain(a, b)
+  for key, v in next, a do
+    local kind, w = type(v), b[key]
+    if kind == "table" or v ~= w and not (kind == "function" and type(w) == kind) then return false end
+  end
+  for key in next, b do
+    if a[key] == nil then return false end
+  end
+  return true
+end
+
+function one.patch_of(node)
+  local id, kind, props, under = node.id, node.type, node.props, (node.parent or node).type
+  if id ~= one.id or kind ~= one.kind or under ~= one.under or not same_plain(one.props, props) then
+    local before, after = html.parts(node)
+    local now = before .. after
+    one.id, one.kind, one.under, one.html = id, kind, under, now
+    one.props = {}
+    for key, v in next, props do one.props[key] = v end
+    one.patch = '[["u",' .. id .. "," .. quoted(now) .. "]]"
+  end
+  return one.html, one.patch
+end
+
 ---@class hearth.WebRenderer: hearth.Renderer
 ---@field top table the root node
 ---@field local_storage? hearth.LocalStorage of the browser that shows this
@@ -58,15 +88,14 @@ function web.new()
   local renderer = {}
   local ids = -1
   local nodes = setmetatable({}, { __mode = "v" })
-  -- Nodes that differ from what the page has, in order; each has a mark, so that it is there once.
+  -- Nodes that differ from what the page has, in order; each says in what, so that it is there once.
   local updated, restructured, n_updated, n_restructured = {}, {}, 0, 0
   local moved, n_moved = {}, 0 -- nodes whose style began to move
 
   function renderer.create(type, props)
     ids = ids + 1
-    local node = {
-      id = ids, type = type, props = props, children = NONE, parent = false, sent = false, updated = false, restructured = false,
-      move = false,
+    local node = { -- eight fields: with nine a table is twice as large
+      id = ids, type = type, props = props, children = NONE, parent = false, sent = false, differs = 0, move = false,
     }
     nodes[ids] = node
     renderer.top = renderer.top or node
@@ -74,8 +103,8 @@ function web.new()
   end
 
   local function look_again(node)
-    if node.sent and not node.updated then
-      node.updated = true
+    if node.sent and node.differs & LOOK == 0 then
+      node.differs = node.differs | LOOK
       n_updated = n_updated + 1
       updated[n_updated] = node
     end
@@ -129,8 +158,8 @@ function web.new()
     for _, child in ipairs(node.children) do child.parent = false end
     for _, child in ipairs(list) do child.parent = node end
     node.children = list
-    if node.sent and not node.restructured then
-      node.restructured = true
+    if node.sent and node.differs & CHILDREN == 0 then
+      node.differs = node.differs | CHILDREN
       n_restructured = n_restructured + 1
       restructured[n_restructured] = node
     end
@@ -165,8 +194,8 @@ function web.new()
   end
 
   local function forget()
-    for i = 1, n_updated do updated[i].updated, updated[i] = false, nil end
-    for i = 1, n_restructured do restructured[i].restructured, restructured[i] = false, nil end
+    for i = 1, n_updated do updated[i].differs, updated[i] = 0, nil end
+    for i = 1, n_restructured do restructured[i].differs, restructured[i] = 0, nil end
     n_updated, n_restructured = 0, 0
   end
 
@@ -177,10 +206,24 @@ function web.new()
     return html.full(renderer.top)
   end
 
+  -- The patch of a node that alone changed.
+  local function take_one()
+    local node = updated[1]
+    updated[1], node.differs, n_updated = nil, 0, 0
+    if not attached(node) then return nil end
+    local html_now, patch = one.patch_of(node)
+    if html_now == node.sent then return nil end
+    node.sent = html_now
+    return patch
+  end
+
   --- The patches since the last call as JSON text, or nil when a page sees no difference.
   ---@return string|nil
   function renderer.take()
-    if n_updated == 0 and n_restructured == 0 and n_moved == 0 then return nil end
+    if n_restructured == 0 and n_moved == 0 then
+      if n_updated == 0 then return nil end
+      if n_updated == 1 then return take_one() end
+    end
     local text
     for i = 1, n_updated do
       local node = updated[i]
