@@ -153,7 +153,7 @@ check: $(TESTS) build $(BUILD)/posts-server embedded
 	@BUILD=$(BUILD) BROWSER=$(BROWSER) TEST_TIMEOUT=$(TEST_TIMEOUT) sh tools/test.sh $(TESTS)
 
 .PHONY: browser
-browser: deps-test build ## the specs in a real browser alone; pictures are in build/screenshots
+browser: deps-test build $(BUILD)/posts-server ## the specs in a real browser alone; pictures are in build/screenshots
 	@BUILD=$(BUILD) sh tools/browser.sh $(BROWSER_SPECS)
 
 # Every spec in each: nothing is left out. In the most aggressive one the collector runs all the time, and the specs take some ten times as long.

@@ -1,14 +1,19 @@
--- A dashboard that ticks: the machine's load and memory, once a second, with what they were before. An async effect is the clock; it ends with the
--- component, or when it is paused.
+-- A dashboard that ticks: the machine's load and memory, and what they were before. An async effect is the clock; it ends with the
+-- component, or when it is paused. Arguments: the seconds between two samples (1), and what to read instead of /proc.
+--
+--     build/hearth serve examples/dashboard.lua -- 0.5
 
 local hearth = require "hearth"
-local Column, Row, View, Text, Switch, ProgressBar = hearth.Column, hearth.Row, hearth.View, hearth.Text, hearth.Switch, hearth.ProgressBar
+local Column, Row, View, Text = hearth.Column, hearth.Row, hearth.View, hearth.Text
+local Switch, ProgressBar, Spacer = hearth.Switch, hearth.ProgressBar, hearth.Spacer
 
-local KEPT <const> = 40 -- samples
+local period, folder = ...
+local PERIOD <const>, FOLDER <const> = tonumber(period) or 1, folder or "/proc"
+local KEPT <const> = 20 -- samples
 local BARS <const> = { "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" }
 
-local function read(path)
-  local file = io.open(path)
+local function read(name)
+  local file = io.open(FOLDER .. "/" .. name)
   if not file then return "" end
   local text = file:read "a"
   file:close()
@@ -17,18 +22,22 @@ end
 
 -- What the kernel says now; zeros where it says nothing.
 local function sample()
-  local memory = read "/proc/meminfo"
+  local memory = read "meminfo"
   local total, available = memory:match "MemTotal:%s*(%d+)", memory:match "MemAvailable:%s*(%d+)"
   local share = total and available and (total - available) / total or 0
-  return { load = tonumber(read "/proc/loadavg":match "^[%d.]+") or 0, memory = share, lua = collectgarbage "count" }
+  return {
+    load = tonumber(read("loadavg"):match "^[%d.]+") or 0, memory = share,
+    own = (tonumber(read("self/status"):match "VmRSS:%s*(%d+)") or 0) / 1024,
+  }
 end
 
--- A row of bars, the highest for the greatest value.
+-- A row of bars, from the least value to the greatest; values that are close together look so.
 local function sparkline(list, field)
-  local top = 1e-9
-  for _, s in ipairs(list) do top = math.max(top, s[field]) end
+  local low, high = math.huge, -math.huge
+  for _, s in ipairs(list) do low, high = math.min(low, s[field]), math.max(high, s[field]) end
+  local span = math.max(high - low, high / 4, 1e-9)
   local out = {}
-  for i, s in ipairs(list) do out[i] = BARS[math.max(1, math.ceil(s[field] / top * #BARS))] end
+  for i, s in ipairs(list) do out[i] = BARS[1 + (s[field] - low) / span * (#BARS - 1) // 1] end
   return table.concat(out)
 end
 
@@ -49,7 +58,7 @@ local Dashboard = hearth.component("Dashboard", function()
 
   hearth.use_async_effect(function()
     while running do
-      hearth.sleep(1)
+      hearth.sleep(PERIOD)
       set_ticks(function(n) return n + 1 end)
       set_samples(function(list)
         local longer = table.move(list, math.max(1, #list - KEPT + 2), #list, 1, {})
@@ -65,7 +74,7 @@ local Dashboard = hearth.component("Dashboard", function()
     Row {
       spacing = 2,
       Text("This machine", { style = { bold = true, font_size = 22 } }),
-      hearth.Spacer(),
+      Spacer(),
       Switch { label = "Live", value = running, on_change = set_running },
     },
     Row {
@@ -75,9 +84,9 @@ local Dashboard = hearth.component("Dashboard", function()
         id = "memory", title = "Memory in use", value = ("%.0f %%"):format(now.memory * 100), line = sparkline(samples, "memory"),
         share = now.memory,
       },
-      Panel { id = "lua", title = "Lua's own", value = ("%.1f MB"):format(now.lua / 1024), line = sparkline(samples, "lua") },
+      Panel { id = "own", title = "This program", value = ("%.1f MB"):format(now.own), line = sparkline(samples, "own") },
     },
-    Text(("%d s"):format(ticks), { id = "ticks", style = { dim = true } }),
+    Text(("%.6g s"):format(ticks * PERIOD), { id = "ticks", style = { dim = true } }),
   }
 end)
 

@@ -32,6 +32,7 @@ local Settings = hearth.component("Settings", function()
     merge = "shallow",   -- `sound` is newer than some stored settings: they take it from here
   })
   return Column {
+    spacing = 1, style = { padding = 1 },
     Text(("Theme %s, %d points, sound %s"):format(settings.theme, settings.size, settings.sound and "on" or "off"), { id = "summary" }),
     Row {
       spacing = 2,

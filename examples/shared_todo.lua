@@ -63,7 +63,7 @@ local Todo = hearth.component("Todo", function()
     spacing = 1, style = { padding = 1 },
     Text("To do, together", { style = { bold = true, font_size = 22 } }),
     Row {
-      spacing = 1,
+      spacing = 1, style = { align = "end" },
       TextInput { label = "New", value = draft, on_change = set_draft, on_submit = add, placeholder = "What is to do?", grow = 1 },
       Button("Add", { variant = "primary", disabled = draft:match "^%s*$" ~= nil, on_click = function() add(draft) end }),
     },

@@ -119,7 +119,7 @@ function Alert.prompt(title, options)
       secure = options.secure and true or nil,
     },
   })
-  if index == 2 then return typed end
+  return index == 2 and typed or nil
 end
 
 return Alert

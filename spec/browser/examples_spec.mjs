@@ -1,11 +1,25 @@
-// The examples that are made for browsers, in browsers.
+// The examples in browsers.
 
 import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
 import { it, till } from "./support/world.mjs";
 
+const EXAMPLES = readdirSync("examples").filter((f) => f.endsWith(".lua") && readFileSync(`examples/${f}`, "utf8").includes("hearth.app"))
+  .map((f) => f.replace(".lua", "")); // the others are no apps
+
 export default function () {
+  for (const name of EXAMPLES) {
+    it(`${name} can be read without its script, and is live with it, without a complaint`, async (world) => {
+      const server = await world.example(name), context = await world.context();
+      const still = await world.tab(server, await world.context({ javaScriptEnabled: false }), { live: false });
+      assert.notEqual((await still.locator("#hearth").innerText()).trim(), "");
+      const page = await world.tab(server, context);
+      await page.locator("#hearth :is(button, input)").first().waitFor({ state: "attached" });
+    });
+  }
+
   it("shared_todo is live between two browsers", async (world) => {
-    const server = await world.serve({ app: "examples/shared_todo.lua" });
+    const server = await world.example("shared_todo");
     const ada = await world.open(server), bob = await world.open(server);
     await ada.getByLabel("New").pressSequentially("water the plants");
     await bob.getByLabel("New").pressSequentially("answer let"); // a draft of one's own
@@ -29,7 +43,7 @@ export default function () {
   });
 
   it("dashboard ticks, and stops when it is told to", async (world) => {
-    const page = await world.open(await world.serve({ app: "examples/dashboard.lua" }));
+    const page = await world.open(await world.example("dashboard"));
     const ticks = async () => parseInt(await page.locator("#ticks").textContent(), 10);
     const first = await ticks();
     await till(async () => (await ticks()) >= first + 2);
@@ -45,7 +59,7 @@ export default function () {
   });
 
   it("notes keep a draft for each user, over a reload and in another tab", async (world) => {
-    const server = await world.serve({ app: "examples/notes.lua" });
+    const server = await world.example("notes");
     const context = await world.context(), page = await world.tab(server, context);
     await page.getByLabel("Note").pressSequentially("for ada");
     await page.getByLabel("User").selectOption({ label: "grace" });

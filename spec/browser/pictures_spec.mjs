@@ -37,7 +37,8 @@ function contrast() {
 }
 
 async function look(page, name) {
-  await page.waitForTimeout(150); // transitions
+  await page.mouse.move(0, 0);
+  await page.evaluate(() => Promise.allSettled(document.getAnimations().filter((a) => a instanceof CSSTransition).map((a) => a.finished)));
   await page.screenshot({ path: join(BUILD, "screenshots", `${name}.png`), fullPage: true });
   const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   assert.ok(wider <= 0, `${name} is ${wider} px wider than the screen`);
@@ -45,6 +46,7 @@ async function look(page, name) {
   assert.ok(least.ratio >= 4.5, `${name}: '${least.text}' has a contrast of ${least.ratio?.toFixed(2)}`);
 }
 
+const ARGS = { dashboard: ["0.2"] };
 // What is done in an example before its picture is taken.
 const EXAMPLES = {
   gallery: async (page, shot) => {
@@ -80,6 +82,26 @@ const EXAMPLES = {
     await page.getByText("1 open").waitFor();
     await shot("");
   },
+  shared_todo: async (page, shot) => {
+    for (const text of ["Water the plants", "Answer letters", "Ask Grace whether the compiler is ready, and if so bring cake for everyone"]) {
+      await page.getByLabel("New").fill(text);
+      await page.getByLabel("New").press("Enter");
+      await page.getByLabel(text, { exact: true }).waitFor();
+    }
+    await page.getByLabel("Answer letters", { exact: true }).check();
+    await page.getByText("2 of 3 open").waitFor();
+    await shot("");
+  },
+  dashboard: async (page, shot) => {
+    await page.getByText("3 s", { exact: true }).waitFor(); // of sixteen samples
+    await shot("");
+  },
+  posts: async (page, shot) => {
+    await page.getByRole("button", { name: "Hearth" }).click();
+    await page.getByText("Its state stays.").waitFor();
+    await page.getByLabel("Title").pressSequentially("A third one");
+    await shot("");
+  },
   form: (page, shot) => shot(""),
   settings: (page, shot) => shot(""),
 };
@@ -88,7 +110,7 @@ export default function () {
   for (const [example, act] of Object.entries(EXAMPLES)) {
     it(`${example} at a desk and on a phone, light and dark`, async (world) => {
       for (const [look_, options] of Object.entries(LOOKS)) {
-        const page = await world.open(await world.serve({ app: `examples/${example}.lua` }), options);
+        const page = await world.open(await world.example(example, ARGS[example]), options);
         await act(page, (part) => look(page, [example, part, look_].filter(Boolean).join("-")));
       }
     });

@@ -19,7 +19,7 @@ describe("examples/dashboard.lua", function()
     clock:advance(50)
     assert.truthy(screen:get_by_text "53 s")
     for _, node in ipairs(screen:get_all_by_type "Text") do
-      assert.is_true((utf8.len(node.props.text) or 0) <= 40) -- it forgets what is long ago
+      assert.is_true((utf8.len(node.props.text) or 0) <= 20) -- it forgets what is long ago
     end
   end)
 

@@ -1,19 +1,35 @@
 -- The first screen of each example, and every page of the gallery, as kept in spec/pictures. HEARTH_PICTURES=write writes them anew: look
 -- at the difference.
 
+local Server = require "support.server"
 local terminal = require "spec.support.terminal"
 
 describe("the picture of", function()
   local t
   after_each(function() t:close() end)
 
-  for _, name in ipairs { "counter", "draft", "form", "notes", "settings", "shopping", "stopwatch", "theme_toggle", "todo", "two_panes" } do
+  for _, name in ipairs { "counter", "draft", "form", "notes", "settings", "shared_todo", "shopping", "stopwatch", "theme_toggle",
+    "todo", "two_panes" } do
     it("examples/" .. name .. ".lua", function()
       t = terminal.open { "run", "examples/" .. name .. ".lua" }
       t:until_(function(picture) return picture:find "%S" ~= nil and not picture:find "loading" end, "a first frame")
       t:matches(name)
     end)
   end
+
+  it("examples/dashboard.lua", function()
+    t = terminal.open { "run", "examples/dashboard.lua", "--", "3600", "spec/examples/machine" }
+    t:see "This machine"
+    t:matches "dashboard"
+  end)
+
+  it("examples/posts.lua", function()
+    local server = Server.start()
+    t = terminal.open({ "run", "examples/posts.lua" }, { env = { "POSTS_URL=" .. server.base } })
+    t:see "Posts (2)"
+    t:matches "posts"
+    server:stop()
+  end)
 
   it("each page of the gallery", function()
     t = terminal.open { "run", "examples/gallery.lua" }

@@ -7,14 +7,44 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const HEARTH = join(process.env.BUILD ?? "build", "hearth");
+const BUILD = process.env.BUILD ?? "build";
+
+// The first line that a program prints.
+async function firstLine(program, errors = () => "") {
+  let out = "";
+  return new Promise((resolve, reject) => {
+    program.stdout.on("data", (bytes) => { out += bytes; if (out.includes("\n")) resolve(out.split("\n")[0]); });
+    program.once("error", reject);
+    program.once("exit", (status) => reject(new Error(`${program.spawnargs.join(" ")} ended with ${status}: ${errors()}`)));
+  });
+}
+
+// A program is killed, if it still runs, and has ended when this returns.
+async function end(program, signal = "SIGKILL") {
+  if (!program || program.exitCode !== null || program.signalCode) return;
+  const ended = once(program, "exit");
+  program.kill(signal);
+  await ended;
+}
+
+// The web server that examples/posts.lua asks.
+export class Posts {
+  async start() {
+    this.process = spawn(join(BUILD, "posts-server"), [], { stdio: ["ignore", "pipe", "inherit"] });
+    this.url = `http://127.0.0.1:${await firstLine(this.process)}`;
+    return this;
+  }
+
+  close() { return end(this.process); }
+}
 
 export class Server {
-  // app: the path of an app; source: the text of one
-  constructor({ app, source, args = [] }) {
+  // app: the path of an app; source: the text of one; env: more of its environment
+  constructor({ app, source, args = [], env = {} }) {
     this.folder = mkdtempSync(join(tmpdir(), "hearth-browser-"));
     this.app = app ?? join(this.folder, "app.lua");
     this.args = args;
+    this.env = { ...process.env, ...env };
     if (source) this.write(source);
     this.port = 0;
     this.errors = "";
@@ -23,31 +53,23 @@ export class Server {
   write(source) { writeFileSync(this.app, source); }
 
   async start() {
-    this.process = spawn(HEARTH, ["serve", this.app, "--port", String(this.port), "--store", join(this.folder, "store.sqlite3"), ...this.args],
-      { stdio: ["ignore", "pipe", "pipe"] });
+    const store = join(this.folder, "store.sqlite3");
+    this.process = spawn(join(BUILD, "hearth"), ["serve", this.app, "--port", String(this.port), "--store", store, ...this.args],
+      { stdio: ["ignore", "pipe", "pipe"], env: this.env });
     this.process.stderr.on("data", (bytes) => { this.errors += bytes; });
-    let out = "";
-    await new Promise((resolve, reject) => {
-      this.process.stdout.on("data", (bytes) => { out += bytes; if (out.includes("\n")) resolve(); });
-      this.process.once("exit", (status) => reject(new Error(`hearth serve ended with ${status}: ${this.errors}`)));
-    });
-    const [, url, port] = /^hearth: (https?:\/\/[^:]+:(\d+)\/)/.exec(out) ?? [];
-    if (!url) throw new Error(`hearth serve said ${out}`);
+    const line = await firstLine(this.process, () => this.errors);
+    const [, url, port] = /^hearth: (https?:\/\/[^:]+:(\d+)\/)/.exec(line) ?? [];
+    if (!url) throw new Error(`hearth serve said ${line}`);
     this.url = url;
     this.port = Number(port);
     return this;
   }
 
   // SIGKILL unless told otherwise: nothing is said to the pages.
-  async stop(signal = "SIGKILL") {
-    if (!this.process || this.process.exitCode !== null || this.process.signalCode) return;
-    const ended = once(this.process, "exit");
-    this.process.kill(signal);
-    await ended;
-  }
+  stop(signal) { return end(this.process, signal); }
 
   async close() {
-    await this.stop("SIGKILL");
+    await this.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

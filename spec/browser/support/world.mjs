@@ -1,9 +1,9 @@
 // What a test opens, and its end: servers stopped, browsers closed. A test in which a page logged an error, broke the
-// Content-Security-Policy or raised fails, unless it said beforehand that it expects such.
+// Content-Security-Policy or raised, or a server wrote to its standard error, fails, unless it said beforehand that it expects such.
 
 import { createRequire } from "node:module";
 import { after, test } from "node:test";
-import { Proxy, Server } from "./server.mjs";
+import { Posts, Proxy, Server } from "./server.mjs";
 
 const { chromium, devices } = createRequire(import.meta.url)("playwright-core"); // found by NODE_PATH
 
@@ -24,6 +24,7 @@ after(async () => { await browser?.close(); });
 
 class World {
   ends = [];
+  servers = [];
   pages = [];
   problems = [];
   expected = [];
@@ -31,8 +32,19 @@ class World {
   async serve(options) {
     const server = new Server(options);
     this.ends.push(() => server.close());
+    this.servers.push(server);
     await server.start();
     return server;
+  }
+
+  // An example, with what it needs beside it.
+  async example(name, args = []) {
+    const posts = new Posts();
+    if (name === "posts") {
+      this.ends.push(() => posts.close());
+      await posts.start();
+    }
+    return this.serve({ app: `examples/${name}.lua`, args: args.length > 0 ? ["--", ...args] : [], env: { POSTS_URL: posts.url } });
   }
 
   async proxy(server) {
@@ -71,8 +83,9 @@ class World {
   expect(what) { this.expected.push(what); }
 
   verdict() {
-    const rest = this.problems.filter((p) => !this.expected.some((e) => (e instanceof RegExp ? e.test(p) : p.includes(e))));
-    if (rest.length > 0) throw new Error(`pages complained:\n${rest.join("\n")}`);
+    const said = this.servers.flatMap((s) => s.errors.split("\n").filter(Boolean).map((line) => `hearth serve: ${line}`));
+    const rest = [...this.problems, ...said].filter((p) => !this.expected.some((e) => (e instanceof RegExp ? e.test(p) : p.includes(e))));
+    if (rest.length > 0) throw new Error(`there were complaints:\n${rest.join("\n")}`);
   }
 
   async close() {

@@ -118,6 +118,8 @@ end
 function css.write(type_, props)
   local s = style.resolve(type_, props)
   local out = {}
+  -- `spacing` of a row is what is between its children, not between the lines that a narrow screen makes of it.
+  if ROW[type_] and not s.wrap and s.row_gap == s.column_gap then s.row_gap = nil end
   if s.border then
     for side, room in pairs(ROOM) do
       if type(s[side] or 0) == "number" then s[side] = (s[side] or 0) + room end

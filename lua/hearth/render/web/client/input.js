@@ -70,8 +70,10 @@ on("keydown", (e) => {
     leave(d);
   } else if (key === "Enter" && isText(t)) {
     if (t.tagName !== "INPUT" && !e.ctrlKey && !e.metaKey) return;
-    if (d && d === asked) answer(d.dataset.n);
-    else if ((node = wants(t, "s"))) event(node, "s", t.value);
+    if (d && d === asked) {
+      e.preventDefault(); // the key is not for what has the focus next
+      answer(d.dataset.n);
+    } else if ((node = wants(t, "s"))) event(node, "s", t.value);
   } else if (/^(Enter| )$/.test(key) && /^(DIV|SPAN|IMG)$/.test(t.tagName) && wants(t, "c") === t) {
     e.preventDefault();
     event(t, "c");
