@@ -63,9 +63,11 @@ local Todo = hearth.component("Todo", function()
     spacing = 1, style = { padding = 1 },
     Text("To do, together", { style = { bold = true, font_size = 22 } }),
     Row {
-      spacing = 1, style = { align = "end" },
+      spacing = 1,
       TextInput { label = "New", value = draft, on_change = set_draft, on_submit = add, placeholder = "What is to do?", grow = 1 },
-      Button("Add", { variant = "primary", disabled = draft:match "^%s*$" ~= nil, on_click = function() add(draft) end }),
+      Button("Add", {
+        variant = "primary", align_self = "end", disabled = draft:match "^%s*$" ~= nil, on_click = function() add(draft) end,
+      }),
     },
     Column { label = "The list", rows },
     Row {

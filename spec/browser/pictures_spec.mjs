@@ -2,6 +2,8 @@
 // them without looking: nothing is wider than the screen, and text can be told from what is behind it.
 
 import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BUILD, PHONE, it } from "./support/world.mjs";
 
@@ -46,7 +48,6 @@ async function look(page, name) {
   assert.ok(least.ratio >= 4.5, `${name}: '${least.text}' has a contrast of ${least.ratio?.toFixed(2)}`);
 }
 
-const ARGS = { dashboard: ["0.2"] };
 // What is done in an example before its picture is taken.
 const EXAMPLES = {
   gallery: async (page, shot) => {
@@ -92,8 +93,8 @@ const EXAMPLES = {
     await page.getByText("2 of 3 open").waitFor();
     await shot("");
   },
-  dashboard: async (page, shot) => {
-    await page.getByText("3 s", { exact: true }).waitFor(); // of sixteen samples
+  dashboard: async (page, shot, { say }) => {
+    for (let i = 1; i <= 14; i++) await page.getByText(say(i), { exact: true }).waitFor();
     await shot("");
   },
   posts: async (page, shot) => {
@@ -106,12 +107,35 @@ const EXAMPLES = {
   settings: (page, shot) => shot(""),
 };
 
+// What an example is given: for the dashboard, a machine on which something happens when we say so.
+const BESIDE = {
+  dashboard: (world) => {
+    const folder = mkdtempSync(join(tmpdir(), "hearth-machine-"));
+    world.ends.push(() => rmSync(folder, { recursive: true }));
+    mkdirSync(join(folder, "self"));
+    const put = (name, text) => { // whole, or not at all
+      writeFileSync(join(folder, "new"), text);
+      renameSync(join(folder, "new"), join(folder, name));
+    };
+    const say = (i) => {
+      const load = (2 + 1.5 * Math.sin(i / 2.5) + i / 20).toFixed(2);
+      put("meminfo", `MemTotal: 8000000 kB\nMemAvailable: ${5000000 - i * 100000} kB\n`);
+      put("self/status", `VmRSS: ${10000 + (i % 7) * 800} kB\n`);
+      put("loadavg", `${load} 0 0 1/1 1\n`);
+      return load;
+    };
+    say(0);
+    return { args: ["0.05", folder], say };
+  },
+};
+
 export default function () {
   for (const [example, act] of Object.entries(EXAMPLES)) {
     it(`${example} at a desk and on a phone, light and dark`, async (world) => {
       for (const [look_, options] of Object.entries(LOOKS)) {
-        const page = await world.open(await world.example(example, ARGS[example]), options);
-        await act(page, (part) => look(page, [example, part, look_].filter(Boolean).join("-")));
+        const beside = BESIDE[example]?.(world);
+        const page = await world.open(await world.example(example, beside?.args), options);
+        await act(page, (part) => look(page, [example, part, look_].filter(Boolean).join("-")), beside);
       }
     });
   }
