@@ -17,8 +17,11 @@ hearth__name hearth__entry_name(const hearth__entry *e) {
   return (hearth__name){.ns = e->name, .ns_size = e->ns_size, .key = e->name + e->ns_size, .key_size = e->key_size};
 }
 
+/* What the allocator and the buckets add to a record. */
+enum { OVERHEAD = 48 };
+
 static size_t cost(const hearth__entry *e) {
-  return sizeof *e + e->ns_size + e->key_size + 16 + (e->known && e->record.value ? e->record.value->size + sizeof(hearth__blob) : 0);
+  return sizeof *e + e->ns_size + e->key_size + OVERHEAD + (e->known && e->record.value ? e->record.value->size + sizeof(hearth__blob) : 0);
 }
 
 static uint64_t hash_name(const hearth__cache *c, const hearth__name *n) {

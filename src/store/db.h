@@ -31,6 +31,7 @@ struct hearth__db {
   uv_cond_t work, idle; /* work: for the writer; idle: something landed */
   uv_thread_t thread;
   bool threaded, stop, sleeping;
+  bool asleep;        /* the writer sleeps until it is woken */
   bool kicked;        /* the writer may take the queue */
   uint64_t gathering; /* since when writes wait for the kick */
   atomic_bool abort, queued_hint;
@@ -46,7 +47,7 @@ struct hearth__db {
   hearth__total *totals; /* the writer's */
 
   uint64_t commits, batches, groups_max;
-  uint64_t given_back; /* the writer's: cache.freed when it last gave memory back to the system */
+  uint64_t given_back; /* cache.freed when memory was last given back to the system */
   atomic_int fail_in, fail_times;
   const char *fail_code;
   bool spin;
@@ -80,6 +81,7 @@ int hearth__db_try(hearth__db *db, hearth__fault *f); /* a fault that tests aske
 int hearth__writer_start(hearth__db *db);
 void hearth__writer_drain(hearth__db *db); /* runs the queue on this thread */
 void hearth__writer_stop(hearth__db *db);
+void hearth__writer_tidies(hearth__db *db); /* under the lock: much may be garbage, and when all is quiet is the writer's to see to */
 void hearth__land(hearth__store *s, hearth__landed *l); /* under the lock; then hearth__db_wake */
 
 /* group.c: one transaction for a list of batches. Every batch has its answer afterwards and nothing is delivered yet. */

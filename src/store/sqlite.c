@@ -449,6 +449,7 @@ static void idle(hearth__engine *e) {
   hearth__sqlite *s = of(e);
   if (s->read_only) return;
   if (s->wal_pages > WAL_PAGES_IDLE) checkpoint(s);
+  sqlite3_db_release_memory(s->writer.db);
 }
 
 /* ---- readers */

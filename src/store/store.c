@@ -332,6 +332,7 @@ void hearth__read_free(hearth__read *r) {
     free(r->items[i].fault);
   }
   hearth__cache_trim(&db->cache);
+  hearth__writer_tidies(db);
   uv_mutex_unlock(&db->lock);
   release(r->job.store);
   free(r);

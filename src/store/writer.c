@@ -7,7 +7,7 @@
 
 #include "store/db.h"
 
-enum { SPIN_NS = 60000, KEEP_NS = 200000, IDLE_NS = 200000000, GIVE_BACK = 4 << 20 };
+enum { SPIN_NS = 60000, KEEP_NS = 200000, IDLE_NS = 200000000, RESTLESS = 10, GIVE_BACK = 2 << 20 };
 
 void hearth__land(hearth__store *s, hearth__landed *l) {
   l->next = NULL;
@@ -119,15 +119,60 @@ static void spin(hearth__db *db) {
     sched_yield(); /* a busy machine has better uses */
 }
 
+/* Under the lock: has the cache let go of much since that was given back? */
+static bool has_garbage(const hearth__db *db) {
+  return db->cache.freed - db->given_back >= GIVE_BACK;
+}
+
 /* What the cache has let go of lies in the allocator, in pieces and in the arenas of the threads that made them: back to the system with it. */
 static void give_back(hearth__db *db) {
   uv_mutex_lock(&db->lock);
-  uint64_t freed = db->cache.freed;
+  bool garbage = has_garbage(db);
+  db->given_back = garbage ? db->cache.freed : db->given_back;
   uv_mutex_unlock(&db->lock);
 #ifdef __GLIBC__
-  if (freed - db->given_back >= GIVE_BACK) malloc_trim(0);
+  if (garbage) malloc_trim(0);
 #endif
-  if (freed - db->given_back >= GIVE_BACK) db->given_back = freed;
+}
+
+void hearth__writer_tidies(hearth__db *db) {
+  if (!db->asleep || !has_garbage(db)) return;
+  db->asleep = false;
+  uv_cond_signal(&db->work);
+}
+
+/* Waits for work, under the lock. What is done in quiet times is done when nothing was written or let go of for a while, and now and then when that
+** does not come. */
+static void wait_for_work(hearth__db *db, bool *tidy, bool *keeps) {
+  int waits = 0;
+  while (!is_ready(db) && !db->stop) {
+    uint64_t freed = db->cache.freed;
+    int timed_out = 0;
+    db->sleeping = true;
+    if (*keeps)
+      timed_out = uv_cond_timedwait(&db->work, &db->lock, KEEP_NS);
+    else if (*tidy || has_garbage(db))
+      timed_out = uv_cond_timedwait(&db->work, &db->lock, IDLE_NS);
+    else {
+      db->asleep = true;
+      uv_cond_wait(&db->work, &db->lock);
+      db->asleep = false;
+    }
+    db->sleeping = false;
+    if (timed_out && *keeps) {
+      *keeps = false;
+      db->engine->class_->rest(db->engine);
+    } else if (timed_out && !is_ready(db) && !db->stop && (freed == db->cache.freed || ++waits == RESTLESS)) {
+      waits = 0;
+      *tidy = false;
+      uv_mutex_unlock(&db->lock);
+      uv_mutex_lock(&db->writing);
+      if (db->engine->class_->idle) db->engine->class_->idle(db->engine);
+      uv_mutex_unlock(&db->writing);
+      give_back(db);
+      uv_mutex_lock(&db->lock);
+    }
+  }
 }
 
 static void writer_main(void *arg) {
@@ -135,29 +180,7 @@ static void writer_main(void *arg) {
   bool tidy = false, keeps = false;
   for (;;) {
     uv_mutex_lock(&db->lock);
-    while (!is_ready(db) && !db->stop) {
-      db->sleeping = true;
-      int timed_out = 0;
-      if (keeps)
-        timed_out = uv_cond_timedwait(&db->work, &db->lock, KEEP_NS);
-      else if (tidy)
-        timed_out = uv_cond_timedwait(&db->work, &db->lock, IDLE_NS);
-      else
-        uv_cond_wait(&db->work, &db->lock);
-      db->sleeping = false;
-      if (timed_out && keeps) {
-        keeps = false;
-        db->engine->class_->rest(db->engine);
-      } else if (timed_out && !is_ready(db) && !db->stop) {
-        tidy = false;
-        uv_mutex_unlock(&db->lock);
-        uv_mutex_lock(&db->writing);
-        db->engine->class_->idle(db->engine);
-        uv_mutex_unlock(&db->writing);
-        give_back(db);
-        uv_mutex_lock(&db->lock);
-      }
-    }
+    wait_for_work(db, &tidy, &keeps);
     hearth__batch *first = take(db);
     bool stop = db->stop && !first;
     uv_mutex_unlock(&db->lock);
