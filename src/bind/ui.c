@@ -7,11 +7,15 @@
 
 #include "module.h"
 
-enum { TYPE = 1, PROPS = 2, KEY = 3, STATE = 6, LINKS = 7 }; /* of a fiber */
+enum { TYPE = 1, PROPS = 2, KEY = 3, LINKS = 7 }; /* of a fiber */
 
-/* Upvalues of the verbs that look at elements. `leaves` has the host elements that never have children: the prop that their first argument
-** is, or true. */
-enum { UP_STATE = 1, UP_TYPE, UP_PROPS, UP_KEY, UP_SAYS, UP_STYLE, UP_N, UP_TEXT, UP_TEXT_TYPE, UP_LEAVES };
+/* A sketch is what Text("row", { key = i }) makes of its arguments in a repeated render: an array of the type, the text, and names and values
+** by turns. What looks at its fields from Lua completes it: see hearth.ui.element. */
+enum { SKETCH_TYPE = 1, SKETCH_TEXT, SKETCH_FIELDS };
+
+/* Upvalues of the verbs that look at elements: the metatable of sketches, names, and `leaves`: the host elements that never have children, with
+** the prop that their text becomes, or true. */
+enum { UP_SKETCH = 1, UP_TYPE, UP_PROPS, UP_KEY, UP_STYLE, UP_N, UP_TEXT, UP_TEXT_TYPE, UP_LEAVES };
 
 /* ---- elements; indices are absolute. The stack has room for the deepest of these: `in_step` and `match` see to it. */
 
@@ -63,15 +67,32 @@ static bool same_props(lua_State *L, int given, lua_Integer n, int own, int extr
   return extra == fields;
 }
 
-/* Pushes the key of an element, or nil. That of a sketch is among its props. */
+static bool is_sketch(lua_State *L, int item) {
+  if (!lua_getmetatable(L, item)) return false;
+  bool is = lua_rawequal(L, -1, lua_upvalueindex(UP_SKETCH));
+  lua_pop(L, 1);
+  return is;
+}
+
+/* Push the type and the key of an element, or nil. */
+static int push_type(lua_State *L, int item) {
+  return is_sketch(L, item) ? lua_rawgeti(L, item, SKETCH_TYPE) : get(L, item, UP_TYPE);
+}
 static void push_key(lua_State *L, int item) {
-  if (get(L, item, UP_SAYS) == LUA_TNIL) {
+  if (!is_sketch(L, item)) {
     get(L, item, UP_KEY);
-  } else if (get(L, item, UP_PROPS) == LUA_TTABLE) {
-    get(L, lua_gettop(L), UP_KEY);
-  } else {
-    lua_pushnil(L);
+    return;
   }
+  lua_Integer n = (lua_Integer)lua_rawlen(L, item);
+  for (lua_Integer i = SKETCH_FIELDS; i < n; i += 2) {
+    lua_rawgeti(L, item, i);
+    bool found = lua_rawequal(L, -1, lua_upvalueindex(UP_KEY));
+    lua_pop(L, 1);
+    if (!found) continue;
+    lua_rawgeti(L, item, i + 1);
+    return;
+  }
+  lua_pushnil(L);
 }
 
 /* Is the key at the top that of the fiber? */
@@ -103,27 +124,40 @@ static bool same_text(lua_State *L, int item, int child) {
   return lua_rawequal(L, -1, item) && fields_of(L, child, own) == 1;
 }
 
-/* Does the fiber show what the sketch says? Its key is compared with its props. */
-static bool same_sketch(lua_State *L, int item, int says, int child) {
-  int top = lua_gettop(L), type = top + 1, props = top + 3, own = top + 4, field = lua_upvalueindex(UP_TEXT);
-  get(L, item, UP_TYPE);
+/* Does the fiber show what the sketch says? Its key is one of the props. */
+static bool same_sketch(lua_State *L, int item, int child) {
+  int top = lua_gettop(L), type = top + 1, own = top + 3, text = lua_upvalueindex(UP_TEXT);
+  lua_rawgeti(L, item, SKETCH_TYPE);
   lua_rawgeti(L, child, TYPE);
-  if (!lua_rawequal(L, type, type + 1) || get(L, item, UP_PROPS) != LUA_TTABLE) return false;
+  if (!lua_rawequal(L, type, type + 1)) return false;
   lua_rawgeti(L, child, PROPS);
+  lua_Integer fields = fields_of(L, child, own), n = (lua_Integer)lua_rawlen(L, item);
+  if (fields != (n - SKETCH_TEXT) / 2 + 1) return false; /* its own, and the text */
+  lua_settop(L, own);
   if (!lua_rawequal(L, type, lua_upvalueindex(UP_TEXT_TYPE))) {
     lua_pushvalue(L, type);
     if (lua_rawget(L, lua_upvalueindex(UP_LEAVES)) != LUA_TSTRING) return false;
-    field = own + 1;
+    text = ++top + 3;
   }
-  lua_pushvalue(L, field);
+  lua_rawgeti(L, item, SKETCH_TEXT);
+  lua_pushvalue(L, text);
   lua_rawget(L, own);
-  return lua_rawequal(L, -1, says) && same_props(L, props, 0, own, 1, fields_of(L, child, own));
+  if (!lua_rawequal(L, -1, -2)) return false;
+  for (lua_Integer i = SKETCH_FIELDS; i < n; i += 2) {
+    lua_settop(L, top + 3);
+    lua_rawgeti(L, item, i);
+    lua_rawgeti(L, item, i + 1);
+    lua_pushvalue(L, top + 4);
+    lua_rawget(L, own);
+    if (!same_prop(L, top + 4, top + 5, top + 6)) return false;
+  }
+  return true;
 }
 
 /* Would an update of the fiber to this element change nothing? Only host elements without children are looked at closely. */
 static bool same_element(lua_State *L, int item, int child) {
-  int top = lua_gettop(L), type = top + 2, props = top + 3, own = top + 4;
-  if (get(L, item, UP_SAYS) != LUA_TNIL) return same_sketch(L, item, top + 1, child);
+  int top = lua_gettop(L), type = top + 1, props = top + 2, own = top + 3;
+  if (is_sketch(L, item)) return same_sketch(L, item, child);
   if (get(L, item, UP_TYPE) != LUA_TSTRING || get(L, item, UP_PROPS) != LUA_TTABLE) return false;
   lua_rawgeti(L, child, PROPS);
   lua_rawgeti(L, child, TYPE);
@@ -147,6 +181,26 @@ static bool unchanged(lua_State *L, int item, int child) {
 
 static bool is_hole(lua_State *L, int item) {
   return lua_type(L, item) <= LUA_TBOOLEAN;
+}
+
+/* sketch(type, text, given) -> a sketch; nil where `given` is no table */
+static int l_sketch(lua_State *L) {
+  lua_settop(L, 3);
+  if (lua_type(L, 3) != LUA_TTABLE) return 0;
+  lua_createtable(L, SKETCH_FIELDS + 1, 0); /* room for a key */
+  lua_pushvalue(L, 1);
+  lua_rawseti(L, 4, SKETCH_TYPE);
+  lua_pushvalue(L, 2);
+  lua_rawseti(L, 4, SKETCH_TEXT);
+  lua_Integer i = SKETCH_FIELDS;
+  for (lua_pushnil(L); lua_next(L, 3); i += 2) {
+    lua_rawseti(L, 4, i + 1);
+    lua_pushvalue(L, 5);
+    lua_rawseti(L, 4, i);
+  }
+  lua_pushvalue(L, lua_upvalueindex(UP_SKETCH));
+  lua_setmetatable(L, 4);
+  return 1;
 }
 
 /* same_props(given, n, own) -> do the named props of an element equal those that its node has? */
@@ -190,7 +244,7 @@ static void normalise(lua_State *L, const matching *t) {
   for (lua_Integer j = t->from; j <= t->n; j++) {
     lua_settop(L, BY_KEY);
     lua_geti(L, WANTED, j);
-    if (is_hole(L, A) || (lua_type(L, A) == LUA_TTABLE && get(L, A, UP_TYPE) != LUA_TNIL)) continue;
+    if (is_hole(L, A) || (lua_type(L, A) == LUA_TTABLE && push_type(L, A) != LUA_TNIL)) continue;
     if (!copied) {
       lua_createtable(L, (int)t->n, 0);
       for (lua_Integer k = t->from; k <= t->n; k++) {
@@ -220,7 +274,7 @@ static bool take(lua_State *L, const matching *t, lua_Integer j, lua_Integer o) 
   bool same = same_element(L, A, B);
   if (!same || j != o) {
     lua_settop(L, B);
-    get(L, A, UP_TYPE);
+    push_type(L, A);
     lua_rawgeti(L, B, TYPE);
     if (!same && !lua_rawequal(L, -1, -2)) return false;
     push_key(L, A);
@@ -362,6 +416,7 @@ static int l_array(lua_State *L) {
 }
 
 static const luaL_Reg verbs[] = {{"array", l_array},
+                                 {"sketch", l_sketch},
                                  {"same_props", l_same_props},
                                  {"in_step", l_in_step},
                                  {"match", l_match},
@@ -372,8 +427,10 @@ static const luaL_Reg verbs[] = {{"array", l_array},
 
 int hearth__open_ui(lua_State *L) {
   luaL_newlibtable(L, verbs);
-  lua_pushvalue(L, 1); /* UP_STATE */
-  static const char *const names[] = {"type", "props", "key", "says", "style", "n", "text", "Text"};
+  lua_newtable(L); /* UP_SKETCH */
+  lua_pushvalue(L, -1);
+  lua_setfield(L, 2, "sketches");
+  static const char *const names[] = {"type", "props", "key", "style", "n", "text", "Text"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) lua_pushstring(L, names[i]);
   lua_newtable(L); /* UP_LEAVES */
   lua_pushvalue(L, -1);

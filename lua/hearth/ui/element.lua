@@ -3,6 +3,7 @@
 -- (fragment, provider, boundary, suspense, portal) that the reconciler knows by `kind`.
 
 local errors = require "hearth.errors"
+local ui = require "hearth.core.ui"
 
 local element = {}
 
@@ -90,7 +91,7 @@ function element.is_type(v) return getmetatable(v) == Type end
 
 --- Is it an element?
 function element.is(v)
-  if type(v) ~= "table" or getmetatable(v) ~= nil then return false end
+  if type(v) ~= "table" or getmetatable(v) ~= nil and getmetatable(v) ~= ui.sketches then return false end
   local t = v.type
   return (type(t) == "string" or getmetatable(t) == Type) and type(v.props) == "table"
 end
@@ -110,20 +111,21 @@ function element.count(list)
   return n
 end
 
--- Text("row", { key = i }) in a render that is not its component's first is nearly always what the screen shows already. Such a constructor
--- may give a sketch, `{type=, props=<what was given>, says=<the text>}`: the reconciler compares it as it is, and completes (checks and
--- copies) only what is new or differs. `sketching[1]` is true during such a render; `completers` are by type: fn(says, props) -> props.
+-- Text("row", { key = i }) in a render that is not its component's first is nearly always what the screen shows already. The constructor then
+-- gives a sketch: its arguments in one array, which the reconciler compares as it is (src/bind/ui.c). Whoever looks at a field of it makes it
+-- the whole element, checked as ever. `sketching[1]` is true during such a render; `completers` are by type: fn(text, given) -> props.
 element.sketching = { false }
 element.completers = {}
 
---- The whole element of a sketch.
----@param sketch hearth.Element
----@return hearth.Element
-function element.complete(sketch)
-  local props = element.completers[sketch.type](sketch.says, sketch.props)
-  local key = sketch.key
-  if key == nil then key = props.key end
-  return { type = sketch.type, props = props, key = key }
+ui.sketches.__index = function(sketch, field)
+  local kind = rawget(sketch, 1)
+  local given = {}
+  for i = 3, rawlen(sketch), 2 do given[sketch[i]] = sketch[i + 1] end
+  local props = element.completers[kind](sketch[2], given)
+  for i = rawlen(sketch), 1, -1 do sketch[i] = nil end
+  setmetatable(sketch, nil)
+  sketch.type, sketch.props, sketch.key = kind, props, props.key
+  return sketch[field]
 end
 
 element.Fragment = element.special("fragment", "Fragment")

@@ -2,7 +2,6 @@
 -- is a warning, because its items silently take over each other's state.
 
 local diagnostics = require "hearth.ui.diagnostics"
-local element = require "hearth.ui.element"
 local errors = require "hearth.errors"
 local fibers = require "hearth.ui.fiber"
 
@@ -47,7 +46,6 @@ end
 function keys.warn_missing(items, n, f)
   for i = 1, n do
     local item = items[i]
-    if type(item) == "table" and item.says ~= nil then item = element.complete(item) end
     if type(item) == "table" and item.type ~= nil and item.key == nil then
       local path = fibers.path(f)
       diagnostics.warn(path, ("%s: a list of children changed its length and its items have no keys, so they take over each other's "

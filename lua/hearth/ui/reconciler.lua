@@ -26,7 +26,7 @@ local reconciler = {}
 
 local type, next, xpcall, move = type, next, xpcall, table.move
 local due_mark, take_due, render_hooks = hooks.due_mark, hooks.take_due, hooks.render
-local EMPTY, List, complete = element.EMPTY, element.List, element.complete
+local EMPTY, List = element.EMPTY, element.List
 local as_element, count, own_props = children.as_element, element.count, host_props.own
 local array, is_table, same_props, in_step, match = ui.array, ui.is_table, ui.same_props, ui.in_step, ui.match
 
@@ -174,7 +174,6 @@ local function mount_list(items, n, parent, depth)
       list[i] = false
     else
       if not is_table(item) or item.type == nil then item = as_element(item) end
-      if item.says ~= nil then item = complete(item) end
       local t, key = item.type, item.key
       if key ~= nil then keyed = true end
       if leaves[t] and not binding.used then -- most of what is on a screen: mount_host in short
@@ -236,7 +235,6 @@ end
 
 --- Mounts an element; its nodes are pushed on the stack.
 function mount(item, parent, depth)
-  if item.says ~= nil then item = complete(item) end
   local t = item.type
   if hosts[t] then return mount_host(t, item.props, item.key or false, parent, depth) end
   if type(t) == "table" then
@@ -273,7 +271,6 @@ local function diff_list(f, old, items, n, depth)
     local item, child = items[i], old[i]
     if not child or not item or item == true then break end
     if not is_table(item) or item.type == nil then item = as_element(item) end
-    if item.says ~= nil then item = complete(item) end
     if child[TYPE] ~= item.type or child[KEY] ~= (item.key or false) then break end
     update(child, item.props, depth)
     i = i + 1
@@ -288,7 +285,6 @@ local function diff_list(f, old, items, n, depth)
   for w = 1, works do
     local j = work[w]
     local item, child = wanted[j], list[j]
-    if item.says ~= nil then item = complete(item) end
     if child then
       update(child, item.props, depth)
     else
@@ -351,7 +347,6 @@ local function update_child(f, out, depth)
     end
     return
   end
-  if out.says ~= nil then out = complete(out) end
   if child and child[TYPE] == out.type and child[KEY] == (out.key or false) then
     update(child, out.props, depth)
   else

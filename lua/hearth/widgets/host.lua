@@ -5,12 +5,13 @@ local element = require "hearth.ui.element"
 local errors = require "hearth.errors"
 local props = require "hearth.ui.props"
 
-local is_string = require("hearth.core.ui").is_string
+local ui = require "hearth.core.ui"
 
 local host = {}
 
 local check, type, next = props.check, type, next
 local sketching = element.sketching
+local is_string, sketch = ui.is_string, ui.sketch
 
 --- A constructor that takes one table.
 ---@param name string
@@ -97,7 +98,10 @@ function host.labelled(name, field, own)
   element.completers[name] = complete
 
   return function(text, given)
-    if given and sketching[1] and text then return { type = name, props = given, says = text } end
+    if given and sketching[1] and text then
+      local drawn = sketch(name, text, given)
+      if drawn then return drawn end
+    end
     if given == nil then
       if not is_string(text) then text, given = other(text) end
       if given == nil then return { type = name, props = { [field] = text } } end
