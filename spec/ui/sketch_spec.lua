@@ -55,6 +55,30 @@ describe("a text that is rendered again", function()
     assert.equal(props, screen:get_by_id "b".props)
   end)
 
+  it("is an element like any other to a component that looks at its children", function()
+    local seen = {}
+    local Tabs = hearth.component("Tabs", function(props)
+      for i, child in ipairs(props) do seen[i] = { child.type, child.props.text, child.props.id, child.key } end
+      return Column(props)
+    end)
+    local _, show = app(function(n) return Tabs { Text("a", { id = "x", key = 1 }), Text(n and "c" or "b", { key = "k" }) } end)
+    show(1)
+    assert.same({ { "Text", "a", "x", 1 }, { "Text", "c", nil, "k" } }, seen)
+  end)
+
+  it("has what its props held when it was called", function()
+    local screen, show = app(function(n)
+      local rows, shared = {}, {}
+      for i = 1, 3 do
+        shared.key, shared.id = i, "row" .. i
+        rows[i] = Text(n and "later" or "first", shared)
+      end
+      return Column(rows)
+    end)
+    show(1)
+    for i = 1, 3 do assert.equal("later", screen:get_by_id("row" .. i).props.text) end
+  end)
+
   it("has its key when a nested list grows", function()
     local warned = {}
     local diagnostics = require "hearth.ui.diagnostics"

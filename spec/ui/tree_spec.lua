@@ -297,6 +297,20 @@ describe("Store", function()
     assert.equal(2, screen:renders(A))
   end)
 
+  it("whose selector raises fails the component that selects, not the set, and the others follow", function()
+    local store = hearth.Store { a = 1 }
+    local Picky = component("Picky", function()
+      return Text("picky " .. hearth.use_store(store, function(s) return s.a.deep or "none" end))
+    end)
+    local Plain = component("Plain", function() return Text("plain " .. tostring(hearth.use_store(store, function(s) return s.a end))) end)
+    store:set { a = {} }
+    local screen = testing.render(Column { hearth.ErrorBoundary { fallback = "broken", Picky {} }, Plain {} })
+    store:set { a = 5 }
+    store:set {}
+    testing.settle()
+    assert.equal("broken\nplain nil", screen:text())
+  end)
+
   it("tells subscribers as tasks, until they unsubscribe", function()
     local store, heard = hearth.Store(1), {}
     local stop = store:subscribe(function(v, old)
@@ -312,6 +326,17 @@ describe("Store", function()
     testing.settle()
     assert.same({ "2<1" }, heard)
     assert.equal(3, store:get())
+  end)
+
+  it("bound through a function that raises shows the fallback of the boundary above", function()
+    local store = hearth.Store(1)
+    local function halved(v) return v // (v ~= 2 and 2 or error("two is odd here", 0)) end
+    local function fallback(err) return "failed: " .. err end
+    local screen = testing.render(Column {
+      hearth.ErrorBoundary { fallback = fallback, Column { Text(store:bind(halved)) } }, Text(store:bind()) })
+    store:set(2)
+    testing.settle()
+    assert.equal("failed: two is odd here\n2", screen:text())
   end)
 
   it("bound to a prop changes the node without a render", function()

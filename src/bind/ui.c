@@ -409,21 +409,26 @@ static int l_is_table(lua_State *L) {
   return 1;
 }
 
+/* text(v) -> what a text shows for any value: nothing for nil, else as tostring */
+static int l_text(lua_State *L) {
+  switch (lua_type(L, 1)) {
+    case LUA_TSTRING: lua_settop(L, 1); break;
+    case LUA_TNONE:
+    case LUA_TNIL: lua_pushliteral(L, ""); break;
+    default: luaL_tolstring(L, 1, NULL);
+  }
+  return 1;
+}
+
 /* array(n) -> a table with room for n items */
 static int l_array(lua_State *L) {
   lua_createtable(L, (int)luaL_checkinteger(L, 1), 0);
   return 1;
 }
 
-static const luaL_Reg verbs[] = {{"array", l_array},
-                                 {"sketch", l_sketch},
-                                 {"same_props", l_same_props},
-                                 {"in_step", l_in_step},
-                                 {"match", l_match},
-                                 {"is_function", l_is_function},
-                                 {"is_string", l_is_string},
-                                 {"is_table", l_is_table},
-                                 {NULL, NULL}};
+static const luaL_Reg verbs[] = {{"array", l_array},       {"sketch", l_sketch}, {"same_props", l_same_props},   {"in_step", l_in_step},
+                                 {"match", l_match},       {"text", l_text},     {"is_function", l_is_function}, {"is_string", l_is_string},
+                                 {"is_table", l_is_table}, {NULL, NULL}};
 
 int hearth__open_ui(lua_State *L) {
   luaL_newlibtable(L, verbs);

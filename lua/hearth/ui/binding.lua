@@ -7,8 +7,6 @@
 
 local scheduler = require "hearth.ui.scheduler"
 
-local is_string = require("hearth.core.ui").is_string
-
 local binding = {}
 
 ---@class hearth.Binding
@@ -44,6 +42,7 @@ function binding.is(v) return getmetatable(v) == Binding end
 local function new_link(source, selector, prop, root)
   return {
     source = source, get = source.get, selector = selector or false, prop = prop, root = root, fiber = false, value = nil,
+    is_text = prop == "text" or prop == "label", -- shown as the text of whatever it is
     whole = false, into = false, key = false, follower = false, before = false, after = false, live = false, queued = false,
   }
 end
@@ -141,14 +140,5 @@ function binding.take()
 end
 
 function binding.busy() return n_pending > 0 end
-
---- What a text prop shows for any value.
-function binding.shown(prop, v)
-  if prop == "text" or prop == "label" then
-    if v == nil then return "" end
-    if not is_string(v) then return tostring(v) end
-  end
-  return v
-end
 
 return binding

@@ -11,6 +11,7 @@ local placement = require "hearth.ui.placement"
 local reconciler = require "hearth.ui.reconciler"
 local scheduler = require "hearth.ui.scheduler"
 local task = require "hearth.core.task"
+local ui = require "hearth.core.ui"
 
 local TYPE <const> = 1
 local PROPS <const> = 2
@@ -28,10 +29,10 @@ local commit = {}
 
 local next, xpcall, ipairs, type = next, xpcall, ipairs, type
 local owner = task.owner
-local guarded, shown = hooks.guarded, binding.shown
+local guarded, text = hooks.guarded, ui.text
 local hosts, kinds = reconciler.hosts, reconciler.kinds
 local attempt, refresh, is_dying = reconciler.attempt, reconciler.refresh, reconciler.is_dying
-local take, busy = scheduler.take, scheduler.busy
+local take, use = scheduler.take, reconciler.use
 local on_error = boundary.on_error
 
 local touched, n_touched = {}, 0 -- roots whose renderer was told something
@@ -61,7 +62,7 @@ commit.fail = fail
 
 local function run(f)
   local root = f[ROOT]
-  if reconciler.root() ~= root then reconciler.use(root) end
+  use(root)
   local ok, err = attempt(f, on_error, refresh, f)
   if not ok then fail(f, err, "the render") end
 end
@@ -251,8 +252,8 @@ local function push(link, v)
   if into then
     into[link.key] = v
     v = link.whole
-  elseif prop == "text" or prop == "label" then
-    v = shown(prop, v)
+  elseif link.is_text then
+    v = text(v)
   end
   local set = renderer.set
   if set then
@@ -294,7 +295,7 @@ local function apply_bindings()
     at_link = 0
     while at_link < n_links do
       local ok, err = xpcall(apply_links, on_error)
-      if not ok then applying.root.fail(err, applying.root.fiber, "a bound value") end
+      if not ok and not boundary.catch(applying.fiber, err) then applying.root.fail(err, applying.root.fiber, "a bound value") end
     end
     applying = nil
   end
@@ -302,12 +303,11 @@ end
 
 -- ---- the flush
 
-local function endless()
-  local f = scheduler.take()
+local function endless(f)
   local first = f
   while f do
     f[STATE] = 0
-    f = scheduler.take()
+    f = take()
   end
   if not first then return end
   local path = fibers.path(first)
@@ -333,9 +333,8 @@ local function commit_touched()
   n_touched = 0
 end
 
--- Renders what is dirty, once, and commits it but for the effects, which are added to `effects`.
-local function render_pass(effects, n_effects)
-  local f = take()
+-- Renders what is dirty, `f` first, and commits it but for the effects, which are added to `effects`.
+local function render_pass(f, effects, n_effects)
   while f do
     if not is_dying(f) then run(f) end
     f = take()
@@ -362,22 +361,28 @@ local rendered = false -- did a root render something before this flush
 
 local function flush()
   local rounds = 0
+  local f, bound = take(), binding.busy()
   -- Where only bound props changed there is nothing to render.
-  local pass = rendered or busy() or not binding.busy()
+  local pass = rendered or not bound
   rendered = false
   repeat
     local effects, n_effects = nil, 0
     -- What layout effects set is rendered before the renderer commits.
-    while pass or busy() do
+    while f or pass do
       pass = false
       rounds = rounds + 1
-      if rounds > LIMIT then endless() end
-      effects, n_effects = render_pass(effects, n_effects)
+      if rounds > LIMIT then
+        endless(f)
+        f = take() -- the boundary that shows it
+      end
+      effects, n_effects = render_pass(f, effects, n_effects)
+      f = take()
     end
     if binding.busy() then apply_bindings() end
-    commit_touched()
+    if n_touched > 0 then commit_touched() end
     if n_effects > 0 then run_effects(effects, n_effects, false) end
-  until not busy() and not binding.busy()
+    f = take()
+  until not f and not binding.busy()
   hooks.phase = nil
 end
 

@@ -170,7 +170,9 @@ function hooks.changed(fiber)
     local slot = fiber[i]
     local differs = slot and value_kinds[slot[1]]
     if differs == true then
-      if not rawequal(slot[3], slot[5]) then return true end
+      local now, before = slot[3], slot[5]
+      -- `==` is an instruction, rawequal a call.
+      if now ~= before or not rawequal(now, before) then return true end
     elseif differs and differs(slot) then
       return true
     end
@@ -192,7 +194,7 @@ local function set_with_care(slot, v, old)
     v = v(old)
     if not rawequal(slot[3], old) then interrupted(slot) end
   end
-  -- `==` is an instruction, rawequal a call: only those that have __eq can differ.
+  -- Only those that have __eq are equal without being the same.
   if v == old and rawequal(v, old) then return end
   if strict_mode then strict.freeze(v) end
   slot[3] = v

@@ -2,7 +2,9 @@
 
 local binding = require "hearth.ui.binding"
 
-local next, type, math_type = next, type, math.type
+local ui = require "hearth.core.ui"
+
+local next, math_type, is_table = next, math.type, ui.is_table
 
 local host_props = {}
 
@@ -25,7 +27,7 @@ function host_props.own(props, n, old, root)
   end
   if not binding.used then return own end
   for k, v in next, own do
-    if type(v) == "table" and binding.is(v) then
+    if is_table(v) and binding.is(v) then
       links = links or {}
       binding.join(v, k, root, old, links)
     end
@@ -35,7 +37,7 @@ function host_props.own(props, n, old, root)
       own = {}
       for k, v in next, props do own[k] = v end
     end
-    for _, link in next, links do own[link.prop] = link.whole or binding.shown(link.prop, link.value) end
+    for _, link in next, links do own[link.prop] = link.whole or (link.is_text and ui.text(link.value) or link.value) end
   end
   return own, links
 end

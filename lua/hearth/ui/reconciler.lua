@@ -50,13 +50,12 @@ reconciler.kinds = kinds
 local root, create -- the root whose fibers are being worked on, and its renderer's create
 local working = false -- the component whose output is being worked on, for messages
 
-local log, n_log = {}, 0 -- (table, key, old value): what to undo
+local log, n_log = {}, 0 -- (table, key, old value): what to undo; (fiber, STATE, state) of a dirty one that rendered
 local patches, n_patches = {}, 0 -- (host fiber, old props, root): the node must be updated
 local structs, n_structs = {}, 0 -- (host fiber, root): its list of nodes changed
 local deleted, n_deleted = {}, 0 -- fibers taken out of the tree
 local dying = {} -- the same as a set
 local relinks, n_relinks = {}, 0 -- (old links or false, new links or false)
-local rendered, n_rendered = {}, 0 -- (fiber, state): dirty ones that rendered; dirty again when that is undone
 local ready, n_ready = {}, 0 -- slots for the commit, children first
 local undoable, n_undoable = {}, 0 -- functions to call when undone
 local stack, sp = {}, 0 -- nodes of what was mounted
@@ -90,14 +89,19 @@ end
 reconciler.delete = delete
 
 -- Undoes what was rendered since the pass stood there. Fibers that were dirty of their own are dirty again, but for `failed`.
-local function rollback(failed, b_log, b_patches, b_structs, b_deleted, b_relinks, b_rendered, b_ready, b_undoable, b_sp, b_due)
+local function rollback(failed, b_log, b_patches, b_structs, b_deleted, b_relinks, b_ready, b_undoable, b_sp, b_due)
   for i = n_undoable, b_undoable + 1, -1 do
     undoable[i]()
     undoable[i] = nil
   end
   for i = n_log - 2, b_log + 1, -3 do
-    log[i][log[i + 1]] = log[i + 2]
+    local t, k, old = log[i], log[i + 1], log[i + 2]
     log[i], log[i + 1], log[i + 2] = nil, nil, nil
+    if k ~= STATE then
+      t[k] = old
+    elseif t ~= failed and t[STATE] == 0 then
+      scheduler.mark(t, old)
+    end
   end
   for i = b_deleted + 1, n_deleted do
     dying[deleted[i]] = nil
@@ -108,14 +112,8 @@ local function rollback(failed, b_log, b_patches, b_structs, b_deleted, b_relink
   for i = b_relinks + 1, n_relinks do relinks[i] = nil end
   for i = b_ready + 1, n_ready do ready[i] = nil end
   for i = b_sp + 1, sp do stack[i] = nil end
-  local n = n_rendered
-  n_log, n_patches, n_structs, n_deleted, n_relinks, n_rendered, n_ready, n_undoable, sp =
-    b_log, b_patches, b_structs, b_deleted, b_relinks, b_rendered, b_ready, b_undoable, b_sp
-  for i = b_rendered + 1, n, 2 do
-    local f, state = rendered[i], rendered[i + 1]
-    rendered[i], rendered[i + 1] = nil, nil
-    if f ~= failed and f[STATE] == 0 then scheduler.mark(f, state) end
-  end
+  n_log, n_patches, n_structs, n_deleted, n_relinks, n_ready, n_undoable, sp =
+    b_log, b_patches, b_structs, b_deleted, b_relinks, b_ready, b_undoable, b_sp
   hooks.drop_due(b_due)
 end
 
@@ -125,11 +123,11 @@ end
 ---@return boolean ok
 ---@return any result or the error
 function reconciler.attempt(failed, on_error, fn, a, b, c)
-  local b_log, b_patches, b_structs, b_deleted, b_relinks, b_rendered, b_ready, b_undoable, b_sp, b_due =
-    n_log, n_patches, n_structs, n_deleted, n_relinks, n_rendered, n_ready, n_undoable, sp, due_mark()
+  local b_log, b_patches, b_structs, b_deleted, b_relinks, b_ready, b_undoable, b_sp, b_due =
+    n_log, n_patches, n_structs, n_deleted, n_relinks, n_ready, n_undoable, sp, due_mark()
   local ok, result = xpcall(fn, on_error, a, b, c)
   if not ok then
-    rollback(failed, b_log, b_patches, b_structs, b_deleted, b_relinks, b_rendered, b_ready, b_undoable, b_sp, b_due)
+    rollback(failed, b_log, b_patches, b_structs, b_deleted, b_relinks, b_ready, b_undoable, b_sp, b_due)
   end
   return ok, result
 end
@@ -174,17 +172,8 @@ local function mount_list(items, n, parent, depth)
       list[i] = false
     else
       if not is_table(item) or item.type == nil then item = as_element(item) end
-      local t, key = item.type, item.key
-      if key ~= nil then keyed = true end
-      if leaves[t] and not binding.used then -- most of what is on a screen: mount_host in short
-        local props = item.props
-        local node = create(t, props)
-        list[i] = { t, props, key or false, parent, false, node, 0 }
-        sp = sp + 1
-        stack[sp] = node
-      else
-        list[i] = mount(item, parent, depth)
-      end
+      if item.key ~= nil then keyed = true end
+      list[i] = mount(item, parent, depth)
     end
   end
   if keyed then keys.check_mounted(list, n, parent) end
@@ -236,7 +225,16 @@ end
 --- Mounts an element; its nodes are pushed on the stack.
 function mount(item, parent, depth)
   local t = item.type
-  if hosts[t] then return mount_host(t, item.props, item.key or false, parent, depth) end
+  if hosts[t] then
+    if leaves[t] and not binding.used then -- most of what is on a screen: mount_host in short
+      local props = item.props
+      local node = create(t, props)
+      sp = sp + 1
+      stack[sp] = node
+      return { t, props, item.key or false, parent, false, node, 0 }
+    end
+    return mount_host(t, item.props, item.key or false, parent, depth)
+  end
   if type(t) == "table" then
     if t.render then return mount_component(t, item.props, item.key or false, parent, depth) end
     local kind = kinds[t.kind]
@@ -362,12 +360,7 @@ end
 
 --- Renders a mounted component again, and what is below it where that changed.
 local function update_component(f)
-  local state = f[STATE]
-  if state > 0 then
-    rendered[n_rendered + 1], rendered[n_rendered + 2] = f, state
-    n_rendered = n_rendered + 2
-    f[STATE] = 0
-  end
+  if f[STATE] > 0 then assign(f, STATE, 0) end
   local out, due, keep
   if root.observe or root.suspends then
     out, due, keep = root.render(f)
@@ -447,8 +440,9 @@ end
 
 --- Works on the fibers of this root from now on; nil when the pass is over.
 function reconciler.use(new)
-  root, working = new, false
-  create = new and new.renderer.create
+  working = false
+  if new == root then return end
+  root, create = new, new and new.renderer.create
 end
 function reconciler.root() return root end
 
@@ -476,7 +470,6 @@ function reconciler.finish()
   if n_patches > 0 then patches, n_patches = emptied(patches, n_patches), 0 end
   if n_structs > 0 then structs, n_structs = emptied(structs, n_structs), 0 end
   if n_relinks > 0 then relinks, n_relinks = emptied(relinks, n_relinks), 0 end
-  if n_rendered > 0 then rendered, n_rendered = emptied(rendered, n_rendered), 0 end
   if n_undoable > 0 then undoable, n_undoable = emptied(undoable, n_undoable), 0 end
   local gone, n_gone, slots, n_slots = deleted, n_deleted, ready, n_ready
   -- These outlive the pass: effects may mount another root.

@@ -8,7 +8,7 @@ local DEPTH <const> = 7
 
 local scheduler = {}
 
-local buckets, heads, counts = {}, {}, {} -- by depth: fibers in heads+1 .. counts
+local buckets = {} -- by depth: fibers at head+1 .. n
 local low, high = math.huge, -1
 local planned = false
 local flush -- set by the reconciler
@@ -37,12 +37,11 @@ function scheduler.mark(fiber, level)
   local depth = fiber[DEPTH]
   local bucket = buckets[depth]
   if not bucket then
-    bucket = {}
-    buckets[depth], heads[depth], counts[depth] = bucket, 0, 0
+    bucket = { head = 0, n = 0 }
+    buckets[depth] = bucket
   end
-  local n = counts[depth] + 1
-  counts[depth] = n
-  bucket[n] = fiber
+  local n = bucket.n + 1
+  bucket.n, bucket[n] = n, fiber
   if depth < low then low = depth end
   if depth > high then high = depth end
   if not planned then scheduler.plan() end
@@ -52,22 +51,23 @@ end
 ---@return table|nil
 function scheduler.take()
   while low <= high do
-    local n = counts[low] or 0
-    if n > 0 then
-      local bucket, i = buckets[low], heads[low] + 1
+    local bucket = buckets[low]
+    local last = bucket and bucket.n or 0
+    if last > 0 then
+      local i = bucket.head + 1
       local fiber = bucket[i]
       bucket[i] = false
-      if i == n then
-        heads[low], counts[low] = 0, 0
+      if i < last then
+        bucket.head = i
       else
-        heads[low] = i
+        bucket.head, bucket.n = 0, 0
+        if low == high then low, high = math.huge, -1 end
       end
       if fiber[STATE] > 0 then return fiber end
     else
       low = low + 1
     end
   end
-  low, high = math.huge, -1
 end
 
 --- Is anything marked?

@@ -7,7 +7,9 @@ local hooks = require "hearth.ui.hooks"
 local owner = require "hearth.owner"
 local scheduler = require "hearth.ui.scheduler"
 local task = require "hearth.core.task"
+local ui = require "hearth.core.ui"
 
+local check_set, is_function = hooks.check_set, ui.is_function
 local STATE <const> = 6
 
 ---@class hearth.Store
@@ -21,32 +23,40 @@ local store = {}
 ---@return hearth.Store
 function store.Store(initial)
   -- watchers: slots of use_store; subscribers: functions, in the order in which they came; links: bound props
-  return setmetatable({ value = initial, watchers = {}, subscribers = {} }, Store)
+  return setmetatable({ value = initial, watchers = false, subscribers = {} }, Store)
 end
 
 ---@return any
 function Store:get() return self.value end
 
+local function tell_watchers(watchers, v)
+  for slot in next, watchers do
+    local ok, selected = true, v
+    if slot.selector then ok, selected = pcall(slot.selector, v) end
+    if not ok then
+      scheduler.mark(slot[2], 2) -- the selector raises again in the render, where a boundary hears of it
+    else
+      slot[3] = selected
+      if not rawequal(selected, slot[5]) and slot[2][STATE] == 0 then scheduler.mark(slot[2], 1) end
+    end
+  end
+end
+
 --- Sets a value, or what fn makes of the current one. An equal value (rawequal) is no change.
 ---@param v any|fun(current: any): any
 function Store:set(v)
-  hooks.check_set "Store:set"
+  check_set "Store:set"
   local old = self.value
-  if type(v) == "function" then
+  if is_function(v) then
     v = v(old)
     if not rawequal(self.value, old) then
       errors.raise("EHOOK", "Store:set: the value changed while an updater ran; an updater must only compute: neither await nor set in "
         .. "it", { op = "Store:set" })
     end
   end
-  if rawequal(v, old) then return end
+  if v == old and rawequal(v, old) then return end
   self.value = v
-  for slot in next, self.watchers do
-    local selected = v
-    if slot.selector then selected = slot.selector(v) end
-    slot[3] = selected
-    if not rawequal(selected, slot[5]) and slot[2][STATE] == 0 then scheduler.mark(slot[2], 1) end
-  end
+  if self.watchers then tell_watchers(self.watchers, v) end
   if self.links then binding.notify(self) end
   for i = 1, #self.subscribers do task.spawn(self.subscribers[i].fn, v, old) end
 end
@@ -82,6 +92,7 @@ local function subscribe(slot)
   local watched = slot.store
   local before = slot.watched
   if before then before.watchers[slot] = nil end
+  watched.watchers = watched.watchers or {}
   watched.watchers[slot] = true
   slot.watched = watched
   hooks.on_unmount(slot, function(s) s.watched.watchers[s] = nil end)
