@@ -83,9 +83,24 @@ static void deliver_cancel(lua_State *L, hearth__task *t) {
   lua_error(L);
 }
 
+/* Gives the thread back to the top of the loop; `goes_on` is called when the task is resumed from there. */
+static int step_back(lua_State *L, hearth__task *t, lua_KFunction goes_on) {
+  t->waiting = true;
+  t->top = lua_gettop(L);
+  return lua_yieldk(L, 0, (lua_KContext)t, goes_on);
+}
+
+/* A script has a task's coroutine and resumes it by hand: it goes on waiting. */
+static bool is_stray(lua_State *L, const hearth__task *t) {
+  if (t->end.state->current == t) return false;
+  lua_settop(L, t->top);
+  return true;
+}
+
 static int op_goes_on(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   hearth__task *t = (hearth__task *)ctx;
+  if (is_stray(L, t)) return step_back(L, t, op_goes_on);
   deliver_cancel(L, t);
   int n = t->op->class_->push(L, t->op);
   hearth__task_let_go(t);
@@ -96,6 +111,7 @@ static int op_goes_on(lua_State *L, int status, lua_KContext ctx) {
 static int answer_goes_on(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
   hearth__task *t = (hearth__task *)ctx;
+  if (is_stray(L, t)) return step_back(L, t, answer_goes_on);
   deliver_cancel(L, t);
   return t->answers;
 }
@@ -149,8 +165,7 @@ int hearth__await(lua_State *L, hearth__op *op) {
     return hearth__answer(L, s, n);
   }
   op->task = t;
-  t->waiting = true;
-  return lua_yieldk(L, 0, (lua_KContext)t, op_goes_on);
+  return step_back(L, t, op_goes_on);
 }
 
 int hearth__answer(lua_State *L, hearth__state *s, int n) {
@@ -162,10 +177,9 @@ int hearth__answer(lua_State *L, hearth__state *s, int n) {
     return n;
   }
   hearth__task *t = s->current;
-  t->waiting = true;
   t->answers = n;
   hearth__task_enqueue(t);
-  return lua_yieldk(L, 0, (lua_KContext)t, answer_goes_on);
+  return step_back(L, t, answer_goes_on);
 }
 
 int hearth__give_way(lua_State *L, hearth__state *s, int n) {
@@ -187,7 +201,9 @@ bool hearth__step_aside(lua_State *L, hearth__state *s) {
 
 static int aside_goes_on(lua_State *L, int status, lua_KContext ctx) {
   (void)status;
-  deliver_cancel(L, (hearth__task *)ctx);
+  hearth__task *t = (hearth__task *)ctx;
+  if (is_stray(L, t)) return step_back(L, t, aside_goes_on);
+  deliver_cancel(L, t);
   return 0;
 }
 
@@ -195,6 +211,5 @@ int hearth__yield_aside(lua_State *L, hearth__state *s) {
   hearth__task *t = s->current;
   hearth__task_let_go(t);
   t->verb = "os.exit";
-  t->waiting = true;
-  return lua_yieldk(L, 0, (lua_KContext)t, aside_goes_on);
+  return step_back(L, t, aside_goes_on);
 }

@@ -212,6 +212,12 @@ void hearth__task_resume(lua_State *L, hearth__task *t, int nargs) {
   hearth__task *outer = s->current;
   lua_Integer owner = s->owner;
   int n = 0;
+  if (lua_status(t->co) == LUA_OK && lua_gettop(t->co) == 0) {
+    hearth__error_push(L, "EINVAL", &(hearth__error_fields){.op = "coroutine.close"},
+                       "coroutine.close: the coroutine of a task was closed by hand; use task:cancel()");
+    kill_task(L, t);
+    return;
+  }
   s->current = t;
   s->owner = t->owner;
   t->waiting = false;

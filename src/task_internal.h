@@ -18,6 +18,7 @@ struct hearth__task {
   const char *verb;           /* what it waited for when it was cancelled */
   unsigned cancels;           /* asked for and not yet delivered */
   int answers;                /* how many results wait on its stack while it gives way */
+  int top;                    /* of the stack of the frame that waits */
   lua_Integer owner;          /* on whose behalf it runs: that of whoever started it */
   bool started, waiting, queued, failed, cancelled;
   bool accepting; /* in a verb that has accepted a write and not queued it yet */

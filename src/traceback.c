@@ -45,8 +45,10 @@ void hearth__traceback(lua_State *L, int idx, const char *text, int level) {
   if (hearth__slot_push(L, &origin_slot) == LUA_TTABLE) {
     bool same = lua_rawgeti(L, -1, 1) != LUA_TNIL && lua_rawequal(L, -1, idx);
     lua_rawgeti(L, -2, 2);
-    if (same && lua_isstring(L, -1)) lua_pushfstring(L, "%s\n%s", lua_tostring(L, -4), lua_tostring(L, -1));
-    else lua_pushvalue(L, -4);
+    if (same && lua_isstring(L, -1))
+      lua_pushfstring(L, "%s\n%s", lua_tostring(L, -4), lua_tostring(L, -1));
+    else
+      lua_pushvalue(L, -4);
     lua_replace(L, -5);
     lua_pop(L, 2);
   }

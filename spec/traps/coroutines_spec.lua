@@ -187,6 +187,41 @@ describe("trap:", function()
     assert.are.equal("ended", hearth.await(task))
   end)
 
+  it("resume from one place only: a task that is resumed by hand goes on waiting", function()
+    local co
+    local future, done = hearth.runtime.create_future(), hearth.runtime.create_future()
+    done:resolve "at once"
+    local task = hearth.run_async(function()
+      co = coroutine.running()
+      local first, more = future:await()
+      for _ = 1, 2000 do assert(done:await() == "at once") end
+      return first, more
+    end)
+    hearth.sleep(0)
+    for _ = 1, 3 do assert.is_true(coroutine.resume(co, "by hand", "twice")) end
+    assert.is_false(task:done())
+    future:resolve("right", nil)
+    for _ = 1, 20 do
+      hearth.sleep(0)
+      coroutine.resume(co, "by hand") -- while it gives way
+    end
+    assert.are.same({ n = 2, "right" }, table.pack(task:await()))
+  end)
+
+  it("resume from one place only: a task whose coroutine is closed by hand ends with an error", function()
+    local co, closed
+    local task = hearth.run_async(function()
+      co = coroutine.running()
+      local _ <close> = setmetatable({}, { __close = function() closed = true end })
+      hearth.sleep(0.001)
+    end)
+    hearth.sleep(0)
+    assert.is_true(coroutine.close(co))
+    assert.is_true(closed)
+    local ok, err = pcall(task.await, task)
+    assert.are.same({ false, "EINVAL", "coroutine.close" }, { ok, err.code, err.op })
+  end)
+
   it("a loop of awaits that are answered at once starves the rest", function()
     local ticks = 0
     local ticker = hearth.run_async(function() while true do hearth.sleep(0) ticks = ticks + 1 end end)
