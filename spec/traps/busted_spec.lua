@@ -38,6 +38,27 @@ describe("trap:", function()
     assert.matches("2 passed, 0 failed, 0 skipped", out, 1, true)
   end)
 
+  it("busted on PATH runs whatever lua is: hearth test looks for neither", function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    assert(os.execute("mkdir " .. folder))
+    finally(function() os.execute("rm -r " .. folder) end)
+    for _, name in ipairs { "busted", "lua", "luajit", "lua5.4" } do
+      local f = assert(io.open(folder .. "/" .. name, "w"))
+      f:write "#!/bin/sh\necho the wrong one >&2\nexit 9\n"
+      f:close()
+      os.execute(("chmod +x %s/%s"):format(folder, name))
+    end
+    local path = program.temporary "_spec.lua"
+    local f = assert(io.open(path, "w"))
+    f:write 'it("runs here", function() assert.equal("Lua 5.4", _VERSION) end)'
+    f:close()
+    local out, status, err = program.run({ "test", path }, nil, { PATH = folder .. ":" .. os.getenv "PATH" })
+    os.remove(path)
+    assert.are.same({ 0, "" }, { status, err })
+    assert.matches("1 passed, 0 failed, 0 skipped", out, 1, true)
+  end)
+
   it("busted ends by os.exit(1, true): a failure keeps its report, and what was accepted is flushed", function()
     local store = program.temporary ".sqlite3"
     local out, status = run(([[

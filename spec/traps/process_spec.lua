@@ -29,6 +29,12 @@ describe("trap:", function()
     program.clean(store)
   end)
 
+  it("C modules of Lua find lua_* in the process: the program gives it to them", function()
+    local chunk = "print(package.searchpath('lfs', package.cpath) ~= nil, #require 'lfs'.currentdir() > 0)"
+    local out, status = program.run { "-e", chunk }
+    assert.are.same({ 0, "true\ttrue\n" }, { status, out })
+  end)
+
   it("hearth.so must not link liblua", function()
     assert.is_nil(output("ldd " .. build .. "/hearth.so"):find("liblua5.4.so", 1, true))
   end)
