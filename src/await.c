@@ -177,6 +177,7 @@ int hearth__answer(lua_State *L, hearth__state *s, int n) {
     return n;
   }
   hearth__task *t = s->current;
+  hearth__task_let_go(t); /* an error in the middle of an earlier answer may have left it */
   t->answers = n;
   hearth__task_enqueue(t);
   return step_back(L, t, answer_goes_on);

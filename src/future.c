@@ -13,13 +13,20 @@ const char hearth__future_kind = 'f';
 static int l_resolve(lua_State *L);
 static int l_reject(lua_State *L);
 static int l_to_string(lua_State *L);
+static int l_gc(lua_State *L);
 
-static const luaL_Reg methods[] = {
-    {"resolve", l_resolve},         {"reject", l_reject},         {"await", hearth__l_await},  {"done", hearth__l_done},
-    {"on_done", hearth__l_on_done}, {"result", hearth__l_result}, {"__tostring", l_to_string}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"resolve", l_resolve},
+                                   {"reject", l_reject},
+                                   {"await", hearth__l_await},
+                                   {"done", hearth__l_done},
+                                   {"on_done", hearth__l_on_done},
+                                   {"result", hearth__l_result},
+                                   {"__tostring", l_to_string},
+                                   {"__gc", l_gc},
+                                   {NULL, NULL}};
 
 hearth__outcome *hearth__future_create(lua_State *L, hearth__state *s) {
-  hearth__outcome *o = lua_newuserdatauv(L, sizeof *o, 2);
+  hearth__outcome *o = lua_newuserdatauv(L, sizeof *o, HEARTH__UV_OF_FUTURES);
   *o = (hearth__outcome){.kind = &hearth__future_kind, .state = s};
   if (luaL_getmetatable(L, FUTURE_CLASS) != LUA_TTABLE) {
     lua_pop(L, 1);
@@ -58,4 +65,11 @@ static int l_reject(lua_State *L) {
 static int l_to_string(lua_State *L) {
   lua_pushfstring(L, "future: %p", lua_topointer(L, 1));
   return 1;
+}
+
+/* Somebody may still wait: a task whose coroutine a script has closed by hand no longer holds what it waited for. */
+static int l_gc(lua_State *L) {
+  hearth__outcome *o = check_future(L, "future");
+  while (o->first) hearth__waiter_remove(o->first);
+  return 0;
 }

@@ -10,7 +10,10 @@
 #include "error.h"
 #include "module.h"
 #include "state.h"
+#include "task_internal.h"
 #include "traceback.h"
+
+#define container(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 hearth__outcome *hearth__to_outcome(lua_State *L, int idx) {
   if (lua_type(L, idx) != LUA_TUSERDATA || lua_rawlen(L, idx) < sizeof(hearth__outcome)) return NULL;
@@ -58,12 +61,15 @@ static void give_up(hearth__waiter *w) {
 
 void hearth__outcome_settle(lua_State *L, int idx, hearth__outcome *o, hearth__status status, int n) {
   idx = lua_absindex(L, idx);
+  bool heard = lua_getiuservalue(L, idx, HEARTH__UV_DONE) == LUA_TTABLE;
+  lua_insert(L, -n - 1); /* on_done values… */
   if (n > 1) {
     lua_createtable(L, n, 0);
     lua_insert(L, -n - 1);
     for (int i = n; i >= 1; i--) lua_rawseti(L, -i - 1, i);
   }
-  if (n > 0) lua_setiuservalue(L, idx, HEARTH__UV_VALUE);
+  if (n == 0) lua_pushnil(L);
+  lua_setiuservalue(L, idx, HEARTH__UV_VALUE);
   o->values = n;
   o->status = status;
   while (o->first) {
@@ -72,7 +78,7 @@ void hearth__outcome_settle(lua_State *L, int idx, hearth__outcome *o, hearth__s
     o->seen = true;
     w->settled(w, o);
   }
-  if (lua_getiuservalue(L, idx, HEARTH__UV_DONE) == LUA_TTABLE) {
+  if (heard) {
     o->heard = true;
     lua_Integer count = luaL_len(L, -1);
     for (lua_Integer i = 1; i <= count; i++) {
@@ -81,8 +87,6 @@ void hearth__outcome_settle(lua_State *L, int idx, hearth__outcome *o, hearth__s
       hearth__spawn(L, o->state, 1);
       lua_pop(L, 1);
     }
-    lua_pushnil(L);
-    lua_setiuservalue(L, idx, HEARTH__UV_DONE);
   }
   lua_pop(L, 1);
 }
@@ -117,7 +121,33 @@ static int push_or_raise(lua_State *L, int idx, hearth__outcome *o) {
   return lua_error(L);
 }
 
-/* ---- one */
+/* ---- one, by a task */
+
+static void task_settled(hearth__waiter *w, hearth__outcome *o) {
+  (void)o;
+  hearth__op_done(&container(w, hearth__task, waiter)->self);
+}
+
+/* What is waited for stands at index 1 of the frame that waits. */
+static int task_push(lua_State *L, hearth__op *op) {
+  (void)op;
+  return push_or_raise(L, 1, lua_touserdata(L, 1));
+}
+
+static void task_release(hearth__op *op) {
+  give_up(&container(op, hearth__task, self)->waiter);
+}
+
+const hearth__op_class hearth__task_op = {"await", task_push, task_release};
+
+static int task_await(lua_State *L, hearth__task *t, hearth__outcome *o) {
+  hearth__task_let_go(t);
+  t->self.done = false;
+  hearth__waiter_add(o, &t->waiter, task_settled);
+  return hearth__await(L, &t->self);
+}
+
+/* ---- one, with a time-out or in the main chunk */
 
 typedef struct wait {
   hearth__op op;
@@ -126,8 +156,6 @@ typedef struct wait {
   double seconds;
   bool late;
 } wait;
-
-#define container(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 static void wait_settled(hearth__waiter *w, hearth__outcome *o) {
   (void)o;
@@ -143,7 +171,6 @@ static void wait_late(hearth_t *h, hearth__timer *t) {
   hearth__op_done(&self->op);
 }
 
-/* What is waited for stands at index 1 of the frame that waits. */
 static int wait_push(lua_State *L, hearth__op *op) {
   wait *self = (wait *)op;
   if (!self->late || !self->waiter.on) return push_or_raise(L, 1, lua_touserdata(L, 1));
@@ -184,6 +211,7 @@ int hearth__l_await(lua_State *L) {
   hearth__check_await(L, s, "await");
   if (s->current && (void *)s->current == (void *)o)
     return hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = "await"}, "await: a task cannot wait for itself");
+  if (seconds < 0 && s->current && s->current->co == L) return task_await(L, s->current, o);
   wait *w = calloc(1, sizeof *w);
   if (!w) return hearth__no_memory(L);
   hearth__op_init(&w->op, &wait_class, s);

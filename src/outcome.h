@@ -18,9 +18,16 @@ struct hearth__waiter {
   void (*settled)(hearth__waiter *w, hearth__outcome *o);
 };
 
-/* User values of the userdata: 1 the result (a table when there are several), 2 the list of on_done functions, 3 (tasks) the name, or the
-** function that it may be named after, 4 (tasks) the traceback of an error. */
-enum { HEARTH__UV_VALUE = 1, HEARTH__UV_DONE, HEARTH__UV_NAME, HEARTH__UV_TRACEBACK };
+/* User values of the userdata: 1 the list of on_done functions, and from its end on the result (a table when there are several); of tasks also 2 the
+** name, or the function that it may be named after, 3 the traceback of an error. */
+enum {
+  HEARTH__UV_DONE = 1,
+  HEARTH__UV_VALUE = 1,
+  HEARTH__UV_OF_FUTURES = 1,
+  HEARTH__UV_NAME,
+  HEARTH__UV_TRACEBACK,
+  HEARTH__UV_OF_TASKS = 3
+};
 
 struct hearth__outcome {
   const void *kind; /* &hearth__task_kind or &hearth__future_kind: what the userdata is */
@@ -52,6 +59,9 @@ int hearth__outcome_push(lua_State *L, int idx, hearth__outcome *o);
 
 void hearth__waiter_add(hearth__outcome *o, hearth__waiter *w, void (*settled)(hearth__waiter *w, hearth__outcome *o));
 void hearth__waiter_remove(hearth__waiter *w); /* idle is fine */
+
+/* The class of a task's own op. */
+extern const hearth__op_class hearth__task_op;
 
 /* Raw verbs, shared by the methods of both classes. */
 int hearth__l_await(lua_State *L);

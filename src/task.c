@@ -91,18 +91,6 @@ static int body(lua_State *L) {
 
 /* ---- life */
 
-static int self_push(lua_State *L, hearth__op *op) {
-  (void)L;
-  (void)op;
-  return 0;
-}
-
-static void self_release(hearth__op *op) {
-  (void)op;
-}
-
-static const hearth__op_class self_class = {"task", self_push, self_release};
-
 static void take_coroutine(lua_State *L, hearth__state *s, hearth__task *t) {
   if (s->pooled > 0) {
     const hearth__coroutine *kept = &s->pool[--s->pooled];
@@ -135,12 +123,12 @@ void hearth__trim_pool(hearth__state *s) {
 /* The function below the top n values becomes a task that nothing has started; pops them and pushes it. */
 hearth__task *hearth__task_new(lua_State *L, hearth__state *s, int n) {
   luaL_checkstack(L, 4, NULL);
-  hearth__task *t = lua_newuserdatauv(L, sizeof *t, 4); /* fn args task */
+  hearth__task *t = lua_newuserdatauv(L, sizeof *t, HEARTH__UV_OF_TASKS); /* fn args task */
   memset(t, 0, sizeof *t);
   t->end = (hearth__outcome){.kind = &hearth__task_kind, .state = s};
   t->co_ref = t->self_ref = LUA_NOREF;
   t->owner = s->owner;
-  hearth__op_init(&t->self, &self_class, s);
+  hearth__op_init(&t->self, &hearth__task_op, s);
   if (luaL_getmetatable(L, HEARTH__TASK_CLASS) != LUA_TTABLE) {
     lua_pop(L, 1);
     hearth__new_class(L, s, HEARTH__TASK_CLASS, hearth__task_methods);
@@ -241,7 +229,7 @@ void hearth__task_resume(lua_State *L, hearth__task *t, int nargs) {
 
 void hearth__resume_op(lua_State *L, hearth__op *op) {
   hearth__task *t = op->task;
-  if (op == &t->self) {
+  if (op == &t->self && t->op != op) { /* not as an answer: it starts, gave way, or hears of its cancelling */
     t->queued = false;
     if (t->end.status != HEARTH__PENDING) return;
     if (!t->started && t->cancels) {
@@ -257,7 +245,7 @@ void hearth__resume_op(lua_State *L, hearth__op *op) {
       hearth__task_resume(L, t, lua_gettop(t->co) - 1);
       return;
     }
-    if (!t->waiting || t->op) return; /* it goes on after it gave way, or to hear of its cancelling */
+    if (!t->waiting || t->op) return;
   }
   hearth__task_resume(L, t, 0);
 }

@@ -10,18 +10,20 @@
 
 struct hearth__task {
   hearth__outcome end;
-  hearth__op self; /* starts it, lets it go on after it gave way, and carries a cancel */
-  hearth__op *op;  /* what it waits for, or what an error in the middle of an answer left behind */
+  hearth__op
+      self; /* starts it, lets it go on after it gave way, carries a cancel, and is what it waits for where that is one task or future */
+  hearth__waiter waiter; /* its interest in that one; here, so that a suspended task is one block of memory */
+  hearth__op *op;        /* what it waits for, or what an error in the middle of an answer left behind */
   lua_State *co;
   int co_ref, self_ref;
   hearth__task **link, *next; /* in the list of live or of failed tasks */
   const char *verb;           /* what it waited for when it was cancelled */
+  lua_Integer owner;          /* on whose behalf it runs: that of whoever started it */
   unsigned cancels;           /* asked for and not yet delivered */
   int answers;                /* how many results wait on its stack while it gives way */
   int top;                    /* of the stack of the frame that waits */
-  lua_Integer owner;          /* on whose behalf it runs: that of whoever started it */
-  bool started, waiting, queued, failed, cancelled;
-  bool accepting; /* in a verb that has accepted a write and not queued it yet */
+  bool started : 1, waiting : 1, queued : 1, failed : 1, cancelled : 1;
+  bool accepting : 1; /* in a verb that has accepted a write and not queued it yet */
 };
 
 /* task.c */

@@ -233,6 +233,31 @@ describe("trap:", function()
     assert.is_true(ticks > 0)
   end)
 
+  it("a task gives way and comes back, also after an await that failed", function()
+    local task = hearth.run_async(function()
+      local failing, done = hearth.runtime.create_future(), hearth.runtime.create_future()
+      done:resolve()
+      hearth.run_async(function() failing:reject "no" end)
+      assert.is_false(pcall(failing.await, failing))
+      for _ = 1, 2000 do done:await() end
+      return "came back"
+    end)
+    assert.are.equal("came back", task:await(5))
+  end)
+
+  it("a coroutine that is closed holds nothing any more: what its task waited for may be collected", function()
+    local co
+    local task = hearth.run_async(function()
+      co = coroutine.running()
+      hearth.runtime.create_future():await()
+    end)
+    hearth.sleep(0)
+    coroutine.close(co)
+    for _ = 1, 3 do collectgarbage() end
+    assert.is_true(task:cancel())
+    assert.are.equal("EINVAL", select(2, pcall(task.await, task)).code)
+  end)
+
   it("cancelling a waiter does not cancel what it waits for", function()
     local inner = hearth.run_async(function() hearth.sleep(0.002) return 1 end)
     local waiter = hearth.run_async(function() inner:await() end)
