@@ -10,6 +10,8 @@ local timer = require "hearth.core.timer"
 
 local ROOT <const> = 8
 
+local gate -- what the button "wait" waits for
+
 local App = hearth.component("App", function()
   local n, set_n = hearth.use_state(0)
   local mine, set_mine = hearth.use_persisted_state("mine", 0)
@@ -24,6 +26,7 @@ local App = hearth.component("App", function()
     hearth.Button("all", { on_click = function() set_all(function(v) return v + 1 end) end }),
     hearth.Button("ask", { on_click = function() set_answer(tostring(hearth.Alert.confirm("Sure?", "Really"))) end }),
     hearth.Button("name", { on_click = function() set_answer(tostring(hearth.Alert.prompt("Name?", { default = "ada" }))) end }),
+    hearth.Button("wait", { on_click = function() gate:await() end }),
     hearth.Button("fail", { on_click = function() error "in a handler" end }),
   }
 end)
@@ -33,6 +36,7 @@ describe("the pages of a site", function()
 
   before_each(function()
     clock = testing.fake_clock()
+    gate = hearth.runtime.create_future()
     ids = 0
     local server = { sent = {}, kicked = {} }
     function server:send(id, text)
@@ -54,6 +58,7 @@ describe("the pages of a site", function()
   end)
   after_each(function()
     for _, s in pairs(site.sessions) do s:close() end
+    testing.settle() -- what waited for an answer has ended
     scopes.identify(nil)
   end)
 
@@ -204,6 +209,53 @@ describe("the pages of a site", function()
       assert.equal("ok", answer.t, message)
       for _, s in pairs(site.sessions) do s:close() end
     end
+  end)
+
+  it("bounds how many handlers of a page may be under way, and goes on when they have ended", function()
+    local id, first = hello()
+    local other, theirs = hello({ tab = "bb" }, "c2")
+    local waits = tonumber(first.html:match("^(.*)>wait</button>"):match '.*data%-h="(%d+)"')
+    for i = 1, 1000 do pages.message(site, { id = id, text = ('[%d,"e",%d,"c"]'):format(i, waits) }) end
+    assert.is_nil(site.server.kicked[id])
+    say(id, { 1001, "e", waits, "c" })
+    assert.is_true(site.server.kicked[id])
+    click(other, 1, theirs.html, "n")
+    assert.truthy(shows(other, "n 1"))
+    lose(id)
+    local again = hello { s = first.s, g = last(id).q or 0 }
+    hearth.runtime.resolve_future(gate, true)
+    testing.settle()
+    say(again, { 1001, "e", waits, "c" }) -- it was not lost
+    assert.is_nil(site.server.kicked[again])
+    assert.equal(1001, last(again).a)
+  end)
+
+  it("bounds what a page may say that its localStorage holds", function()
+    local other, theirs = hello({ tab = "bb" }, "c2")
+    local id, first = hello()
+    local text = ("x"):rep(1900000)
+    local function store(n, key) say(id, { n, "l", { localstorage = { [key] = hearth.json.array { text, true } } } }) end
+    for i = 1, 6 do store(i, "k" .. i) end
+    store(7, "k1") -- again: it is no larger for that
+    assert.is_nil(site.server.kicked[id])
+    store(8, "k7")
+    assert.is_true(site.server.kicked[id])
+    assert.is_nil(site.sessions[first.s])
+    assert.equal(1, site.count)
+    click(other, 1, theirs.html, "n")
+    assert.truthy(shows(other, "n 1"))
+  end)
+
+  it("keeps what a page stores as the text that it is, whatever it is made of", function()
+    local id = hello()
+    local text = "[" .. ("[],"):rep(600000) .. "1]"
+    collectgarbage()
+    local before = collectgarbage "count"
+    pages.message(site, { id = id, text = hearth.json.encode(hearth.json.array { 1, "l", { localstorage = { k = { text, true } } } }) })
+    testing.settle()
+    collectgarbage()
+    assert.truthy(collectgarbage "count" - before < 2 * #text / 1024)
+    assert.is_nil(site.server.kicked[id])
   end)
 
   it("shows an alert to the page that asked, and takes its answer once", function()

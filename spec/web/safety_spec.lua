@@ -66,7 +66,7 @@ describe("hearth serve, among people who mean harm,", function()
     local parts = { Page.frame(("x"):rep(60000), 1, { more = true }) }
     for i = 2, 160 do parts[i] = Page.frame(("x"):rep(60000), 0, { more = true }) end
     cut(parts)
-    cut { Page.frame("[1,\"e\",1,\"v\",\"" .. ("x"):rep(1100000) .. "\"]") } -- only localStorage may be that large
+    cut { Page.frame("[1,\"e\",1,\"v\",\"" .. ("x"):rep(2200000) .. "\"]") }
     cut { Page.frame("[1,\"e\",1,\"c\"]", 2) }                             -- binary
     cut { Page.frame("[1,\"e\",1,\"v\",\"\xff\xfe\"]") }                     -- no UTF-8
     cut { Page.frame("x", 3) }                                              -- no such opcode

@@ -1,15 +1,11 @@
--- LocalStorage: a mirror of one browser's localStorage. What is shown is what the browser is known to hold (`base`) with the writes on
--- top that it has not acknowledged (`pending`), so that a write is seen at once, a refusal or a change by the page only ever changes the
--- base, and a reconnect sends again exactly what may have been lost. It knows no sockets: a connection is anything with `send(session_id,
--- message)`.
+-- LocalStorage: one browser's localStorage as an object, over any connection with `send(session_id, message)`. mirror.lua has what is
+-- shown; here are the verbs, the messages, who hears of a change, and what a browser could not store.
 
-local core = require "hearth.core.json"
 local errors = require "hearth.errors"
+local mirror = require "hearth.web.mirror"
 local task = require "hearth.core.task"
 local tickets = require "hearth.storage.ticket"
 
-local NO_VALUE <const> = {}      -- in `pending`: the key was removed
-local TICKETS <const> = 64       -- of one key that wait for their own revision; beyond that writes share the newest
 local QUOTA <const> = 5 * 1024 * 1024
 
 ---@class hearth.LocalStorageMessage what goes to the browser, and what comes from it; absent parts are left out
@@ -23,8 +19,7 @@ local QUOTA <const> = 5 * 1024 * 1024
 ---@class hearth.LocalStorage
 ---@field session_id? string
 ---@field connection? { send: fun(self: any, session_id: string, message: hearth.LocalStorageMessage): any }
----@field package base table<string, any>
----@field package pending table<string, table>
+---@field package mirror hearth.Mirror
 ---@field package own table<string, true> keys that the app wrote: what `clear` removes
 local Storage = {}
 Storage.__index = Storage
@@ -47,10 +42,10 @@ local function check_set(verb)
   if hooks then hooks.check_set("LocalStorage." .. verb) end
 end
 
--- The JSON text of a value, which is also its check.
-local function text_of(verb, key, value)
+-- The entry of a value in the mirror, which is also its check.
+local function entry_of(verb, key, value)
   if value == nil then refuse(verb, ("the value of '%s' is nil; use pop to remove a key, or hearth.null"):format(key), key) end
-  local ok, text = pcall(core.encode, value)
+  local ok, text = pcall(mirror.entry, value)
   if not ok then
     if errors.code(text) ~= "EINVAL" then error(text, 0) end
     refuse(verb, ("the value of '%s' cannot be stored: %s"):format(key, text.message), key, text.path)
@@ -59,49 +54,6 @@ local function text_of(verb, key, value)
     refuse(verb, ("the value of '%s' is not UTF-8 text, which is all that a browser can store"):format(key), key)
   end
   return text
-end
-
--- What a browser counts: UTF-16 code units.
-local function units(text)
-  local _, beyond = text:gsub("[\xF0-\xF4]", "")
-  return utf8.len(text) + beyond
-end
-
--- As the browser stores it: a string as it is, anything else as JSON.
-local function stored_units(value, text)
-  return units(type(value) == "string" and value or text or core.encode(value))
-end
-
-local function copied(value)
-  if type(value) == "table" then return core.copy(value) end
-  return value
-end
-
--- ---- what is there
-
-local function current(self, key)
-  local op = self.pending[key]
-  if not op then return self.base[key] end
-  if op.value == NO_VALUE then return nil end
-  return op.value
-end
-
-local function each_key(self)
-  local keys = {}
-  for key in pairs(self.base) do
-    local op = self.pending[key]
-    if not op or op.value ~= NO_VALUE then keys[#keys + 1] = key end
-  end
-  for key, op in pairs(self.pending) do
-    if self.base[key] == nil and op.value ~= NO_VALUE then keys[#keys + 1] = key end
-  end
-  table.sort(keys)
-  return keys
-end
-
-local function same(a, b)
-  if a == nil or b == nil then return a == b end
-  return core.equal(a, b)
 end
 
 -- ---- who hears of it
@@ -120,14 +72,17 @@ local function pump(w)
   end)
 end
 
+-- A key had the entry `old` until now.
 local function tell(self, key, old, source, err)
-  local value = current(self, key)
-  if same(old, value) and not err then return end
+  local now = self.mirror:shown(key)
+  if old == now and not err then return end
   self.version = self.version + 1
   for _, w in ipairs(self.watchers) do
     if w.key == nil or w.key == key then
       w.last = w.last + 1
-      w.queue[w.last] = { key = key, value = copied(value), old = copied(old), source = source, revision = self.revision, error = err }
+      w.queue[w.last] = {
+        key = key, value = mirror.value(now), old = mirror.value(old), source = source, revision = self.revision, error = err,
+      }
       pump(w)
     end
   end
@@ -144,21 +99,6 @@ local function send(self, message)
   if not ok and errors.code(err) ~= "ECLOSED" and errors.code(err) ~= "ENET" then error(err, 0) end
 end
 
--- Notes a write that the browser has not confirmed. Returns its ticket.
-local function note(self, key, value)
-  local op = self.pending[key]
-  local list = op and op.tickets or {}
-  self.pending[key] = { value = value, revision = self.revision, tickets = list }
-  local last = list[#list]
-  if #list >= TICKETS then
-    last.revision = self.revision
-    return last.ticket
-  end
-  local ticket = tickets.new()
-  list[#list + 1] = { revision = self.revision, ticket = ticket }
-  return ticket
-end
-
 --- Stores a value: any JSON value, `false`, `0` and `""` included. It is seen at once; the ticket resolves when the browser has it, and
 --- is rejected with EQUOTA, the old value being back, when the browser has no room. An equal value sends nothing. Raises EQUOTA at once,
 --- changing nothing, for what cannot fit.
@@ -168,26 +108,23 @@ end
 function Storage:set(key, value)
   check_set "set"
   check_key("set", key)
-  local text = text_of("set", key, value)
-  local old = current(self, key)
-  if old ~= nil and core.encode(old) == text then
+  local entry, shown = entry_of("set", key, value), self.mirror
+  local old = shown:shown(key)
+  if old == entry then
     self.own[key] = true
-    local op = self.pending[key]
-    return op and op.tickets[#op.tickets].ticket or tickets.done(self.revision)
+    return shown:ticket(key) or tickets.done(self.revision)
   end
-  local size = self.size + stored_units(value, text) + (old == nil and units(key) or -stored_units(old))
-  if size > self.quota and size > self.size then
+  local size = shown.size - shown:weight(key) + mirror.weight(key, entry)
+  if size > self.quota and size > shown.size then
     errors.raise("EQUOTA",
       ("LocalStorage.set: '%s' would take the storage to %d of %d characters; remove keys, or keep large data in AsyncStorage")
         :format(key, size, self.quota), { op = "LocalStorage.set", key = key })
   end
-  self.size = size
   self.own[key] = true
   self.revision = self.revision + 1
-  value = copied(value)
-  local ticket = note(self, key, value)
+  local ticket = shown:write(key, entry, self.revision)
   tell(self, key, old, "local")
-  send(self, { localstorage = { [key] = copied(value) }, revision = self.revision })
+  send(self, { localstorage = { [key] = mirror.value(entry) }, revision = self.revision })
   return ticket
 end
 
@@ -197,9 +134,9 @@ end
 ---@return any
 function Storage:get(key, default)
   check_key("get", key)
-  local value = current(self, key)
-  if value == nil then return default end
-  return copied(value)
+  local entry = self.mirror:shown(key)
+  if entry == nil then return default end
+  return mirror.value(entry)
 end
 
 --- Removes a key and returns the value that it had; nil, and nothing is sent, when it was absent.
@@ -208,34 +145,26 @@ end
 function Storage:pop(key)
   check_set "pop"
   check_key("pop", key)
-  local old = current(self, key)
+  local old = self.mirror:shown(key)
   if old == nil then return nil end
-  self.size = self.size - units(key) - stored_units(old)
   self.revision = self.revision + 1
-  note(self, key, NO_VALUE)
+  self.mirror:write(key, nil, self.revision)
   tell(self, key, old, "local")
   send(self, { removed = { key }, revision = self.revision })
-  return copied(old)
+  return mirror.value(old)
 end
 
 --- Removes every key that the app wrote; keys that only the page wrote stay. Nothing is sent when there is none.
 ---@return hearth.Ticket
 function Storage:clear()
   check_set "clear"
-  local gone = {}
-  for _, key in ipairs(each_key(self)) do
-    if self.own[key] then gone[#gone + 1] = key end
+  local olds, gone, ticket = {}, {}, nil
+  for _, key in ipairs(self.mirror:keys()) do
+    if self.own[key] then gone[#gone + 1], olds[key] = key, self.mirror:shown(key) end
   end
   if not gone[1] then return tickets.done(self.revision) end
   self.revision = self.revision + 1
-  local ticket
-  local olds = {}
-  for _, key in ipairs(gone) do
-    local old = current(self, key)
-    olds[key] = old
-    self.size = self.size - units(key) - stored_units(old)
-    ticket = note(self, key, NO_VALUE)
-  end
+  for _, key in ipairs(gone) do ticket = self.mirror:write(key, nil, self.revision) end
   for _, key in ipairs(gone) do tell(self, key, olds[key], "local") end
   send(self, { cleared = true, revision = self.revision })
   return ticket
@@ -243,21 +172,21 @@ end
 
 --- The keys, in byte order.
 ---@return string[]
-function Storage:keys() return each_key(self) end
+function Storage:keys() return self.mirror:keys() end
 
 --- The values, in the order of their keys.
 ---@return any[]
 function Storage:values()
-  local list = each_key(self)
-  for i, key in ipairs(list) do list[i] = copied(current(self, key)) end
+  local list = self.mirror:keys()
+  for i, key in ipairs(list) do list[i] = mirror.value(self.mirror:shown(key)) end
   return list
 end
 
 --- A list of `{key, value}`, in the order of the keys.
 ---@return { [1]: string, [2]: any }[]
 function Storage:items()
-  local list = each_key(self)
-  for i, key in ipairs(list) do list[i] = { key, copied(current(self, key)) } end
+  local list = self.mirror:keys()
+  for i, key in ipairs(list) do list[i] = { key, mirror.value(self.mirror:shown(key)) } end
   return list
 end
 
@@ -282,59 +211,17 @@ end
 
 -- ---- from the browser
 
-local function settle_writes(self, ack)
-  for key, op in pairs(self.pending) do
-    local left = {}
-    for _, t in ipairs(op.tickets) do
-      if t.revision <= ack then tickets.resolve(t.ticket, t.revision) else left[#left + 1] = t end
-    end
-    op.tickets = left
-    if op.revision <= ack then
-      self.base[key], self.pending[key] = current(self, key), nil
-    end
-  end
-end
-
-local function measure(self)
-  local size = 0
-  for _, key in ipairs(each_key(self)) do size = size + units(key) + stored_units(current(self, key)) end
-  self.size = size
-end
-
--- The writes that a browser refused: what it holds counts again.
-local function take_back(self, refused, ack)
-  for key, code in pairs(refused) do
-    local op = self.pending[key]
-    if op then
-      local left, failed = {}, nil
-      for _, t in ipairs(op.tickets) do
-        if t.revision == ack or op.revision <= ack and t.revision == op.revision then failed = t
-        elseif t.revision > ack then left[#left + 1] = t
-        else tickets.resolve(t.ticket, t.revision) end
-      end
-      local err = errors.new(code, ("LocalStorage.set: the browser refused '%s'%s; its old value is back"):format(key,
-        code == "EQUOTA" and ", its storage is full" or ""), { op = "LocalStorage.set", key = key })
-      op.tickets = left
-      if op.revision <= ack then
-        local old = current(self, key)
-        self.pending[key] = nil
-        tell(self, key, old, "remote", err)
-      end
-      if failed then tickets.reject(failed.ticket, err) end
-    end
-  end
-end
-
--- The shape of what came is checked before anything is changed.
-local function check_message(message)
+-- Entries of the values in a message, after a check of its whole shape: nothing is changed before.
+local function entries_of(message)
   if type(message) ~= "table" then refuse("receive", ("takes a table, got a %s"):format(type(message))) end
   for _, name in ipairs { "localstorage", "removed", "refused" } do
     local part = message[name]
     if part ~= nil and type(part) ~= "table" then refuse("receive", ("%s is a table, got a %s"):format(name, type(part))) end
   end
+  local entries = {}
   for key, value in pairs(message.localstorage or {}) do
     check_key("receive", key)
-    text_of("receive", key, value)
+    entries[key] = entry_of("receive", key, value)
   end
   for _, key in ipairs(message.removed or {}) do check_key("receive", key) end
   for key, code in pairs(message.refused or {}) do
@@ -342,51 +229,69 @@ local function check_message(message)
     if type(code) ~= "string" then refuse("receive", "refused has a code for each key", key) end
   end
   if message.ack ~= nil and math.type(message.ack) ~= "integer" then refuse("receive", "ack is an integer") end
+  return entries
+end
+
+-- What a refused key holds is its base: it is no change by the page, and must be there before the write is taken back.
+local function take_back(self, message, entries, ack)
+  local refused, shown = message.refused, self.mirror
+  for key in pairs(refused) do
+    if entries[key] ~= nil then shown:hold(key, entries[key]) end
+  end
+  for _, key in ipairs(message.removed or {}) do
+    if refused[key] then shown:hold(key, nil) end
+  end
+  for key, code in pairs(refused) do
+    local old = shown:shown(key)
+    local err = shown:refuse(key, code, ack)
+    if err then tell(self, key, old, "remote", err) end
+  end
+end
+
+local function receive(self, message, entries)
+  local shown = self.mirror
+  local ack, refused = message.ack and math.min(message.ack, self.revision), message.refused or {}
+  if message.refused and ack then take_back(self, message, entries, ack) end
+  if ack then shown:settle(ack) end
+  local keys, olds = {}, {}
+  local function change(key, entry)
+    if refused[key] then return end
+    keys[#keys + 1] = key
+    olds[#keys] = shown:shown(key) or false
+    shown:hold(key, entry)
+  end
+  if message.cleared then
+    local held = {}
+    for key in pairs(shown:held()) do held[#held + 1] = key end
+    table.sort(held)
+    for _, key in ipairs(held) do change(key, nil) end
+  end
+  for _, key in ipairs(message.removed or {}) do change(key, nil) end
+  for key, entry in pairs(entries) do change(key, entry) end
+  for i, key in ipairs(keys) do tell(self, key, olds[i] or nil, "remote") end
 end
 
 --- Takes a message from the browser: changes by the page or another tab (`localstorage`, `removed`, `cleared`), what it has applied
 --- (`ack`), what it could not store (`refused`). Messages come in the order in which the browser sent them. A change loses against a
 --- write of ours that the browser had not seen. Raises EINVAL for a malformed message and changes nothing then.
 ---@param message hearth.LocalStorageMessage
-function Storage:receive(message)
-  check_message(message)
-  local ack = message.ack and math.min(message.ack, self.revision)
-  local changed = {}
-  local function change(key, value)
-    changed[#changed + 1] = { key, current(self, key) }
-    self.base[key] = value
+function Storage:receive(message) receive(self, message, entries_of(message)) end
+
+--- The same for a page: `entries` are those of the mirror in place of the message's values, and are taken as they are.
+---@package
+function Storage:_receive(message, entries)
+  entries_of { removed = message.removed, refused = message.refused, ack = message.ack }
+  receive(self, message, entries)
+end
+
+local function replace(self, entries)
+  local shown, before = self.mirror, {}
+  for _, key in ipairs(shown:keys()) do before[key] = shown:shown(key) end
+  shown:hold_all(entries)
+  for key, old in pairs(before) do tell(self, key, old, "remote") end
+  for key in pairs(entries) do
+    if before[key] == nil then tell(self, key, nil, "remote") end
   end
-  local function announce()
-    for _, c in ipairs(changed) do tell(self, c[1], c[2], "remote") end
-    changed = {}
-  end
-  local refused = message.refused
-  -- What a refused key holds is its base: it is no change by the page, and must be there before the write is taken back.
-  if refused and ack then
-    for key in pairs(refused) do
-      local held = message.localstorage and message.localstorage[key]
-      if held ~= nil then self.base[key] = copied(held) end
-    end
-    for _, key in ipairs(message.removed or {}) do
-      if refused[key] then self.base[key] = nil end
-    end
-    take_back(self, refused, ack)
-  end
-  if ack then settle_writes(self, ack) end
-  refused = refused or {}
-  if message.cleared then
-    for _, key in ipairs(each_key(self)) do
-      if self.base[key] ~= nil then change(key, nil) end
-    end
-  end
-  for _, key in ipairs(message.removed or {}) do
-    if not refused[key] then change(key, nil) end
-  end
-  for key, value in pairs(message.localstorage or {}) do
-    if not refused[key] then change(key, copied(value)) end
-  end
-  measure(self)
-  announce()
 end
 
 --- The browser is there again, or for the first time. What it has not acknowledged is sent once more, as one message.
@@ -394,43 +299,36 @@ end
 ---@param options? { session_id?: string, connection?: any, items?: table<string, any>, ack?: integer, own?: string[] }
 function Storage:reconnect(options)
   options = options or {}
+  local entries = entries_of { localstorage = options.items, ack = options.ack }
   if options.session_id ~= nil then self.session_id = options.session_id end
   if options.connection ~= nil then self.connection = options.connection end
   for _, key in ipairs(options.own or {}) do self.own[key] = true end
   if options.ack then
-    check_message { ack = options.ack }
     self.revision = math.max(self.revision, options.ack)
-    settle_writes(self, options.ack)
+    self.mirror:settle(options.ack)
   end
-  if options.items then
-    check_message { localstorage = options.items }
-    local before = {}
-    for _, key in ipairs(each_key(self)) do before[key] = current(self, key) end
-    self.base = {}
-    for key, value in pairs(options.items) do self.base[key] = copied(value) end
-    measure(self)
-    for key, old in pairs(before) do tell(self, key, old, "remote") end
-    for key in pairs(options.items) do
-      if before[key] == nil then tell(self, key, nil, "remote") end
-    end
-  end
-  local message = { revision = self.revision }
-  for key, op in pairs(self.pending) do
-    if op.value == NO_VALUE then
-      message.removed = message.removed or {}
-      table.insert(message.removed, key)
-    else
-      message.localstorage = message.localstorage or {}
-      message.localstorage[key] = copied(op.value)
-    end
-  end
-  if message.removed then table.sort(message.removed) end
-  if next(self.pending) ~= nil then send(self, message) end
+  if options.items then replace(self, entries) end
+  local again, removed = self.mirror:unacknowledged()
+  if not again and not removed then return end
+  local values = again and {}
+  for key, entry in pairs(again or {}) do values[key] = mirror.value(entry) end
+  send(self, { localstorage = values, removed = removed, revision = self.revision })
+end
+
+--- For a page that comes for the first time: what it holds, as entries of the mirror, and the keys in it that the app wrote.
+---@package
+function Storage:_hold(entries, own)
+  for _, key in ipairs(own) do self.own[key] = true end
+  replace(self, entries)
 end
 
 --- Is there a write that the browser has not acknowledged?
 ---@return boolean
-function Storage:is_pending() return next(self.pending) ~= nil end
+function Storage:is_pending() return self.mirror:is_pending() end
+
+--- How many characters of keys and values there are, as a browser counts them.
+---@package
+function Storage:_size() return self.mirror.size end
 
 -- For hooks: fn() at once after each visible change.
 function Storage:_listen(fn)
@@ -468,14 +366,12 @@ return function(options)
   end
   local self = setmetatable({
     session_id = options.session_id, connection = connection, quota = options.quota or QUOTA,
-    base = {}, pending = {}, own = {}, watchers = {}, listeners = {}, revision = 0, version = 0, size = 0,
+    mirror = mirror.new(), own = {}, watchers = {}, listeners = {}, revision = 0, version = 0,
   }, Storage)
   for key, value in pairs(data) do
     check_key("new", key)
-    text_of("new", key, value)
-    self.base[key] = copied(value)
+    self.mirror:hold(key, entry_of("new", key, value))
     self.own[key] = true
   end
-  measure(self)
   return self
 end

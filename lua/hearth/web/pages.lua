@@ -8,9 +8,8 @@ local session = require "hearth.web.session"
 local task = require "hearth.core.task"
 local timer = require "hearth.core.timer"
 
-local RESUME <const> = 60        -- seconds for which a session waits for its page
-local HELLO <const> = 10         -- seconds in which a page says which session it has
-local LONG <const> = 1024 * 1024 -- bytes of a message, unless it is about localStorage, which may be larger
+local RESUME <const> = 60 -- seconds for which a session waits for its page
+local HELLO <const> = 10  -- seconds in which a page says which session it has
 
 local pages = {}
 
@@ -97,7 +96,6 @@ local function hello(site, event, pending, message)
 end
 
 local function listen(site, event, s)
-  if #event.text > LONG and not event.text:find "^%[%d+,\"[hl]\"" then error("too long a message", 0) end
   local message = json.decode(event.text)
   if type(message) ~= "table" then error("malformed message", 0) end
   if s.hear then return s:hear(message) end

@@ -12,7 +12,9 @@ local root = require "hearth.ui.root"
 local task = require "hearth.core.task"
 local web = require "hearth.render.web"
 
-local KEPT <const> = 4 * 1024 * 1024 -- bytes that wait for an acknowledgement; a page that is further behind begins anew
+local KEPT <const> = 4 * 1024 * 1024   -- bytes that wait for an acknowledgement; a page that is further behind begins anew
+local STORED <const> = 12 * 1024 * 1024 -- characters of a page's localStorage; browsers have room for 5 Mi
+local RUNNING <const> = 1000            -- handlers of a page that have begun and not ended
 
 ---@class hearth.WebSession
 ---@field id string
@@ -25,7 +27,7 @@ local session = {}
 
 local function malformed(what) error("malformed " .. what, 0) end
 
--- ---- values of localStorage on the wire: {text, is it JSON}; a string is its own text
+-- ---- values of localStorage on the wire: {text, is it JSON}; a string is its own text. What comes is kept as it is (mirror.lua)
 
 local function to_wire(message)
   local out = { removed = message.removed, cleared = message.cleared, revision = message.revision }
@@ -41,17 +43,14 @@ local function to_wire(message)
 end
 
 local function from_wire(values)
-  if values == nil then return nil end
+  local entries = {}
+  if values == nil then return entries end
   if type(values) ~= "table" then malformed "localStorage" end
-  local out = {}
   for key, pair in pairs(values) do
     if type(key) ~= "string" or type(pair) ~= "table" or type(pair[1]) ~= "string" then malformed "localStorage" end
-    local ok, value
-    if pair[2] == true then ok, value = pcall(json.decode, pair[1]) end
-    if not ok then value = pair[1] end
-    out[key] = value
+    entries[key] = (pair[2] == true and "j" or "s") .. pair[1]
   end
-  return out
+  return entries
 end
 
 -- ---- to the page
@@ -120,15 +119,21 @@ local kinds = {}
 
 kinds.e = function(self, id, kind, value)
   if math.type(id) ~= "integer" or type(kind) ~= "string" then malformed "event" end
-  self.renderer.event(id, kind, value)
+  local running = self.renderer.event(id, kind, value)
+  if not running then return end
+  self.running = self.running + 1
+  running:on_done(function() self.running = self.running - 1 end)
 end
 
 kinds.l = function(self, message)
   if type(message) ~= "table" then malformed "localStorage" end
-  self.renderer.local_storage:receive {
-    localstorage = from_wire(message.localstorage), removed = message.removed, cleared = message.cleared and true or nil,
-    ack = message.ack, refused = message.refused,
-  }
+  local storage = self.renderer.local_storage
+  storage:_receive({
+    removed = message.removed, cleared = message.cleared and true or nil, ack = message.ack, refused = message.refused,
+  }, from_wire(message.localstorage))
+  if storage:_size() <= STORED then return end
+  self:close "its localStorage is larger than a browser's"
+  malformed "localStorage"
 end
 
 kinds.r = function(self, number, button, text)
@@ -151,6 +156,7 @@ function Session:hear(message)
   if not act or math.type(number) ~= "integer" then malformed "message" end
   if number <= self.heard then return end -- sent again, after it had arrived
   if number ~= self.heard + 1 then malformed "order" end
+  if kind == "e" and self.running >= RUNNING then error("the app does not keep up with its page", 0) end
   self.heard = number
   self.counters.events = self.counters.events + 1
   owner.run(self.owner, act, self, message[3], message[4], message[5])
@@ -198,7 +204,8 @@ function session.open(options)
   local self = setmetatable({
     id = options.id, client = options.client, server = options.server, connection = options.connection,
     counters = options.counters or metrics.counters(),
-    said = 0, heard = 0, handled = 0, told = 0, got = 0, kept = {}, kept_bytes = 0, closed = false, alert_number = 0, owner = owner.new(),
+    said = 0, heard = 0, handled = 0, told = 0, got = 0, kept = {}, kept_bytes = 0, running = 0, closed = false,
+    alert_number = 0, owner = owner.new(),
     starting = {}, -- what the first render and its effects say goes out after the page has its HTML
   }, Session)
   local renderer = web.new()
@@ -210,7 +217,7 @@ function session.open(options)
       self:say('"ls":' .. json.encode(to_wire(message)))
     end,
   } }
-  renderer.local_storage:reconnect { items = from_wire(options.items), own = options.own }
+  renderer.local_storage:_hold(from_wire(options.items), options.own or {})
   self.alerts = alerts.screen(self.owner, function(open) self:show_alert(open) end)
   local ok, mounted = pcall(owner.run, self.owner, root.mount, options.element, renderer)
   if not ok then

@@ -15,7 +15,7 @@ local timer = require "hearth.core.timer"
 local ROOT <const> = 8           -- of a fiber
 local SWEEP <const> = 6 * 3600   -- seconds between looks for state that has expired
 
-local LIMITS <const> = { max_sessions = 2000, max_message = 8 * 1024 * 1024, max_queue = 4 * 1024 * 1024, rate = 200 }
+local LIMITS <const> = { max_sessions = 2000, max_message = 2 * 1024 * 1024, max_queue = 4 * 1024 * 1024, rate = 200 }
 
 ---@class hearth.SiteOptions
 ---@field host? string
