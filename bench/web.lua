@@ -78,8 +78,8 @@ print(("web: a click is a patch after %.3f ms, there and back%s, aim 1"):format(
 for _, ahead in ipairs { 1, 8, 32 } do
   local rate, node_rate, cpu, node_cpu = compare("broadcast", ("1000 %d %d Share 'All ' PID"):format(ahead * 40 + 60, ahead))
   print(("web: %.0f changes a second reach 1,000 pages, %d on their way at a time%s"):format(rate, ahead,
-    node_rate and (", Node %.0f, ratio %.2f, aim 1.3; in processor time %.0f, Node %.0f, ratio %.2f"):format(node_rate, rate / node_rate, cpu,
-      node_cpu, cpu / node_cpu) or ""))
+    node_rate and (", Node %.0f, ratio %.2f, aim 1.3; in a second of one processor %.0f, Node %.0f, ratio %.2f")
+      :format(node_rate, rate / node_rate, cpu, node_cpu, cpu / node_cpu) or ""))
 end
 
 local store = os.tmpname()
