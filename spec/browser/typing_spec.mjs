@@ -101,6 +101,38 @@ export default function () {
     await till(async () => (await input.inputValue()) === "honey");
   });
 
+  it("submits one text after the other where the app is slow to empty the input", async (world) => {
+    const { page, proxy } = await live(world);
+    proxy.delay = 150;
+    const input = page.getByLabel("Entry"), lines = ["milk", "honey", "a", "", "bread and butter", "a"];
+    await input.focus();
+    for (const line of lines) {
+      await page.keyboard.type(line, { delay: 3 });
+      await page.keyboard.press("Enter");
+    }
+    await page.keyboard.type("rest", { delay: 3 });
+    await becomes(page, 5, lines.join(","));
+    await till(async () => (await input.inputValue()) === "rest");
+    await page.keyboard.press("Enter");
+    await becomes(page, 5, [...lines, "rest"].join(","));
+    await till(async () => (await input.inputValue()) === "");
+  });
+
+  it("agrees with the app in the end, however slow that is and whatever it leaves out", async (world) => {
+    const { page, proxy } = await live(world);
+    for (const delay of [1, 20, 60]) {
+      proxy.delay = delay;
+      for (const [label, place, typed, result] of [["Digits", 2, "1a2bb3ccc", "123"], ["Upper", 1, "abcdefghij", "ABCDEFGHIJ"]]) {
+        const input = page.getByLabel(label);
+        await input.fill("");
+        await becomes(page, place, "");
+        await input.pressSequentially(typed, { delay: 15 });
+        await becomes(page, place, result);
+        await till(async () => (await input.inputValue()) === result);
+      }
+    }
+  });
+
   it("keeps caret and selection in the middle of a text", async (world) => {
     const { page } = await live(world);
     const input = page.getByLabel("Plain");

@@ -1,9 +1,11 @@
--- A script as it is served: without comments and spaces, and with short names for what is declared in it. That
--- keeps the sources readable and the page small without a build step. It knows as much JavaScript as our own scripts use: statements end
--- with semicolons, and a name that is shortened is never a key of `{ key }`.
+-- A script as it is served: without comments and spaces, and with short names for what is declared in it, and for what browsers call
+-- long. That keeps the sources readable and the page small without a build step. It knows as much JavaScript as our own scripts use:
+-- statements end with semicolons, and a name that is shortened is never a key of `{ key }`.
 
 local squeeze = {}
 
+local LONG <const> = { "document", "clearTimeout", "addEventListener" } -- of the browser, used often
+local SAME <const> = { const = "let", ["true"] = "!0", ["false"] = "!1", undefined = "void 0" }
 local LETTERS <const> = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 local REGEX_AFTER = "[(,=:%[!&|?{};>]$"
 
@@ -61,6 +63,7 @@ end
 -- Names that are declared where a line begins, and parameters of functions that are; those that occur most first.
 local function names_of(source)
   local declared, count, list = {}, {}, {}
+  for _, name in ipairs(LONG) do declared[name] = true end
   local function declare(names)
     names = names:gsub("%b{}", "{"):gsub("%b()", "("):gsub("%b[]", "[")
     for one in ("," .. names):gmatch ",[%s.]*([%w_]+)%s*%f[=,;\0]" do declared[one] = true end
@@ -68,6 +71,7 @@ local function names_of(source)
   for line in source:gmatch "[^\n]+" do
     local name, parameters = line:match "^%s*function%s+([%w_]+)%(([^)]*)%)"
     if name then declare(name .. "," .. parameters) end
+    declare(line:match "^%s*const%s+[%w_]+%s*=%s*%(([%w_, ]+)%)%s*=>" or "")
     declare(line:match "^%s*const%s+%[([^%]]+)%]" or line:match "^%s*const%s+(.+)" or line:match "^%s*let%s+(.+)" or "")
   end
   pieces(source, function(kind, text)
@@ -90,13 +94,15 @@ function squeeze.script(source)
   local short = names_of(source)
   local list = {}
   pieces(source, function(kind, text, spaced) list[#list + 1] = { kind, text, spaced } end)
-  local out, last = {}, ""
+  local aliases = {}
+  for i, name in ipairs(LONG) do aliases[i] = short[name] .. "=" .. name end
+  local out, last = { "let ", table.concat(aliases, ","), ";" }, ";"
   for i, piece in ipairs(list) do
     local kind, text, spaced = piece[1], piece[2], piece[3]
     local before, after = list[i - 1] and list[i - 1][2] or "", list[i + 1] and list[i + 1][2] or ""
     local key = (before == "{" or before == ",") and after == ":"
     local field = before == "." and list[i - 2][2] ~= "." -- ...name is no field
-    if kind == "word" and short[text] and not field and not key then text = short[text] end
+    if kind == "word" and not field and not key then text = short[text] or SAME[text] or text end
     local apart = last:find "[%w_$]$" and text:find "^[%w_$]" or spaced and last:find "[+-]$" and text == last
     if text == "}" and last == ";" then out[#out] = nil end
     out[#out + 1] = apart and " " .. text or text

@@ -28,6 +28,7 @@ on("compositionend", ({ target: t }) => {
   if (t.late) put(t, rebase(t.late[0], t.value, t.late[1]));
   changed(t, t.late);
   t.late = null;
+  release();
 });
 on("focusin", fire("f"));
 on("focusout", fire("b"));
@@ -73,7 +74,7 @@ on("keydown", (e) => {
     if (d && d === asked) {
       e.preventDefault(); // the key is not for what has the focus next
       answer(d.dataset.n);
-    } else if ((node = wants(t, "s"))) event(node, "s", t.value);
+    } else if (wants(t, "s")) submit(t);
   } else if (/^(Enter| )$/.test(key) && /^(DIV|SPAN|IMG)$/.test(t.tagName) && wants(t, "c") === t) {
     e.preventDefault();
     event(t, "c");

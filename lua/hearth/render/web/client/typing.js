@@ -16,6 +16,7 @@ function rebase(base, mine, theirs) {
 
 // Another text, and the caret where it was: counted from the end where what follows it is the same.
 function put(a, text) {
+  if (a.value === text) return;
   const old = a.value, ends = [a.selectionStart, a.selectionEnd];
   a.value = text;
   if (a !== document.activeElement) return;
@@ -32,16 +33,14 @@ function setValue(a, b, fresh) {
   } else if (b.dataset.v === undefined) return;
   else {
     while (log[1] && log[1][0] <= acked) log.shift();
-    if (a.redone > acked) return;
+    if (a.redone > acked || submitted.has(a)) return;
     if (a === composing) return a.late = [log[0][1], b.value];
     if (isText(a) && a.typed > acked) {
       const text = rebase(log[0][1], a.value, b.value);
       log[0][1] = b.value;
-      if (text !== a.value) {
-        put(a, text);
-        changed(a, true);
-      }
-      return;
+      if (text === a.value) return;
+      put(a, text);
+      return changed(a, true);
     }
     if (a.sent > acked) return;
   }
@@ -53,14 +52,39 @@ function setValue(a, b, fresh) {
   a.edited = false;
 }
 
-function changed(t, ours) {
-  const node = wants(t, "v"), v = t.type === "checkbox" ? t.checked : isText(t) ? t.value : +t.value;
+function changed(t, ours, v = t.type === "checkbox" ? t.checked : isText(t) ? t.value : +t.value) {
+  const node = wants(t, "v");
   t.edited = true;
-  if (!node) return;
+  if (!node || submitted.has(t)) return;
   t.log = t.log || [[0, t.defaultValue]];
   t.sent = event(node, "v", v);
   t[ours ? "redone" : "typed"] = t.sent;
   t.log.push([t.sent, v]);
+}
+
+// A submit may empty the control. Until the app has handled it, what is typed is held back, and so are more submits, as the texts at them.
+const submitted = new Set();
+
+function submit(t, text = t.value) {
+  if (submitted.has(t)) return t.more.push(text);
+  submitted.add(t);
+  t.more = [];
+  t.log = [[event(wants(t, "s"), "s", text), text]];
+}
+function release() {
+  for (const t of [...submitted]) {
+    const [n, base] = t.log[0], theirs = t.dataset.v === undefined ? base : t.defaultValue, upon = (x) => rebase(base, x, theirs);
+    if (n > acked || t === composing) continue;
+    submitted.delete(t);
+    put(t, upon(t.value));
+    t.log = [[0, theirs]];
+    const [text, ...more] = t.more.map(upon);
+    if (text !== undefined) {
+      changed(t, false, text);
+      submit(t, text);
+      t.more = more;
+    } else if (t.value !== theirs) changed(t);
+  }
 }
 
 // A fresh mount of the app: what was typed here is given to it, by the name of its control; so is what was clicked.
@@ -75,6 +99,7 @@ function mount(html, waiting) {
   });
   number = acked = 0;
   out = [];
+  submitted.clear();
   morph(main, make(html), true);
   each((e, key) => {
     const d = drafts[key];

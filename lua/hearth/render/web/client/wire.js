@@ -108,7 +108,13 @@ function connect() {
     }
     s.send(JSON.stringify([0, "h", { s: session, g: got, tab: id, items: items, own: Object.keys(m), rev: applied }]));
   };
-  s.onmessage = (e) => e.data.split("\n").forEach((m) => s === socket && receive(JSON.parse(m)));
+  s.onmessage = (e) => {
+    for (const m of e.data.split("\n")) {
+      if (s !== socket) return;
+      receive(JSON.parse(m));
+      release();
+    }
+  };
   s.onclose = () => {
     if (s !== socket) return;
     live(false);
