@@ -32,7 +32,7 @@ Process.__index = Process
 
 local function start(db)
   local handle = db:open()
-  local self = setmetatable({handle = handle, ops = {}, cells = {}}, Process)
+  local self = setmetatable({handle = handle, ops = {}, cells = {}, last_base = {}, last_written = {}}, Process)
   self.pool = pool_module.new(handle)
   for _, key in ipairs(KEYS) do
     self.ops[key] = {}
@@ -41,10 +41,12 @@ local function start(db)
   return self
 end
 
-function Process:issue(key, kind, id, picky)
-  local op = {kind = kind, id = id, picky = picky}
-  local cell = self.cells[key]
-  local voice = {on_error = function() end, view = function(_, value) return value end}
+-- `fields`: picky, withdrawn (its hearth.batch raises), write_delay.
+function Process:issue(key, kind, id, fields)
+  local op = {kind = kind, id = id}
+  for name, value in pairs(fields or {}) do op[name] = value end
+  local cell, picky = self.cells[key], op.picky
+  local voice = {on_error = function() end, view = function(_, value) return value end, write_delay = op.write_delay}
   if kind == "set" then
     op.ticket = cells.set(cell, id, voice)
   elseif kind == "remove" then
@@ -81,14 +83,29 @@ function Process:check_verb(commit)
   self.ops[commit.key] = left
 end
 
--- Operations that are decided without a commit leave the model: they changed nothing, or raised.
-function Process:settle_model()
+local function base_value(cell)
+  if cell.base.known and not cell.base.error and not cell.base.expired then return cell.base.value end
+end
+
+-- Operations that are decided without a commit leave the model. One that failed raised over what is stored, or its batch did. Those that
+-- are done come to what is on disk already: as it was before this step, as it is, or as this process has just written it.
+function Process:settle_model(note)
   for _, key in ipairs(KEYS) do
-    local left = {}
+    local left, done, cell = {}, {}, self.cells[key]
     for _, op in ipairs(self.ops[key]) do
-      if op.ticket.state == "pending" then left[#left + 1] = op end
+      local state = op.ticket.state
+      if state == "error" then
+        assert(op.withdrawn or op.picky and cell.base.known, note .. ": an operation is gone")
+      else
+        if state == "ok" then table.move(left, #done + 1, #left, #done + 1, done) done[#done + 1] = op end
+        left[#left + 1] = op
+      end
     end
-    self.ops[key] = left
+    local now, before, written = base_value(cell), self.last_base[key], self.last_written[key]
+    assert(fold_model(done, now) == now or fold_model(done, before) == before or fold_model(done, written) == written,
+      note .. ": an operation was done that is not on disk")
+    self.ops[key] = table.move(left, #done + 1, #left, 1, {})
+    self.last_base[key] = now
   end
 end
 
@@ -99,6 +116,7 @@ function Process:check_commit(commit, note)
   local readable, before = pcall(json.decode_stored, row and not row.damaged and row.value or "")
   if not readable then before = nil end
   local now = commit.value and json.decode_stored(commit.value)
+  self.last_written[commit.key] = now
   for count = 1, #ops do
     if fold_model(ops, before, count) == now then
       self.ops[commit.key] = table.move(ops, count + 1, #ops, 1, {})
@@ -128,6 +146,70 @@ function Process:check_shown(note)
   end
 end
 
+local weights = {
+  set = 13, same = 3, update = 17, picky = 4, delayed = 4, remove = 5, batch = 1, broken_batch = 2, verb = 1,
+  perform = 15, fail = 5, deliver = 19, turn = 5, time = 2, everything = 3,
+  other = 2, no_json = 1, damage = 1, reload = 1, flush = 1, kill = 1,
+}
+local names, total = {}, 0
+for name, weight in pairs(weights) do
+  names[#names + 1] = name
+  total = total + weight
+end
+table.sort(names)   -- a seed is the same run everywhere
+
+local function pick(rnd)
+  local left = rnd(total)
+  for _, name in ipairs(names) do
+    left = left - weights[name]
+    if left <= 0 then return name end
+  end
+end
+
+-- What can happen: to a process, to a key.
+local actions = {
+  set = function(p, key, id) p:issue(key, "set", id) end,
+  same = function(p, key, id) p:issue(key, "set", p.cells[key]:read() or id) end,
+  update = function(p, key, id) p:issue(key, "update", id) end,
+  picky = function(p, key, id) p:issue(key, "update", id .. "p", {picky = true}) end,
+  delayed = function(p, key, id) p:issue(key, "update", id, {write_delay = 0.05}) end,
+  remove = function(p, key, id) p:issue(key, "remove", id) end,
+  batch = function(p, _, id, rnd)
+    hearth.batch(function()
+      p:issue("a", "update", id)
+      p:issue("b", rnd(2) == 1 and "set" or "update", id)
+    end)
+  end,
+  broken_batch = function(p, key, id, rnd)
+    pcall(hearth.batch, function()
+      p:issue(key, rnd(2) == 1 and "set" or "update", id, {withdrawn = true})
+      p:issue("b", "update", id, {withdrawn = true})
+      error "on purpose"
+    end)
+  end,
+  verb = function(p, key, id) p:verb(key, id) end,
+  perform = function(p) p.handle:perform() end,
+  fail = function(p) p.handle:perform(errors.new("EIO", "injected")) end,
+  deliver = function(p, _, _, rnd) p.handle:deliver(rnd(2) == 1) end,
+  turn = turn,
+  time = function(_, _, _, rnd)
+    timer.step(timer.now() + rnd() * 0.2)
+    turn()
+  end,
+  everything = function(p)
+    turn()
+    p.handle:perform()
+    while p.handle:deliver() do end
+  end,
+  other = function(_, key, id, rnd, db)   -- another program, with or without an expiry
+    db:put("default", key, json.encode_stored(id), {expires_at = rnd(2) == 1 and timer.wall() + rnd() or nil})
+  end,
+  no_json = function(_, key, _, _, db) db:put("default", key, "{not json") end,
+  damage = function(_, key, _, _, db) db:put("default", key, "?", {damaged = true}) end,
+  reload = function(p, key) p.pool:reload(p.cells[key]) end,
+  flush = function(p, key) p.pool:flush_cell(p.cells[key]) end,
+}
+
 local function run(seed, steps, processes)
   math.randomseed(seed)
   local rnd, serial = math.random, 0
@@ -145,46 +227,21 @@ local function run(seed, steps, processes)
         if p.handle == commit.origin and commit.after then p:check_verb(commit) end
       end
     end
-    for _, p in ipairs(all) do p:settle_model() end
+    for _, p in ipairs(all) do p:settle_model(note(i, what)) end
   end
   for i = 1, steps do
     local k = rnd(processes)
-    local p = all[k]
-    local key, what = KEYS[rnd(#KEYS)], rnd(100)
     serial = serial + 1
-    local id = ("%x,"):format(serial)
-    if what <= 14 then p:issue(key, "set", id)
-    elseif what <= 34 then p:issue(key, "update", id)
-    elseif what <= 38 then p:issue(key, "update", id .. "p", true)
-    elseif what <= 43 then p:issue(key, "remove", id)
-    elseif what <= 58 then p.handle:perform()
-    elseif what <= 63 then p.handle:perform(errors.new("EIO", "injected"))
-    elseif what <= 83 then p.handle:deliver(rnd(2) == 1)
-    elseif what <= 88 then turn()
-    elseif what <= 90 then timer.step(timer.now() + rnd() * 0.2) turn()
-    elseif what <= 92 then   -- another program, with or without an expiry
-      db:put("default", key, json.encode_stored(id), {expires_at = rnd(2) == 1 and timer.wall() + rnd() or nil})
-    elseif what == 93 then db:put("default", key, "{not json")
-    elseif what == 94 then db:put("default", key, "?", {damaged = true})
-    elseif what == 98 then p:verb(key, id)
-    elseif what == 99 then
-      hearth.batch(function()
-        p:issue("a", "update", id)
-        p:issue("b", rnd(2) == 1 and "set" or "update", id)
-      end)
-    elseif what == 95 then p.pool:reload(p.cells[key])
-    elseif what == 96 then p.pool:flush_cell(p.cells[key])
-    elseif what == 97 then   -- kill -9: what was accepted and not committed is gone, nothing else
-      verify(i, "before the restart")
-      p.pool:forget(pool_module.lost())
-      p.handle:crash()
+    local name = pick(rnd)
+    if name == "kill" then   -- kill -9: what was accepted and not committed is gone, nothing else
+      verify(i, "before the kill")
+      all[k].pool:forget(pool_module.lost())
+      all[k].handle:crash()
       all[k] = start(db)
     else
-      turn()
-      p.handle:perform()
-      while p.handle:deliver() do end
+      actions[name](all[k], KEYS[rnd(#KEYS)], ("%x,"):format(serial), rnd, db)
     end
-    verify(i, "after " .. what)
+    verify(i, "after " .. name)
   end
   -- The world calms down: everything lands, everybody agrees.
   for _ = 1, 60 do
