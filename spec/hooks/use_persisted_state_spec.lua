@@ -348,6 +348,40 @@ describe("use_persisted_state", function()
     assert.are.same({}, AsyncStorage.all_keys())
   end)
 
+  it("without a key refuses an updater that awaits, and tells of one that raises, as with a key", function()
+    local heard = {}
+    local at = ready(nil, 1, {on_error = function(err) table.insert(heard, err) end})
+    local bad = at.set(function() error("boom", 0) end)
+    local waits = at.set(function(n) hearth.sleep(0.001) return n end)
+    assert.are.equal("boom", failure(bad.await, bad))
+    assert.are.equal("ENOTASK", failure(waits.await, waits).code)
+    testing.settle()
+    assert.are.same({1, 2}, {at.value, #heard})
+  end)
+
+  it("goes from plain memory to a key and back in one render, and a setter stays with what it was for", function()
+    AsyncStorage.set_json("k", "stored")
+    testing.restart()
+    hearth.preload {"k"}
+    local at = {frames = {}}
+    local C = hearth.component("C", function(props)
+      local value
+      value, at.set = hearth.use_persisted_state(props.name, "initial")
+      if at.frames[#at.frames] ~= value then table.insert(at.frames, value) end
+      return Text(value)
+    end)
+    local screen = testing.render(C {})
+    local set = at.set
+    set "memory"
+    testing.settle()
+    screen:rerender(C {name = "k"})
+    set "too late"
+    testing.settle()
+    screen:rerender(C {})
+    assert.are.same({"initial", "memory", "stored", "initial"}, at.frames)
+    assert.are.equal("stored", AsyncStorage.get_json "k")
+  end)
+
   it("calls initial at most once, and only if it is needed", function()
     local calls = 0
     local function initial()

@@ -1,6 +1,8 @@
 -- The cell of use_persisted_state(nil, …): plain memory with the shape of a cell, so that a key that is not known yet costs no branch in
 -- the hook. It belongs to one hook and goes with it.
 
+local cells = require "hearth.storage.cells"
+local dropped = require("hearth.storage.pool").Pool.dropped
 local ticket = require "hearth.storage.ticket"
 
 ---@class hearth.PlainCell
@@ -23,12 +25,11 @@ end
 ---@param voice table the hook's
 ---@return hearth.Ticket
 function PlainCell:set(v, voice)
-  local done = ticket.new()
+  local done = ticket.new {owner = voice}
   if type(v) == "function" then
-    local ok, result = pcall(v, voice:view(self.value))
+    local ok, result = pcall(cells.guarded(v), voice:view(self.value))
     if not ok then
-      ticket.reject(done, result)
-      if voice.on_error then voice.on_error(result) end
+      dropped(nil, self, done, result)
       return done
     end
     v = result

@@ -247,23 +247,30 @@ end
 -- Whose operation it is where nobody says.
 local nobody = {view = function(_, value) return value end}
 
---- Updates: fn gets a copy of what is there and returns what is to be there; nil removes. It may run more than once.
----@param cell hearth.Cell
+--- An updater that must only compute: an await in it is ENOTASK, and names the key.
 ---@param fn fun(current: any): any
----@param voice table?   its `view(value, exists)` is what the hook shows for a value
----@return hearth.Ticket
-function cells.update(cell, fn, voice)
+---@param key string?
+---@return fun(current: any): any
+function cells.guarded(fn, key)
   local name
-  local function guarded(current)
-    name = name or ("the updater of %s(%q)"):format(VERB, cell.key)
+  return function(current)
+    name = name or ("the updater of %s(%q)"):format(VERB, key)
     local old = task.render_guard(name)
     local ok, result = pcall(fn, current)
     task.render_guard(old)
     if not ok then error(result, 0) end
     return result
   end
+end
+
+--- Updates: fn gets a copy of what is there and returns what is to be there; nil removes. It may run more than once.
+---@param cell hearth.Cell
+---@param fn fun(current: any): any
+---@param voice table?   its `view(value, exists)` is what the hook shows for a value
+---@return hearth.Ticket
+function cells.update(cell, fn, voice)
   return issue(cell, ticket.new {
-    kind = "update", fn = guarded, owner = voice or nobody, expires_at = expires_at(voice), equals = voice and voice.equals,
+    kind = "update", fn = cells.guarded(fn, cell.key), owner = voice or nobody, expires_at = expires_at(voice), equals = voice and voice.equals,
   })
 end
 
