@@ -153,7 +153,7 @@ function run.prepare(options)
   require("hearth.storage.url").configure { script = path, store = options.store }
   require("hearth.core.stdio").ignore_pipe()
   report_closed_store()
-  if options.watch then require("hearth.host.watch").install() end
+  if options.watch then require("hearth.host.watch").install(path) end
   local element, err = run.load(path)
   local app = element ~= nil and require("hearth.app").current()
   if app and app.preload then

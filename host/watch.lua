@@ -6,31 +6,8 @@ local watch = {}
 -- An editor writes in several steps: what is read is loaded when it is the same after this long, in seconds.
 local CALM <const> = 0.05
 
-local before -- modules that were loaded before the app
-
---- Before the app is loaded for the first time.
-function watch.install()
-  local hearth = require "hearth"
-  local reload = require "hearth.ui.reload"
-  reload.install(hearth)
-  before = {}
-  for name in pairs(package.loaded) do before[name] = true end
-  reload.attempt(function() end)
-end
-
-local function say(text) io.stderr:write("hearth: ", text, "\n") end
-
--- The app's own modules: loaded by it, from Lua files of its folder. name -> file
-local function own_modules(folder)
-  local files = {}
-  for name in pairs(package.loaded) do
-    if not before[name] and not name:match "^hearth%f[%z.]" then
-      local file = package.searchpath(name, folder .. "/?.lua;" .. folder .. "/?/init.lua")
-      if file then files[name] = file end
-    end
-  end
-  return files
-end
+local asked = {} -- modules that were required since the beginning, also those that could not be loaded
+local first -- the app's text before it was loaded
 
 local function content(file)
   local f = io.open(file, "rb")
@@ -38,6 +15,28 @@ local function content(file)
   local text = f:read "a"
   f:close()
   return text
+end
+
+--- Before the app is loaded for the first time.
+---@param path string the app's file
+function watch.install(path)
+  first = content(path)
+  local hearth = require "hearth"
+  local reload = require "hearth.ui.reload"
+  reload.install(hearth)
+  table.insert(package.searchers, 1, function(name) asked[name] = true end)
+  reload.attempt(function() end)
+end
+
+local function say(text) io.stderr:write("hearth: ", text, "\n") end
+
+-- The app's own modules: Lua files of its folder. name -> file
+local function own_modules(folder)
+  local files = {}
+  for name in pairs(asked) do
+    if not name:match "^hearth%f[%z.]" then files[name] = package.searchpath(name, folder .. "/?.lua;" .. folder .. "/?/init.lua") end
+  end
+  return files
 end
 
 --- Watches until it is stopped.
@@ -53,7 +52,8 @@ function watch.start(path, session, load)
   reload.begin()
 
   local folder = path:match "^(.*)/[^/]*$" or "."
-  local watchers, seen = {}, {}
+  local watchers = {}
+  local seen = { [path] = first } -- file -> its text when it was loaded, or when that was tried
   local timer_running, loading
   local look -- reads the files soon
 
@@ -79,6 +79,20 @@ function watch.start(path, session, load)
     complaining = yes
   end
 
+  -- Watches every folder that holds a file of the app.
+  local function follow()
+    local folders = { [folder] = true }
+    for _, file in pairs(own_modules(folder)) do folders[file:match "^(.*)/[^/]*$" or "."] = true end
+    for name in pairs(folders) do
+      if not watchers[name] then
+        local ok, watcher = pcall(fs_event.watch, name, look)
+        if ok then watchers[name] = watcher else say(tostring(watcher)) end
+      end
+    end
+    -- What was saved while it was being loaded is not seen yet.
+    for file, text in pairs(texts() or {}) do seen[file] = seen[file] or text end
+  end
+
   local last = {} -- what was read the last time
   local function again()
     local now = texts()
@@ -98,7 +112,7 @@ function watch.start(path, session, load)
       local ok
       ok, err = reload.take(session.root, element, function() session:remount(element) end)
       if ok then
-        watch.follow()
+        follow()
         say("loaded " .. path .. " again")
         complain(false)
         return
@@ -108,6 +122,7 @@ function watch.start(path, session, load)
       reload.drop()
     end
     for name, module in pairs(modules) do package.loaded[name] = module end
+    follow()
     say(err .. "\nhearth: the app goes on as it was")
     complain(true)
   end
@@ -123,19 +138,8 @@ function watch.start(path, session, load)
     end, "ur")
   end
 
-  -- Watches every folder that holds a file of the app.
-  function watch.follow()
-    local folders = { [folder] = true }
-    for _, file in pairs(own_modules(folder)) do folders[file:match "^(.*)/[^/]*$" or "."] = true end
-    for name in pairs(folders) do
-      if not watchers[name] then
-        local ok, watcher = pcall(fs_event.watch, name, look)
-        if ok then watchers[name] = watcher else say(tostring(watcher)) end
-      end
-    end
-    for file, text in pairs(texts() or {}) do seen[file] = text end
-  end
-  watch.follow()
+  follow()
+  look() -- it may have been saved while it was loaded
 
   return {
     stop = function()

@@ -88,7 +88,7 @@ local function base_value(cell)
 end
 
 -- Operations that are decided without a commit leave the model. One that failed raised over what is stored, or its batch did. Those that
--- are done come to what is on disk already: as it was before this step, as it is, or as this process has just written it.
+-- are done, in order, come to what is on disk already: as it was before this step, as it is, or as this process has just written it.
 function Process:settle_model(note)
   for _, key in ipairs(KEYS) do
     local left, done, cell = {}, {}, self.cells[key]
@@ -97,8 +97,11 @@ function Process:settle_model(note)
       if state == "error" then
         assert(op.withdrawn or op.picky and cell.base.known, note .. ": an operation is gone")
       else
-        if state == "ok" then table.move(left, #done + 1, #left, #done + 1, done) done[#done + 1] = op end
         left[#left + 1] = op
+        if state == "ok" then
+          assert(#left == #done + 1, note .. ": an operation was done before an earlier one")
+          done[#left] = op
+        end
       end
     end
     local now, before, written = base_value(cell), self.last_base[key], self.last_written[key]
