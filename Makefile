@@ -118,8 +118,8 @@ $(BUILD)/test/test_cells: $(BUILD)/obj/src/term/cells.o
 $(BUILD)/test/test_picture: $(BUILD)/obj/src/term/picture.o
 $(BUILD)/test/test_picture: LIBS += $(image_LIBS)
 
-# There the file system is what the test says.
-$(BUILD)/test/test_store_places: LDFLAGS += -Wl,--wrap=statfs
+# There the file system is what the test says, and as full.
+$(BUILD)/test/test_store_places: LDFLAGS += -Wl,--wrap=statfs,--wrap=posix_fallocate
 # There the n-th allocation fails: Lua's, and our own, those of feature modules too, which are linked for it and lie beside it.
 WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 $(BUILD)/test/test_out_of_memory: LDFLAGS += $(WRAP),--wrap=lua_newstate,--wrap=luaL_newstate -rdynamic

@@ -1,4 +1,4 @@
-/* Where a store lies, and who else holds it. The file system is what the test says (statfs is wrapped); the other process is one that knows nothing of
+/* Where a store lies, and who else holds it. The file system is what the test says (statfs and posix_fallocate are wrapped); the other process is one that knows nothing of
 ** Hearth and lets go of nothing: it can be neither asked nor let run, so a write ends after a time with an error that says so. */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +21,13 @@ int __wrap_statfs(const char *path, struct statfs *buf) {
   int status = __real_statfs(path, buf);
   if (status == 0 && file_system) buf->f_type = file_system;
   return status;
+}
+
+static bool full;
+int __real_posix_fallocate(int fd, off_t offset, off_t size);
+int __wrap_posix_fallocate(int fd, off_t offset, off_t size);
+int __wrap_posix_fallocate(int fd, off_t offset, off_t size) {
+  return full ? ENOSPC : __real_posix_fallocate(fd, offset, size);
 }
 
 static hearth__store *open_at(const char *path, bool read_only, hearth__fault *f) {
@@ -52,6 +59,30 @@ static void a_network_file_system_is_refused(void) {
   CHECK(!open_at(path, true, &f));
   CHECK_STR(f.code, "EINVAL");
   file_system = 0;
+}
+
+/* A page that is mapped and has no room ends the process where it is written to. */
+static void a_full_disk_is_refused_before_anything_is_mapped(void) {
+  char path[128], url[160], name[160];
+  hearth__fault f;
+  struct stat st;
+  static const char *const schemes[] = {"file:", "json:"}, *const suffixes[] = {"", "-gate", "-wal", "-shm", ".new"};
+  for (int i = 0; i < 2; i++) {
+    snprintf(path, sizeof path, "%s/full%d", folder, i);
+    snprintf(url, sizeof url, "%s%s", schemes[i], path);
+    full = true;
+    CHECK(!open_at(url, false, &f));
+    CHECK_STR(f.code, "ENOSPC");
+    CHECK(strstr(f.message, path));
+    for (int k = 0; k < 5; k++) {
+      snprintf(name, sizeof name, "%s%s", path, suffixes[k]);
+      CHECK(stat(name, &st) != 0);
+    }
+    full = false;
+    hearth__store *s = open_at(url, false, &f);
+    CHECK(s);
+    if (s) hearth__store_close(s, 1000, NULL, NULL);
+  }
 }
 
 typedef struct bench {
@@ -146,6 +177,7 @@ static void a_holder_that_cannot_be_moved_is_a_timeout(void) {
 int main(void) {
   if (!mkdtemp(folder)) return 1;
   RUN(a_network_file_system_is_refused);
+  RUN(a_full_disk_is_refused_before_anything_is_mapped);
   RUN(a_holder_that_cannot_be_moved_is_a_timeout);
   char command[128];
   snprintf(command, sizeof command, "rm -rf '%s'", folder);

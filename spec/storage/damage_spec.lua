@@ -187,9 +187,17 @@ for _, scheme in ipairs { "file:", "json:" } do
       assert.equal("1\n", elsewhere(as_user, chunk))
     end)
 
+    it("no room for the first byte: ENOSPC, and nothing is left", function()
+      local said = elsewhere("ulimit -f 0; exec env --default-signal=XFSZ", [[
+        local ok, err = pcall(h.storage.open, { url = url })
+        print(ok and "opened" or err.code, tostring(err):find(url:match ":(.*)", 1, true) and "named")]])
+      assert.equal("ENOSPC\tnamed\n", said)
+      assert.equal("", names(folder))
+    end)
+
     -- The limit of a file's size is met as a full disk is.
     it("a full disk: ENOSPC, what was stored stays, and when there is room again work goes on", function()
-      local said = elsewhere("ulimit -f 1000; exec", [[
+      local said = elsewhere("ulimit -f 1000; exec env --default-signal=XFSZ", [[
         local s = h.storage.open { url = url }
         s:set("k", "1")
         local good = 0

@@ -11,6 +11,7 @@
 #include "error.h"
 #include "module.h"
 #include "ref.h"
+#include "store/files.h"
 
 #define STORE_CLASS "hearth.store"
 
@@ -389,6 +390,7 @@ static void opening_end(opening *o) {
 
 static void open_on_worker(uv_work_t *work) {
   opening *o = work->data;
+  hearth__outlive_file_limit();
   if (hearth__store_open(o->url, &o->options, &o->handle->store, &o->fault) != 0) o->handle->store = NULL;
 }
 

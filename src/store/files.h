@@ -4,6 +4,9 @@
 
 #include "store/record.h"
 
+/* In a worker thread, for good: a file that grows beyond what this process may make (ulimit -f) is the error EFBIG there, not a signal that ends it. */
+void hearth__outlive_file_limit(void);
+
 /* Makes the folders above `path`, 0700. */
 int hearth__make_folders(const char *path, hearth__fault *f);
 

@@ -131,16 +131,23 @@ static int open_file(const char *path, bool *created) {
   }
 }
 
+/* The page has its room on the disk before it is mapped: to write into a hole when the disk is full ends the process. */
+static int make_room(int fd) {
+  struct stat st;
+  if (fstat(fd, &st) != 0) return -1;
+  if (st.st_size >= PAGE && st.st_blocks > 0) return 0;
+  errno = posix_fallocate(fd, 0, PAGE);
+  return errno == 0 ? 0 : -1;
+}
+
 int hearth__gate_open(const char *path, hearth__gate **out, hearth__fault *f) {
   hearth__gate *g = calloc(1, sizeof *g);
-  struct stat st;
   if (!g || !(g->path = strdup(path))) {
     free(g);
     return hearth__fail(f, "EIO", "out of memory");
   }
   g->fd = open_file(path, &g->created);
-  if (g->fd < 0) goto failed;
-  if (fstat(g->fd, &st) != 0 || (st.st_size < PAGE && ftruncate(g->fd, PAGE) != 0)) goto failed;
+  if (g->fd < 0 || make_room(g->fd) != 0) goto failed;
   void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, g->fd, 0);
   if (page == MAP_FAILED) goto failed;
   g->number = (_Atomic int64_t *)(void *)((char *)page + NUMBER_AT);
@@ -152,6 +159,7 @@ int hearth__gate_open(const char *path, hearth__gate **out, hearth__fault *f) {
   return 0;
 failed:
   hearth__fail(f, hearth__errno_code(errno), "%s: %s", path, strerror(errno));
+  if (g->fd >= 0 && g->created && hearth__gate_alone(g)) unlink(path);
   if (g->fd >= 0) close(g->fd);
   free(g->path);
   free(g);

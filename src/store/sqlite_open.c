@@ -436,8 +436,11 @@ int hearth__sqlite_backup(hearth__sqlite *s, sqlite3 *from, const char *path, at
     status = 0;
   } else if (rc == SQLITE_OK)
     hearth__fail(f, "ECANCELED", "%s: the backup was ended", path);
-  else
-    hearth__sqlite_fail(s, to, rc, f);
+  else {
+    hearth__fault why = {0};
+    hearth__sqlite_fail(s, to, rc, &why);
+    hearth__fail(f, why.code, "%s: the backup could not be made (%s)", path, why.message);
+  }
   if (to && status == 0 &&
       sqlite3_exec(to, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL) != SQLITE_OK) /* one file, and no log beside it */
     status = hearth__sqlite_fail(s, to, sqlite3_extended_errcode(to), f);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "store/db.h"
+#include "store/files.h"
 
 /* A handle lives until it is closed and its last batch and job are gone. */
 static void retain(hearth__store *s) {
@@ -188,6 +189,7 @@ static void job_work(hearth__job *j) {
 }
 
 static void job_on_worker(uv_work_t *w) {
+  hearth__outlive_file_limit();
   job_work((hearth__job *)w);
 }
 
