@@ -2,6 +2,7 @@
 
 local program = require "spec.examples.program"
 local hearth = require "hearth"
+local terminal = require "spec.support.terminal"
 
 local HEAD = [[
   local hearth = require "hearth"
@@ -112,5 +113,84 @@ describe("persisted state at the end of the program", function()
     assert.are_not.equal(0, status)
     assert.matches('"k"', err)
     assert.is_nil(stored())
+  end)
+
+  -- An app on each user interface that sets what is not due for a minute, and then ends in the way that its argument names.
+  describe("in hearth run", function()
+    local APP <const> = [==[
+      local h = require "hearth"
+      local ways = {
+        quit = function() end,
+        exit = function() os.exit(3) end,
+        task = function() h.run_async(function() os.exit(3) end) h.sleep(5) end,
+        error = function() error "on purpose" end,
+        TERM = function() os.execute "kill -TERM $PPID" h.sleep(5) end,
+        INT = function() io.popen("kill -INT $PPID"):close() h.sleep(5) end,   -- os.execute would have it ignored
+        HUP = function() os.execute "kill -HUP $PPID" h.sleep(5) end,
+        full = function() require("hearth.core.store").set_faults {fail = {op = "write", times = 1e9, code = "ENOSPC"}} os.exit(0) end,
+      }
+      return h.component("App", function()
+        local v, set = h.use_persisted_state("k", "nothing", {write_delay = 60, max_delay = 60})
+        local function go()
+          set(v .. " kept")
+          ways[arg[1]]()
+        end
+        if arg[2] then h.use_async_effect(go, {}) end
+        return h.Column {h.Text("it is " .. v), h.Button("Go", {on_click = go})}
+      end)
+    ]==]
+    local app
+
+    before_each(function()
+      store, app = program.temporary ".sqlite3", program.file(APP)
+      local mine <close> = hearth.storage.open {url = store}
+      mine:set_json("k", "stored")
+    end)
+    after_each(function() os.remove(app) end)
+
+    local STATUS <const> = {quit = 0, exit = 3, task = 3, error = 1, TERM = 143, INT = 130, HUP = 129}
+
+    for way, expected in pairs(STATUS) do
+      it("is on disk after " .. way .. ", in the line UI", function()
+        local _, status, err = program.run({"run", app, "--ui=line", "--store", store, "--", way}, {"wait 30", "click Go", "wait 30"})
+        assert.are.same({"stored kept", expected}, {stored(), status})
+        assert.are.equal(way == "error", err:find("on purpose", 1, true) ~= nil)
+        assert.is_nil(err:find('"k"', 1, true))
+      end)
+
+    end
+
+    for _, way in ipairs {"quit", "exit", "TERM", "INT"} do
+      it("is on disk after " .. way .. ", in the terminal", function()
+        local screen = terminal.open {"run", app, "--ui=terminal", "--store", store, "--", way}
+        local ok, err = pcall(function()
+          screen:see "it is stored"
+          screen:press "Enter"
+          if way == "quit" then
+            screen:see "it is stored kept"
+            screen:press "C-q"
+          end
+          screen:see(("[status %d]"):format(STATUS[way]))
+        end)
+        screen:close()
+        if not ok then error(err, 0) end
+        assert.are.equal("stored kept", stored())
+      end)
+    end
+
+    it("is on disk when a headless app has nothing left to do, also where its load had not landed", function()
+      local _, status, err = program.run {"run", app, "--ui=headless", "--store", store, "--", "quit", "at once"}
+      assert.are.same({0, ""}, {status, err})
+      assert.are.equal("nothing kept", stored())
+    end)
+
+    it("is named when it cannot be saved, within two seconds", function()
+      local from = hearth.now()
+      local _, status, err = program.run({"run", app, "--ui=line", "--store", store, "--", "full"}, {"wait 30", "click Go", "wait 30"})
+      assert.is_true(hearth.now() - from < 6)
+      assert.are_not.equal(0, status)
+      assert.matches('key "k" of use_persisted_state', err)
+      assert.are.equal("stored", stored())
+    end)
   end)
 end)

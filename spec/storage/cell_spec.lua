@@ -304,6 +304,17 @@ describe("a cell", function()
       assert.is_nil(cell:read())
     end)
 
+    it("folds over nothing where the stored value has expired", function()
+      local cell = cell_on(known("a", 1, {expires_at = 10}))
+      cell:expire(10)
+      cell:append(add "b")
+      cell:send()
+      assert.are.equal("b", cell.flight.value)
+      cell:unsent()
+      cell:withdraw {}   -- folds again
+      assert.are.equal("b", cell:read())
+    end)
+
     it("keeps what was set after them", function()
       local cell = cell_on(known(nil, 0))
       cell:append(set("b", {expires_at = 20}))

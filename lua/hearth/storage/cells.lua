@@ -270,7 +270,8 @@ end
 ---@return hearth.Ticket
 function cells.update(cell, fn, voice)
   return issue(cell, ticket.new {
-    kind = "update", fn = cells.guarded(fn, cell.key), owner = voice or nobody, expires_at = expires_at(voice), equals = voice and voice.equals,
+    kind = "update", fn = cells.guarded(fn, cell.key), owner = voice or nobody, expires_at = expires_at(voice),
+    equals = voice and voice.equals,
   })
 end
 
