@@ -48,6 +48,7 @@ function Site:stop(signal)
   local rest = self.out:read "a"
   local _, _, status = self.out:close()
   self.out = nil
+  assert(not rest:find("Sanitizer", 1, true), rest)
   return rest, status
 end
 

@@ -120,6 +120,18 @@ describe("the pages of a site", function()
     assert.equal(1, #sent(third))
   end)
 
+  it("acknowledges an event with what was rendered for it, not before", function()
+    local id, first = hello()
+    local button = tonumber(first.html:match("^(.*)>n</button>"):match '.*data%-h="(%d+)"')
+    for i, node in ipairs { 9999, button, 9999 } do pages.message(site, { id = id, text = ('[%d,"e",%d,"c"]'):format(i, node) }) end
+    testing.settle()
+    assert.same({ 1, 3 }, { sent(id)[2].q, sent(id)[2].a })
+    assert.truthy(shows(id, "n 1"))
+    say(id, { 4, "e", 9999, "c" }) -- nothing is rendered for this one
+    assert.same({ a = 4 }, sent(id)[3])
+    assert.equal(3, #sent(id))
+  end)
+
   it("mounts afresh after a minute, from what is persisted", function()
     local id, first = hello()
     click(id, 1, first.html, "n")

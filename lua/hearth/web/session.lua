@@ -160,10 +160,13 @@ function Session:hear(message)
   self.heard = number
   self.counters.events = self.counters.events + 1
   owner.run(self.owner, act, self, message[3], message[4], message[5])
-  -- It counts as handled when its handler has run as far as it does without waiting: then a control that still differs was left as it is.
+  -- It counts as handled when its handler has run as far as it does without waiting, and the page hears of that no sooner than of what was
+  -- rendered for it: then a control that still differs was left as it is. Renders of this turn are made at its end, before or after this.
   task.spawn(function()
     self.handled = math.max(self.handled, number)
-    task.at_turn_end(function() self:flush() end)
+    task.at_turn_end(function()
+      if self.told < self.handled then task.at_turn_end(function() self:flush() end) end
+    end)
   end):name "the acknowledgement of an event"
 end
 
