@@ -13,8 +13,6 @@
 #include "task_internal.h"
 #include "traceback.h"
 
-#define container(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
-
 hearth__outcome *hearth__to_outcome(lua_State *L, int idx) {
   if (lua_type(L, idx) != LUA_TUSERDATA || lua_rawlen(L, idx) < sizeof(hearth__outcome)) return NULL;
   hearth__outcome *o = lua_touserdata(L, idx);
@@ -125,7 +123,7 @@ static int push_or_raise(lua_State *L, int idx, hearth__outcome *o) {
 
 static void task_settled(hearth__waiter *w, hearth__outcome *o) {
   (void)o;
-  hearth__op_done(&container(w, hearth__task, waiter)->self);
+  hearth__op_done(&hearth__container(w, hearth__task, waiter)->self);
 }
 
 /* What is waited for stands at index 1 of the frame that waits. */
@@ -135,7 +133,7 @@ static int task_push(lua_State *L, hearth__op *op) {
 }
 
 static void task_release(hearth__op *op) {
-  give_up(&container(op, hearth__task, self)->waiter);
+  give_up(&hearth__container(op, hearth__task, self)->waiter);
 }
 
 const hearth__op_class hearth__task_op = {"await", task_push, task_release};
@@ -159,14 +157,14 @@ typedef struct wait {
 
 static void wait_settled(hearth__waiter *w, hearth__outcome *o) {
   (void)o;
-  wait *self = container(w, wait, waiter);
+  wait *self = hearth__container(w, wait, waiter);
   hearth__timer_stop(self->op.state->h, &self->timer);
   if (!self->op.done) hearth__op_done(&self->op);
 }
 
 static void wait_late(hearth_t *h, hearth__timer *t) {
   (void)h;
-  wait *self = container(t, wait, timer);
+  wait *self = hearth__container(t, wait, timer);
   self->late = true; /* it goes on waiting until it hears of that: what ends in this very turn is its answer */
   hearth__op_done(&self->op);
 }
@@ -252,7 +250,7 @@ static void join_leave(join *j) {
 }
 
 static void join_settled(hearth__waiter *w, hearth__outcome *o) {
-  join_item *item = container(w, join_item, waiter);
+  join_item *item = hearth__container(w, join_item, waiter);
   join *j = item->join;
   if (join_step(j, item->index, o) && !j->op.done) {
     join_leave(j);

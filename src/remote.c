@@ -29,17 +29,15 @@ typedef struct answer {
   bool ok;
 } answer;
 
-#define container(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
-
 /* ---- its end */
 
 static int end_push(lua_State *L, hearth__op *op) {
-  hearth__unref(L, container(op, hearth__remote, op)->ref);
+  hearth__unref(L, hearth__container(op, hearth__remote, op)->ref);
   return 0;
 }
 
 static void end_release(hearth__op *op) {
-  hearth__remote *r = container(op, hearth__remote, op);
+  hearth__remote *r = hearth__container(op, hearth__remote, op);
   hearth__inbox_unref(r->inbox);
   free(r);
 }
@@ -48,11 +46,11 @@ static const hearth__op_class end_class = {"future", end_push, end_release};
 
 static void end_run(hearth_t *h, hearth__message *m) {
   (void)h;
-  hearth__ready(&container(m, hearth__remote, message)->op);
+  hearth__ready(&hearth__container(m, hearth__remote, message)->op);
 }
 
 static void end_drop(hearth__message *m) {
-  end_release(&container(m, hearth__remote, message)->op);
+  end_release(&hearth__container(m, hearth__remote, message)->op);
 }
 
 hearth__remote *hearth__remote_new(lua_State *L, hearth__state *s, int idx) {
@@ -85,7 +83,7 @@ void hearth__remote_unref(hearth__remote *r) {
 /* ---- an answer */
 
 static int answer_push(lua_State *L, hearth__op *op) {
-  answer *a = container(op, answer, op);
+  answer *a = hearth__container(op, answer, op);
   hearth__ref_push(L, a->remote->ref);
   int future = lua_gettop(L);
   hearth__outcome *o = lua_touserdata(L, future);
@@ -96,7 +94,7 @@ static int answer_push(lua_State *L, hearth__op *op) {
 }
 
 static void answer_release(hearth__op *op) {
-  answer *a = container(op, answer, op);
+  answer *a = hearth__container(op, answer, op);
   hearth__parcel_free(&a->values);
   hearth__remote_unref(a->remote);
   free(a);
@@ -106,11 +104,11 @@ static const hearth__op_class answer_class = {"future", answer_push, answer_rele
 
 static void answer_run(hearth_t *h, hearth__message *m) {
   (void)h;
-  hearth__ready(&container(m, answer, message)->op);
+  hearth__ready(&hearth__container(m, answer, message)->op);
 }
 
 static void answer_drop(hearth__message *m) {
-  answer_release(&container(m, answer, message)->op);
+  answer_release(&hearth__container(m, answer, message)->op);
 }
 
 bool hearth__remote_settle(hearth__remote *r, hearth__parcel *p, bool ok) {

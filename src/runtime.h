@@ -13,6 +13,9 @@
 
 #include "hearth.h"
 
+/* The struct of which `ptr` is a member. */
+#define hearth__container(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+
 typedef struct hearth__state hearth__state;
 typedef struct hearth__message hearth__message;
 

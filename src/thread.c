@@ -25,7 +25,7 @@ void hearth__job_unref(hearth__job *j) {
 }
 
 static int job_push(lua_State *L, hearth__op *op) {
-  hearth__job *j = container(op, hearth__job, op);
+  hearth__job *j = hearth__container(op, hearth__job, op);
   int n = hearth__parcel_push(L, &j->values);
   if (j->ok) return n;
   if (n == 0) return hearth__no_memory(L);
@@ -41,7 +41,7 @@ static int job_push(lua_State *L, hearth__op *op) {
 }
 
 static void job_release(hearth__op *op) {
-  hearth__job *j = container(op, hearth__job, op);
+  hearth__job *j = hearth__container(op, hearth__job, op);
   j->orphan = true;
   if (!j->landed) {
     atomic_store(&j->cancelled, true);
@@ -53,7 +53,7 @@ static void job_release(hearth__op *op) {
 static const hearth__op_class job_class = {HEARTH__THREAD_VERB, job_push, job_release};
 
 static void job_landed(hearth_t *h, hearth__message *m) {
-  hearth__job *j = container(m, hearth__job, message);
+  hearth__job *j = hearth__container(m, hearth__job, message);
   j->landed = true;
   if (!j->orphan) {
     hearth__busy_end(h);
@@ -63,7 +63,7 @@ static void job_landed(hearth_t *h, hearth__message *m) {
 }
 
 static void job_dropped(hearth__message *m) {
-  hearth__job_unref(container(m, hearth__job, message));
+  hearth__job_unref(hearth__container(m, hearth__job, message));
 }
 
 static int keep_code(lua_State *L, const void *bytes, size_t n, void *ud) {

@@ -19,7 +19,7 @@ typedef struct call {
 } call;
 
 static int call_push(lua_State *L, hearth__op *op) {
-  call *c = container(op, call, op);
+  call *c = hearth__container(op, call, op);
   lua_pushglobaltable(L);
   for (const char *part = c->name; *part;) { /* a.b.c */
     size_t n = strcspn(part, ".");
@@ -38,7 +38,7 @@ static int call_push(lua_State *L, hearth__op *op) {
 }
 
 static void call_release(hearth__op *op) {
-  call *c = container(op, call, op);
+  call *c = hearth__container(op, call, op);
   hearth__parcel_free(&c->values);
   free(c);
 }
@@ -47,11 +47,11 @@ static const hearth__op_class call_class = {"call_threadsafe", call_push, call_r
 
 static void call_run(hearth_t *h, hearth__message *m) {
   (void)h;
-  hearth__ready(&container(m, call, message)->op);
+  hearth__ready(&hearth__container(m, call, message)->op);
 }
 
 static void call_drop(hearth__message *m) {
-  call_release(&container(m, call, message)->op);
+  call_release(&hearth__container(m, call, message)->op);
 }
 
 int hearth__call_by_name(lua_State *L, const hearth__job *j) {

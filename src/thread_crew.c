@@ -62,7 +62,7 @@ static void thread_main(void *arg) {
 
 /* The runtime ends: jobs are told to stop, and waited for. One that is deep in a C function is left behind. */
 static void crew_close(hearth__closer *closer) {
-  hearth__crew *c = container(closer, hearth__crew, closer);
+  hearth__crew *c = hearth__container(closer, hearth__crew, closer);
   uint64_t end = uv_hrtime() + (uint64_t)END_SECONDS * 1000000000u;
   uv_mutex_lock(&c->lock);
   c->closing = true;

@@ -7,8 +7,7 @@
 #include "task.h"
 #include "transfer.h"
 
-#define HEARTH__THREAD_VERB          "to_thread"
-#define container(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define HEARTH__THREAD_VERB "to_thread"
 
 /* One call. The owner flattens function and arguments, a worker builds them in its state, runs, and flattens what came out; each parcel has one
 ** holder at a time. */

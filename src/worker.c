@@ -131,13 +131,13 @@ static void future_release(hearth__op *op) {
 static const hearth__op_class future_class = {"hearth_future", future_settle, future_release};
 
 static void future_run(hearth_t *h, hearth__message *m) {
-  hearth_future *f = (hearth_future *)(void *)((char *)m - offsetof(hearth_future, message));
+  hearth_future *f = hearth__container(m, hearth_future, message);
   hearth__unhold(h);
   hearth__ready(&f->op);
 }
 
 static void future_drop(hearth__message *m) {
-  future_free((hearth_future *)(void *)((char *)m - offsetof(hearth_future, message)));
+  future_free(hearth__container(m, hearth_future, message));
 }
 
 static int create_protected(lua_State *L) {

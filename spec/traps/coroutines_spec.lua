@@ -135,16 +135,17 @@ describe("trap:", function()
   end)
 
   it("a pending coroutine that nothing anchors is collected", function()
-    local done = 0
-    for _ = 1, 50 do
+    local left, all = 50, hearth.runtime.create_future()
+    for _ = 1, left do
       hearth.run_async(function()
         hearth.sleep(0.001)
-        done = done + 1
+        left = left - 1
+        if left == 0 then all:resolve "all of them" end
       end)
     end
+    hearth.sleep(0) -- they wait
     for _ = 1, 5 do collectgarbage() end
-    hearth.sleep(0.02)
-    assert.are.equal(50, done)
+    assert.are.equal("all of them", all:await())
   end)
 
   it("a finalizer cannot wait", function()

@@ -40,7 +40,7 @@ typedef struct nap {
 
 static void nap_over(hearth_t *h, hearth__timer *t) {
   (void)h;
-  hearth__op_done(&((nap *)(void *)((char *)t - offsetof(nap, timer)))->op);
+  hearth__op_done(&hearth__container(t, nap, timer)->op);
 }
 
 static int nap_push(lua_State *L, hearth__op *op) {
@@ -102,7 +102,7 @@ static const hearth__op_class later_class = {"timer", later_push, later_release}
 
 static void later_fire(hearth_t *h, hearth__timer *timer) {
   (void)h;
-  later *t = (later *)(void *)((char *)timer - offsetof(later, timer));
+  later *t = hearth__container(timer, later, timer);
   t->ready = true;
   hearth__ready(&t->op);
 }
