@@ -208,7 +208,8 @@ int hearth__l_await(lua_State *L) {
   }
   hearth__check_await(L, s, "await");
   if (s->current && (void *)s->current == (void *)o)
-    return hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = "await"}, "await: a task cannot wait for itself");
+    return hearth__raise(L, "EINVAL", &(hearth__error_fields){.op = "await"},
+                         "await: a task cannot wait for itself; let another one wait for it");
   if (seconds < 0 && s->current && s->current->co == L) return task_await(L, s->current, o);
   wait *w = calloc(1, sizeof *w);
   if (!w) return hearth__no_memory(L);

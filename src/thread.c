@@ -128,7 +128,8 @@ int hearth__l_to_thread(lua_State *L) {
   }
   if (!hearth__crew_take(c, j)) {
     job_free(j);
-    return hearth__raise(L, "EIO", &(hearth__error_fields){.op = HEARTH__THREAD_VERB}, HEARTH__THREAD_VERB ": no thread could be started");
+    return hearth__raise(L, "EIO", &(hearth__error_fields){.op = HEARTH__THREAD_VERB},
+                         HEARTH__THREAD_VERB ": no thread could be started; wait for other threads first");
   }
   hearth__busy_begin(s->h);
   return hearth__await(L, &j->op);

@@ -42,8 +42,8 @@ describe("hearth SCRIPT", function()
   it("runs the main chunk on Lua's main thread, where an await drives the loop", function()
     local status, out = hearth [[
       local hearth = require "hearth"
-      hearth.run_async(function() hearth.sleep(0.001) print "task" end)
-      hearth.sleep(0.01)
+      local task = hearth.run_async(function() hearth.sleep(0.001) print "task" end)
+      hearth.await(task)
       print(select(2, coroutine.running()), hearth.in_task())]]
     assert.are.equal("task\ntrue\ttrue\n", out)
     assert.are.equal(0, status)

@@ -168,11 +168,11 @@ describe("hearth.runtime", function()
   end)
 
   it("runs call_threadsafe functions as tasks, call_on_main_thread ones inline", function()
-    local log = {}
-    runtime.call_threadsafe(function(x) hearth.sleep(0) log[#log + 1] = x end, "task")
+    local log, over = {}, runtime.create_future()
+    runtime.call_threadsafe(function(x) hearth.sleep(0) log[#log + 1] = x over:resolve() end, "task")
     runtime.call_on_main_thread(function() log[#log + 1] = "inline" end)
     assert.are.same({ "inline" }, log)
-    hearth.sleep(0.005)
+    over:await()
     assert.are.same({ "inline", "task" }, log)
   end)
 
