@@ -18,7 +18,7 @@ LIBS       = $(LIBS_NOLUA) -llua5.4
 
 # Feature modules: libraries of their own, loaded at first use (src/api.h). NAME is build/hearth-NAME.so.
 FEATURES := net term web image
-net_SRC  := src/bind/net.c src/net/http.c src/net/http_request.c src/net/http_answer.c src/net/source.c src/net/address.c
+net_SRC  := src/bind/net.c src/net/http.c src/net/http_request.c src/net/http_answer.c src/net/jars.c src/net/source.c src/net/address.c
 net_LIBS := -lcurl -luv
 web_SRC  := src/bind/web.c src/net/web_server.c src/net/web_listen.c src/net/web_http.c src/net/web_page.c src/net/web_identity.c
 web_LIBS := -lwebsockets -lcrypto -luv

@@ -1,6 +1,7 @@
 -- hearth.fetch: a request over HTTP, awaited. Options are checked and turned into what the raw verb takes (hearth.core.feature "net"),
 -- the answer into a response. The module with the network in it is loaded with the first fetch.
 
+local cookies = require "hearth.net.cookies"
 local core = require "hearth.core.task"
 local errors = require "hearth.errors"
 local json = require "hearth.json"
@@ -25,7 +26,7 @@ local MAX_REDIRECTS = 20
 ---@field stream? boolean return with the head; the body is read with resp:chunks()
 ---@field public_only? boolean connect to addresses of the public internet only
 ---@field proxy? string its URL; without it there is none, whatever the environment says
----@field cookies? boolean|table<string, string> true: keep and send cookies while the program runs; a table: send these once
+---@field cookies? boolean|table<string, string> true: keep and send cookies, in memory, a jar for each person; a table: send these once
 ---@field ca_file? string certificates to trust in place of the system's
 
 local checks = {
@@ -153,24 +154,15 @@ local function set_body(request, options, has)
   if request.method == "HEAD" and given then refuse("HEAD has no %s", given) end
 end
 
-local function set_cookies(request, cookies, has)
-  if cookies == true then
-    request.cookies = true
-  elseif type(cookies) == "table" then
+local function set_cookies(request, given, has)
+  if given == true then
+    request.jar = cookies.jar()
+  elseif type(given) == "table" then
     if has.cookie then refuse "cookies and a Cookie header cannot be sent together" end
-    local names, list = {}, {}
-    for name in pairs(cookies) do names[#names + 1] = name end
-    table.sort(names)
-    for i, name in ipairs(names) do
-      local value = cookies[name]
-      if type(name) ~= "string" or name:find "[%c%s=;,]" or not is_bytes(value) or tostring(value):find "[%c;]" then
-        refuse("the cookie '%s' has a name or a value that cannot be sent", tostring(name))
-      end
-      list[i] = name .. "=" .. tostring(value)
-    end
-    if #list > 0 then header(request.headers, "Cookie", table.concat(list, "; ")) end
-  elseif cookies ~= nil and cookies ~= false then
-    refuse("cookies is true, or a table of names and values, not a %s", type(cookies))
+    local line = cookies.header(given, refuse)
+    if line then header(request.headers, "Cookie", line) end
+  elseif given ~= nil and given ~= false then
+    refuse("cookies is true, or a table of names and values, not a %s", type(given))
   end
 end
 

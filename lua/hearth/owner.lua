@@ -6,12 +6,26 @@ local task = require "hearth.core.task"
 local owner = {}
 
 local last = 0
+local people = {}
 
----A new owner: an integer above 0. 0 is nobody in particular.
+---A new owner: an integer above 0. 0 is nobody in particular. Several, the pages of one browser, may be one `person`.
+---@param person? string
 ---@return integer
-function owner.new()
+function owner.new(person)
   last = last + 1
+  people[last] = person
   return last
+end
+
+---Nothing more is begun on its behalf; what still runs goes on as somebody's of its own.
+---@param id integer
+function owner.close(id) people[id] = nil end
+
+---A name for whom the running code serves: what it keeps for this one, cookies for example, is nobody else's.
+---@return string
+function owner.person()
+  local id = task.owner()
+  return id == 0 and "" or people[id] or "owner:" .. id
 end
 
 ---@return integer

@@ -299,6 +299,7 @@ static int l_request(lua_State *L) {
   r.file = field(L, 1, "file", NULL);
   r.proxy = field(L, 1, "proxy", NULL);
   r.ca_file = field(L, 1, "ca_file", NULL);
+  r.jar = field(L, 1, "jar", NULL);
   if (!r.url || !r.method) return luaL_error(L, "net.request: url and method are strings");
   r.connect_timeout_ms = (long)(number(L, "connect_timeout", 0) * 1000 + 0.5);
   r.timeout_ms = (long)(number(L, "timeout", 0) * 1000 + 0.5);
@@ -307,7 +308,6 @@ static int l_request(lua_State *L) {
   r.stream = flag(L, "stream");
   r.decode = flag(L, "decode");
   r.public_only = flag(L, "public_only");
-  r.cookies = flag(L, "cookies");
   read_headers(L, &r);
   read_parts(L, &r);
   flow *f = calloc(1, sizeof *f);

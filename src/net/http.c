@@ -36,7 +36,9 @@ static void detach(hearth__exchange *x) {
     }
     curl_easy_setopt(easy, CURLOPT_SHARE, NULL);
     if (x->form) curl_easy_setopt(easy, CURLOPT_MIMEPOST, NULL);
-    give_easy(c, easy, x->cookies);
+    give_easy(c, easy, x->jar != NULL);
+    if (x->jar) hearth__jars_leave(&c->jars, x->jar);
+    x->jar = NULL;
   }
   curl_mime_free(x->form);
   x->form = NULL;
@@ -104,7 +106,6 @@ hearth__exchange *hearth__http_start(hearth__http *c, const hearth__http_request
   x->follow = r->max_redirects >= 0;
   x->stream = r->stream;
   x->public_only = r->public_only;
-  x->cookies = r->cookies;
   x->url = hearth__http_check_url(r->url, failure);
   if (!x->url) goto fail;
   files += r->part_count;
@@ -114,6 +115,7 @@ hearth__exchange *hearth__http_start(hearth__http *c, const hearth__http_request
   }
   x->easy = take_easy(c);
   if (!x->easy) goto memory;
+  if (r->jar && !(x->jar = hearth__jars_enter(&c->jars, r->jar))) goto memory;
   if (!hearth__http_prepare(x, r, failure)) goto memory;
   if (curl_multi_add_handle(c->multi, x->easy) != CURLM_OK) goto memory;
   x->next = c->running;
@@ -228,8 +230,7 @@ hearth__http *hearth__http_new(uv_loop_t *loop) {
   if (!c) return NULL;
   c->loop = loop;
   c->multi = curl_multi_init();
-  c->jar = curl_share_init();
-  if (!c->multi || !c->jar || curl_share_setopt(c->jar, CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE) != CURLSHE_OK) goto fail;
+  if (!c->multi) goto fail;
   curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
   curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
   curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timer);
@@ -242,7 +243,6 @@ hearth__http *hearth__http_new(uv_loop_t *loop) {
   return c;
 fail:
   curl_multi_cleanup(c->multi);
-  curl_share_cleanup(c->jar);
   free(c);
   return NULL;
 }
@@ -257,7 +257,7 @@ void hearth__http_close(hearth__http *c) {
   while (c->running) hearth__exchange_abort(c->running, "ECLOSED", "closed", "the runtime has ended");
   while (c->spares) curl_easy_cleanup(c->spare[--c->spares]);
   curl_multi_cleanup(c->multi);
-  curl_share_cleanup(c->jar);
+  hearth__jars_free(&c->jars);
   uv_timer_stop(&c->timer);
   uv_close((uv_handle_t *)&c->timer, free_client);
 }

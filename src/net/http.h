@@ -44,7 +44,7 @@ typedef struct hearth__http_request {
   bool stream;                         /* the body is read piece by piece (hearth__exchange_take), with back-pressure */
   bool decode;                         /* ask for compression, and undo it */
   bool public_only;                    /* connect to addresses of the public internet only */
-  bool cookies;                        /* take part in the client's cookie jar, which is in memory */
+  const char *jar;                     /* keep and send the cookies of this jar, by name (jars.h); NULL: none */
   const char *proxy;                   /* NULL: none, whatever the environment says */
   const char *ca_file;                 /* NULL: the system's certificates */
 } hearth__http_request;

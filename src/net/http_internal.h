@@ -6,6 +6,7 @@
 #include <curl/curl.h>
 
 #include "net/http.h"
+#include "net/jars.h"
 #include "net/source.h"
 
 enum { KEPT_EASY = 64 };
@@ -14,7 +15,7 @@ struct hearth__http {
   uv_loop_t *loop;
   uv_timer_t timer;
   CURLM *multi;
-  CURLSH *jar;
+  hearth__jars jars;
   CURL *spare[KEPT_EASY]; /* handles to use again */
   size_t spares;
   hearth__exchange *running;
@@ -46,7 +47,8 @@ struct hearth__exchange {
   char *url;
   long status;
   int64_t received, max_bytes;
-  bool follow, stream, public_only, cookies, ended, head_ended, head_told, paused;
+  hearth__jar *jar; /* while it uses one */
+  bool follow, stream, public_only, ended, head_ended, head_told, paused;
   bool starved; /* its socket could not be watched */
   hearth__http_failure failure;
   char curl_message[CURL_ERROR_SIZE];

@@ -195,9 +195,9 @@ static bool set_options(hearth__exchange *x, const hearth__http_request *r) {
     SET(CURLOPT_CAINFO, r->ca_file);
     SET(CURLOPT_CAPATH, NULL);
   }
-  if (r->cookies) {
+  if (x->jar) {
     SET(CURLOPT_COOKIEFILE, "");
-    SET(CURLOPT_SHARE, x->client->jar);
+    SET(CURLOPT_SHARE, hearth__jar_share(x->jar));
   }
   SET(CURLOPT_HTTPHEADER, x->headers);
   return true;

@@ -138,6 +138,9 @@ testing._join { begin = alerts.reset, restart = alerts.reset }
 local function forget_queries() require("hearth.hooks.query_cache").reset() end
 testing._join { begin = forget_queries, restart = forget_queries }
 
+local forget_cookies = require("hearth.net.cookies").forget
+testing._join { begin = forget_cookies, restart = forget_cookies }
+
 testing._between = stores.between
 busted.use(testing)
 

@@ -324,13 +324,13 @@ end
 
 -- Tells the renderers that their batch is complete.
 local function commit_touched()
-  for i = 1, n_touched do
-    local root = touched[i]
-    touched[i] = nil
+  while n_touched > 0 do -- one that raises is out of the list: the others are told in the next flush
+    local root = touched[n_touched]
+    touched[n_touched] = nil
+    n_touched = n_touched - 1
     root.touched = false
     root.committed()
   end
-  n_touched = 0
 end
 
 -- Renders what is dirty, `f` first, and commits it but for the effects, which are added to `effects`.

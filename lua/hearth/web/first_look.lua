@@ -65,8 +65,13 @@ return function(element, who, patience)
   local renderer = web.new()
   renderer.who = who
   renderer.local_storage = local_storage {}
-  local mounted = owner.run(owner.new(), root.mount, element, renderer, { inert = true })
-  local guard <close> = setmetatable({}, { __close = function() mounted:unmount() end }) -- luacheck: ignore 211
+  local id = owner.new("client:" .. who.client)
+  local mounted
+  local guard <close> = setmetatable({}, { __close = function() -- luacheck: ignore 211
+    if mounted then mounted:unmount() end
+    owner.close(id)
+  end })
+  mounted = owner.run(id, root.mount, element, renderer, { inert = true })
   wait_for_storage(mounted, patience)
   return renderer.html()
 end

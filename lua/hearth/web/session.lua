@@ -196,6 +196,7 @@ function Session:close(why)
   if connection then self.server:kick(connection) end
   self.root:unmount()
   self.alerts:close()
+  owner.close(self.owner)
   if self.on_close then self.on_close(self) end
 end
 
@@ -208,7 +209,7 @@ function session.open(options)
     id = options.id, client = options.client, server = options.server, connection = options.connection,
     counters = options.counters or metrics.counters(),
     said = 0, heard = 0, handled = 0, told = 0, got = 0, kept = {}, kept_bytes = 0, running = 0, closed = false,
-    alert_number = 0, owner = owner.new(),
+    alert_number = 0, owner = owner.new("client:" .. options.client),
     starting = {}, -- what the first render and its effects say goes out after the page has its HTML
   }, Session)
   local renderer = web.new()
@@ -226,6 +227,7 @@ function session.open(options)
   if not ok then
     self.closed = "the first render failed"
     self.alerts:close()
+    owner.close(self.owner)
     error(mounted, 0)
   end
   self.root = mounted
