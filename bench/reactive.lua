@@ -1,4 +1,5 @@
--- The reactive core beside what Lua itself needs for tables of the same shape, in one run; medians.
+-- The reactive core beside what Lua itself needs for tables of the same shape, and beside Preact, React, Vue and Solid on Node (bench/ui_peers;
+-- tools/peers.sh installs them), in one run; medians of processor time. `quick` leaves the peers out.
 
 local hearth = require "hearth"
 local binding_store = hearth.Store(0)
@@ -28,9 +29,12 @@ local function measure(runs, fn, prepare, after)
   return median(times)
 end
 
-local function say(name, seconds, per, unit, limit)
-  local scale = unit == "ms" and 1e3 or unit == "µs" and 1e6 or 1e9
-  print(("%-44s %9.2f %s   (at most %g)"):format(name, seconds / per * scale, unit, limit))
+local scales = { ms = 1e3, ["µs"] = 1e6, ns = 1e9 }
+local figures = {} -- {case=, name=, seconds=, unit=, limit=}, for the table of peers
+
+local function say(case, name, seconds, per, unit, limit)
+  print(("%-44s %9.2f %s   (at most %g)"):format(name, seconds / per * scales[unit], unit, limit))
+  figures[#figures + 1] = { case = case, name = name, seconds = seconds / per, unit = unit, limit = limit }
 end
 
 local N = 10000
@@ -47,7 +51,7 @@ local raw = measure(RUNS, function()
   end
   return list
 end)
-say("raw tables of 10,000 Text", raw, 1, "ms", 11)
+say("raw", "raw tables of 10,000 Text", raw, 1, "ms", 11)
 
 local function unmount(_, root) root:unmount() end
 local texts = measure(RUNS, function()
@@ -55,7 +59,7 @@ local texts = measure(RUNS, function()
   for i = 1, N do children[i] = Text "row" end
   return roots.mount(Column(children), headless.new())
 end, nil, unmount)
-say("first mount of 10,000 Text", texts, 1, "ms", 11)
+say("texts", "first mount of 10,000 Text", texts, 1, "ms", 11)
 print(("%-44s %9.2f times the raw tables"):format("", texts / raw))
 
 local setters = {}
@@ -69,11 +73,11 @@ local function cells()
   for i = 1, N do children[i] = Cell { i = i } end
   return roots.mount(Column(children), headless.new())
 end
-say("first mount of 10,000 stateful components", measure(RUNS, cells, function() setters = {} end, unmount), 1, "ms", 20)
+say("cells", "first mount of 10,000 stateful components", measure(RUNS, cells, function() setters = {} end, unmount), 1, "ms", 20)
 
 local root = cells()
 local TIMES = 2000
-say("update of one component among 10,000", measure(RUNS, function(_, run)
+say("update", "update of one component among 10,000", measure(RUNS, function(_, run)
   for i = 1, TIMES do
     setters[i](run * 2 + i % 2)
     flush()
@@ -85,7 +89,7 @@ collectgarbage "stop"
 for i = 1, TIMES do setters[i](-i) flush() end
 print(("%-44s %9.0f bytes of garbage"):format("", (collectgarbage "count" - before) * 1024 / TIMES))
 collectgarbage "restart"
-say("a set of the same component", measure(RUNS, function(_, run)
+say("sets", "a set of the same component", measure(RUNS, function(_, run)
   local set = setters[1]
   for i = 1, 100000 do set(run * 1000000 + i) end
 end, nil, flush), 100000, "ns", 60)
@@ -93,7 +97,7 @@ root:unmount()
 setters = {}
 
 root = roots.mount(Column { Text(binding_store:bind()) }, headless.new())
-say("update of a bound Text", measure(RUNS, function(_, run)
+say("bound", "update of a bound Text", measure(RUNS, function(_, run)
   for i = 1, TIMES do
     binding_store:set(run * 100000 + i)
     flush()
@@ -121,7 +125,7 @@ end
 root = roots.mount(List {}, headless.new())
 for _, case in ipairs {
   { "same", "unchanged", 350 }, { "swap", "swap two", 450 }, { "reverse", "reverse", 900 }, { "insert", "insert or remove first", 430 } } do
-  say("1,000 keyed rows: " .. case[2], measure(RUNS * 4 + 1, function(order)
+  say(case[1], "1,000 keyed rows: " .. case[2], measure(RUNS * 4 + 1, function(order)
     show(order)
     flush()
   end, function(i)
@@ -147,3 +151,38 @@ print(("%-44s %9.0f bytes (at most 500)"):format("a mounted Text", memory(functi
   return roots.mount(Column(children), headless.new())
 end)))
 print(("%-44s %9.0f bytes (at most 1024)"):format("a stateful component with its Text", memory(cells)))
+
+-- ---- beside the others
+
+if quick then return end
+local build = os.getenv "BUILD" or "build"
+if not os.execute("BUILD=" .. build .. " sh tools/peers.sh ui_peers") then return print "not measured: the peers on Node could not be installed" end
+local names, of, missing = { "preact", "react", "vue", "solid" }, {}, {}
+local peers = build .. "/ui_peers/reactive.mjs" -- beside the packages, where Node looks for them
+os.execute("cp bench/ui_peers/reactive.mjs " .. peers)
+local pipe = assert(io.popen("NODE_ENV=production node --expose-gc --conditions=browser " .. peers))
+for line in pipe:lines() do
+  local name, case, rest = line:match "^(%S+) (%S+) (.*)$"
+  of[name] = of[name] or {}
+  if case == "missing" then missing[#missing + 1] = name .. ": " .. rest else of[name][case] = tonumber(rest) end
+end
+if not pipe:close() then missing[#missing + 1] = "a peer failed; see above" end
+
+-- A mount is the first in its program; in brackets, what it takes once the compiler has seen the code.
+local function cell(name, figure)
+  local first, again = (of[name] or {})[figure.case], (of[name] or {})[figure.case .. "_again"]
+  local scale = scales[figure.unit]
+  if not first then return "-" end
+  return ("%.2f"):format(first * scale) .. (again and (" (%.1f)"):format(again * scale) or "")
+end
+
+print(("\n%-44s %4s %8s %8s %16s %16s %16s %16s"):format("", "", "target", "hearth", table.unpack(names)))
+for _, figure in ipairs(figures) do
+  if figure.case ~= "raw" then
+    local row = {}
+    for i, name in ipairs(names) do row[i] = cell(name, figure) end
+    print(("%-44s %4s %8g %8.2f %16s %16s %16s %16s"):format(figure.name, figure.unit, figure.limit,
+      figure.seconds * scales[figure.unit], table.unpack(row)))
+  end
+end
+for _, text in ipairs(missing) do print("not measured: " .. text) end

@@ -86,6 +86,22 @@ end)
 describe("style", function()
   local style = require "hearth.ui.style"
 
+  it("given as a list is one table on the node, in any element", function()
+    local base, off = { bold = true, color = "red" }, false
+    local list = { base, off, { flex_grow = 1 }, color = "blue" }
+    local wanted = { bold = true, color = "blue", grow = 1 }
+    local screen = require "hearth.testing".render(hearth.Column {
+      hearth.Text("text", { style = list }), hearth.View { id = "view", style = list, "child" },
+      hearth.FlatList { id = "list", style = list, data = { 1 }, render_item = function(v) return v end },
+    })
+    assert.same(wanted, screen:get_by_text "text".props.style)
+    assert.same(wanted, screen:get_by_id "view".props.style)
+    assert.equal("child", screen:get_by_id "view".children[1].props.text)
+    assert.same(wanted, screen:get_by_id "list".props.style)
+    assert.same({ { bold = true, color = "red" }, false, { flex_grow = 1 }, color = "blue" }, list) -- what was given stays as it is
+  end)
+
+
   it("merges left to right, holes and nested lists included", function()
     assert.same({ bold = false, color = "red", dim = true },
       style.flatten { { bold = true, color = "blue" }, false, { { color = "red" } }, nil, { bold = false }, dim = true })

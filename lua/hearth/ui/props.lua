@@ -67,13 +67,15 @@ local check_style, style_keys_check = style.check, style.check_field
 ---@param element string
 ---@param schema table<string, string>
 ---@param given table
+---@return boolean has_styles its style is a list of styles
 function props.check(element, schema, given)
+  local has_styles = false
   for name, value in next, given do
     local kind = schema[name]
     if kind == nil then
       if math_type(name) ~= "integer" then refuse(element, schema, name, value, given) end
     elseif kind == STYLE then
-      check_style(value, element)
+      has_styles = check_style(value, element)
     elseif kind == "style_key" then
       style_keys_check(name, value, element)
     else
@@ -83,6 +85,7 @@ function props.check(element, schema, given)
       end
     end
   end
+  return has_styles
 end
 
 --- Is it a style key, which may be written as a prop?

@@ -94,21 +94,28 @@ local good = setmetatable({}, { __mode = "k" })
 --- Raises EINVAL for a style with an unknown name or a value that does not fit. Cheap for a table that was checked before.
 ---@param value any
 ---@param element string the element's type, for the message
+---@return boolean is_list there are parts to be merged (none of which is bound)
 function style.check(value, element)
-  if not value or good[value] then return end
+  if not value then return false end
+  local known = good[value]
+  if known then return known == "list" end
   if type(value) ~= "table" then
     errors.raise("EINVAL", ("%s: style must be a table, got a %s; write style={bold=true} or style={a, b}"):format(element, type(value)),
       { op = element, key = "style" })
   end
-  if getmetatable(value) then return end -- a binding
+  if getmetatable(value) then return false end -- a binding
+  local is_list, is_bound = false, false
   for key, v in next, value do
     if math.type(key) == "integer" then
+      is_list = true
       style.check(v, element)
+      is_bound = is_bound or getmetatable(v) ~= nil
     else
       style.check_field(key, v, element)
     end
   end
-  good[value] = true
+  good[value] = is_list and not is_bound and "list" or "flat"
+  return is_list and not is_bound
 end
 
 --- Raises EINVAL for one field of a style.

@@ -4,7 +4,7 @@
 local element = require "hearth.ui.element"
 local errors = require "hearth.errors"
 local props = require "hearth.ui.props"
-
+local style = require "hearth.ui.style"
 local ui = require "hearth.core.ui"
 
 local host = {}
@@ -13,7 +13,13 @@ local check, type, next = props.check, type, next
 local sketching = element.sketching
 local is_string, sketch = ui.is_string, ui.sketch
 
---- A constructor that takes one table.
+local function copied(t)
+  local copy = {}
+  for k, v in next, t do copy[k] = v end
+  return copy
+end
+
+--- A constructor that takes one table. A style that is a list is merged.
 ---@param name string
 ---@param own table<string, string> its props beyond the common ones, by kind
 ---@return fun(given?: table): hearth.Element
@@ -26,8 +32,9 @@ function host.element(name, own)
     elseif type(given) ~= "table" then
       errors.raise("EINVAL", ("%s takes one table, %s{ prop=value, child, child }, got a %s"):format(name, name, type(given)),
         { op = name })
-    else
-      check(name, schema, given)
+    elseif check(name, schema, given) then
+      given = copied(given)
+      given.style = style.flatten(given.style)
     end
     return { type = name, props = given, key = given.key }
   end, schema
@@ -52,8 +59,7 @@ function host.labelled(name, field, own)
         errors.raise("EINVAL", ("%s takes a text and a table of props, or one table, got two tables"):format(name), { op = name })
       end
       local first = text[1]
-      local copy = {}
-      for k, v in next, text do copy[k] = v end
+      local copy = copied(text)
       if first ~= nil and copy[field] == nil and (type(first) ~= "table" or getmetatable(first) ~= nil) then
         table.remove(copy, 1)
         copy[field] = other(first)
@@ -88,11 +94,12 @@ function host.labelled(name, field, own)
     local key = given.key
     -- A row of a list: nothing to check, and room for no more.
     if key ~= nil and next(given) == "key" and next(given, "key") == nil then return { [field] = text, key = key } end
-    check(name, schema, given)
+    local has_styles = check(name, schema, given)
     local copy = { [field] = text, key = key, id = nil, style = nil } -- room for four
     for k, v in next, given do
       if k ~= field then copy[k] = v end
     end
+    if has_styles then copy.style = style.flatten(given.style) end
     return copy
   end
   element.completers[name] = complete

@@ -5,6 +5,7 @@
 local element = require "hearth.ui.element"
 local errors = require "hearth.errors"
 local props_of = require "hearth.ui.props"
+local style = require "hearth.ui.style"
 local use_callback = require "hearth.hooks.use_callback"
 local use_ref = require "hearth.hooks.use_ref"
 local use_state = require "hearth.hooks.use_state"
@@ -43,7 +44,6 @@ end
 -- An element with the key of its row; anything else that can be shown goes into a Fragment of that key.
 local function keyed(shown, key)
   if type(shown) == "table" and shown.type ~= nil and shown.props then
-    if shown.says ~= nil then shown = element.complete(shown) end
     if shown.key ~= nil then return shown end
     return { type = shown.type, props = shown.props, key = key }
   end
@@ -79,6 +79,7 @@ local function window(name, props, total, row)
   for key, value in next, props do
     if PASSED[key] or props_of.is_style_key(key) then out[key] = value end
   end
+  if style.check(out.style, name) then out.style = style.flatten(out.style) end
   local n = 0
   local function add(shown)
     if shown ~= nil then
@@ -155,6 +156,5 @@ end
 lists.FlatList = constructor("FlatList", "data", flat_schema, Flat)
 --- SectionList{sections={ {title=, data=}, … }, render_item=function(item, index, section) … end}
 lists.SectionList = constructor("SectionList", "sections", section_schema, Sections)
-
 
 return lists
