@@ -115,6 +115,56 @@ export default function () {
     await become(page, 'away="longer";count="7"'); // what the page wrote is a string
   });
 
+  it("agrees everywhere, whoever writes what when: two tabs, their apps, and the pages themselves", async (world) => {
+    const { proxy, context, page } = await start(world);
+    const tabs = [page, await world.tab(proxy, context)];
+    let seed = 11;
+    const any = (n) => { // always the same numbers
+      seed = (seed * 1103515245 + 12345) % 2147483648;
+      return Math.floor(seed / 65536) % n;
+    };
+    const acts = [
+      (tab) => button(tab, "theme").click(),
+      (tab) => button(tab, "count").click(),
+      (tab) => button(tab, "pop").click(),
+      (tab) => button(tab, "clear").click(),
+      (tab, n) => tab.evaluate((n) => localStorage.setItem("theme", `light ${n}`), n),
+      (tab, n) => tab.evaluate((n) => localStorage.setItem(`own ${n % 3}`, String(n)), n),
+      (tab) => tab.evaluate(() => localStorage.removeItem("count")),
+      (tab) => tab.evaluate(() => localStorage.clear()),
+    ];
+    const agree = async (when) => till(async () => {
+      const held = Object.entries(await local(page)).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, text]) => `${key}=${text}`).join(";");
+      const shown = await Promise.all(tabs.map(items));
+      return shown[0] === shown[1] && shown[0].replaceAll('"', "") === held;
+    }, `both apps and localStorage agree ${when}`);
+    for (const delay of [0, 40]) {
+      proxy.delay = delay;
+      for (let round = 0; round < 3; round++) {
+        for (let i = 0; i < 8; i++) await acts[any(i === 7 ? 7 : acts.length)](tabs[any(2)], i + 10 * round); // mostly something is left at the end
+      await agree(`after round ${round} with a delay of ${delay} ms`);
+      }
+      proxy.cut();
+      for (const tab of tabs) await tab.waitForFunction(() => !document.getElementById("hearth").hasAttribute("data-live"));
+      for (let i = 0; i < 8; i++) await acts[any(7)](tabs[any(2)], i);
+      proxy.mend();
+      for (const tab of tabs) await tab.evaluate(() => dispatchEvent(new Event("online")));
+      await agree("after a time apart");
+    }
+  });
+
+  it("clears what the app wrote in any tab, and nothing else", async (world) => {
+    const { proxy, context, page } = await start(world);
+    const second = await world.tab(proxy, context);
+    await button(second, "count").click();
+    await button(page, "theme").click();
+    await page.evaluate(() => localStorage.setItem("by hand", "x"));
+    for (const tab of [page, second]) await become(tab, 'by hand="x";count=1;theme="dark"');
+    await button(second, "clear").click();
+    for (const tab of [page, second]) await become(tab, 'by hand="x"');
+    assert.deepEqual(await local(page), { "by hand": "x" });
+  });
+
   it("mirrors a storage that is larger than a message, but for values that are", async (world) => {
     const { proxy, context, page } = await start(world);
     await page.evaluate(() => {

@@ -11,6 +11,7 @@ local QUOTA <const> = 5 * 1024 * 1024
 ---@class hearth.LocalStorageMessage what goes to the browser, and what comes from it; absent parts are left out
 ---@field localstorage? table<string, any> keys that have these values now
 ---@field removed? string[]
+---@field own? string[] from the browser: those of `localstorage` that the app wrote, here or in another tab
 ---@field cleared? boolean every key that the app wrote is gone
 ---@field revision? integer of the last write in a message to the browser
 ---@field ack? integer from the browser: all writes up to this revision were applied or refused
@@ -20,7 +21,7 @@ local QUOTA <const> = 5 * 1024 * 1024
 ---@field session_id? string
 ---@field connection? { send: fun(self: any, session_id: string, message: hearth.LocalStorageMessage): any }
 ---@field package mirror hearth.Mirror
----@field package own table<string, true> keys that the app wrote: what `clear` removes
+---@field package own table<string, true|"elsewhere"> keys that the app wrote: what `clear` removes
 local Storage = {}
 Storage.__index = Storage
 Storage.__name = "hearth.LocalStorage"
@@ -214,7 +215,7 @@ end
 -- Entries of the values in a message, after a check of its whole shape: nothing is changed before.
 local function entries_of(message)
   if type(message) ~= "table" then refuse("receive", ("takes a table, got a %s"):format(type(message))) end
-  for _, name in ipairs { "localstorage", "removed", "refused" } do
+  for _, name in ipairs { "localstorage", "removed", "own", "refused" } do
     local part = message[name]
     if part ~= nil and type(part) ~= "table" then refuse("receive", ("%s is a table, got a %s"):format(name, type(part))) end
   end
@@ -224,6 +225,7 @@ local function entries_of(message)
     entries[key] = entry_of("receive", key, value)
   end
   for _, key in ipairs(message.removed or {}) do check_key("receive", key) end
+  for _, key in ipairs(message.own or {}) do check_key("receive", key) end
   for key, code in pairs(message.refused or {}) do
     check_key("receive", key)
     if type(code) ~= "string" then refuse("receive", "refused has a code for each key", key) end
@@ -253,12 +255,17 @@ local function receive(self, message, entries)
   local ack, refused = message.ack and math.min(message.ack, self.revision), message.refused or {}
   if message.refused and ack then take_back(self, message, entries, ack) end
   if ack then shown:settle(ack) end
+  -- The app wrote these in another tab. Such marks go with their keys: a page does not make them grow.
+  for _, key in ipairs(message.own or {}) do
+    if entries[key] and not self.own[key] then self.own[key] = "elsewhere" end
+  end
   local keys, olds = {}, {}
   local function change(key, entry)
     if refused[key] then return end
     keys[#keys + 1] = key
     olds[#keys] = shown:shown(key) or false
     shown:hold(key, entry)
+    if self.own[key] == "elsewhere" and not shown:shown(key) then self.own[key] = nil end
   end
   if message.cleared then
     local held = {}
@@ -280,7 +287,7 @@ function Storage:receive(message) receive(self, message, entries_of(message)) en
 --- The same for a page: `entries` are those of the mirror in place of the message's values, and are taken as they are.
 ---@package
 function Storage:_receive(message, entries)
-  entries_of { removed = message.removed, refused = message.refused, ack = message.ack }
+  entries_of { removed = message.removed, own = message.own, refused = message.refused, ack = message.ack }
   receive(self, message, entries)
 end
 

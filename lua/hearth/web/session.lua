@@ -129,7 +129,8 @@ kinds.l = function(self, message)
   if type(message) ~= "table" then malformed "localStorage" end
   local storage = self.renderer.local_storage
   storage:_receive({
-    removed = message.removed, cleared = message.cleared and true or nil, ack = message.ack, refused = message.refused,
+    removed = message.removed, own = message.own, cleared = message.cleared and true or nil, ack = message.ack,
+    refused = message.refused,
   }, from_wire(message.localstorage))
   if storage:_size() <= STORED then return end
   self:close "its localStorage is larger than a browser's"

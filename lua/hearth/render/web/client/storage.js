@@ -28,6 +28,7 @@ function store(d) {
   const keep = () => setItem.call(localStorage, MARKS, JSON.stringify(m));
   if (d.revision > applied) {
     applied = d.revision;
+    if (d.cleared) answer.removed = removed; // other tabs' keys too
     for (const key of removed.concat(d.removed || [])) {
       removeItem.call(localStorage, key);
       delete m[key];
@@ -54,9 +55,9 @@ function store(d) {
 const ROOM = 9e5;
 const bytes = (x) => new Blob([JSON.stringify(x)]).size;
 function tell(key) {
-  const now = key !== null && contents()[0][key];
+  const [items, m] = contents(), now = items[key];
   if (key === MARKS || !told || now && bytes(now) > ROOM) return;
-  send("l", key === null ? { cleared: true } : now ? { localstorage: { [key]: now } } : { removed: [key] });
+  send("l", key === null ? { cleared: true } : now ? { localstorage: { [key]: now }, own: m[key] && [key] } : { removed: [key] });
 }
 addEventListener("storage", (e) => { if (e.storageArea === localStorage) tell(e.key); });
 for (const [verb, was] of Object.entries({ setItem, removeItem, clear })) {
