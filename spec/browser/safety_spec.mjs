@@ -1,6 +1,10 @@
 // Nothing that a user writes becomes more than text on another user's page.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { it, till } from "./support/world.mjs";
 
 const APP = `
@@ -91,5 +95,40 @@ export default function () {
       assert.ok(broken.includes(part), `${part} is held: ${broken}`);
     }
     assert.equal(await page.evaluate(() => window.owned), undefined);
+  });
+
+  it("is live over TLS, with the certificate that was given and a cookie for that alone", async (world) => {
+    const folder = mkdtempSync(join(tmpdir(), "hearth-tls-")), [cert, key] = ["cert", "key"].map((name) => join(folder, name));
+    world.ends.push(() => rmSync(folder, { recursive: true }));
+    execFileSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-keyout", key, "-out", cert],
+      { stdio: "ignore" });
+    const server = await world.serve({ app: "examples/counter.lua", args: ["--cert", cert, "--key", key] });
+    assert.match(server.url, /^https:/);
+    const context = await world.context({ ignoreHTTPSErrors: true }), sockets = [];
+    context.on("page", (page) => page.on("websocket", (socket) => sockets.push(socket.url())));
+    const page = await world.tab(server, context);
+    const before = await page.locator("#hearth").innerText();
+    await page.getByRole("button").first().click();
+    await till(async () => (await page.locator("#hearth").innerText()) !== before);
+    assert.ok(sockets.length > 0 && sockets.every((url) => url.startsWith("wss:")), sockets.join(" "));
+    const cookies = await context.cookies();
+    assert.deepEqual(cookies.map((c) => [c.secure, c.httpOnly, c.sameSite]), [[true, true, "Lax"]]);
+  });
+
+  it("talks to its own pages alone: another origin gets no connection, and no frame around it", async (world) => {
+    const server = await world.serve({ source: APP }), context = await world.context();
+    world.expect(/404/);
+    const own = await world.tab(server, context); // this browser has the cookie
+    const connect = (url) => new Promise((resolve) => {
+      const socket = new WebSocket(`${url.replace("http", "ws")}live`, "hearth");
+      for (const type of ["open", "error"]) socket.addEventListener(type, () => resolve(type));
+    });
+    assert.equal(await own.evaluate(connect, server.url), "open");
+    const stranger = await context.newPage();
+    await stranger.route("http://stranger.test/", (route) => route.fulfill({ contentType: "text/html", body: `<iframe src="${server.url}"></iframe>` }));
+    await stranger.goto("http://stranger.test/");
+    assert.equal(await stranger.evaluate(connect, server.url), "error");
+    const frame = stranger.frames()[1];
+    await till(() => frame.url().startsWith("chrome-error:"));
   });
 }
