@@ -137,28 +137,24 @@ describe("hearth serve", function()
     assert.truthy(site:get("/", { Cookie = cookie }).content:find("version C: n 0", 1, true))
   end)
 
-  it("tells its pages to come back when it ends, and has kept what they said", function()
-    site = Site.start(APP)
-    local cookie = site:cookie()
-    local p, first = site:mounted(cookie)
-    local input = tonumber(first.html:match '<label data%-h="(%d+)"')
-    p:send { 1, "e", input, "v", "half a sentence" }
-    p:wait_for "half a sentence"
-    local said, status = site:stop "TERM"
-    assert.equal("", said)
-    assert.truthy(status == 143 or status == 15)
-    p:till(function() return p.closed end)
-    assert.equal("bye", p.messages[#p.messages].t)
-    site:again()
-    assert.truthy(site:get("/", { Cookie = cookie }).headers["set-cookie"])
-    local _, again = site:mounted(site:cookie(site:get("/", { Cookie = cookie:gsub("%d+=", site.port .. "=", 1) })), { s = first.s, g = 1 })
-    assert.equal("new", again.t)
-    assert.truthy(again.html:find("draft &lt;half a sentence&gt;", 1, true))
-  end)
-
-  it("ends with 130 on SIGINT", function()
-    site = Site.start(APP)
-    local _, status = site:stop "INT"
-    assert.truthy(status == 130 or status == 2, status)
-  end)
+  for signal, code in pairs { TERM = 15, INT = 2 } do
+    it("tells its pages to come back on SIG" .. signal .. ", and has kept what they said", function()
+      site = Site.start(APP)
+      local cookie = site:cookie()
+      local p, first = site:mounted(cookie)
+      local input = tonumber(first.html:match '<label data%-h="(%d+)"')
+      p:send { 1, "e", input, "v", "half a sentence" }
+      p:wait_for "half a sentence"
+      local said, status = site:stop(signal)
+      assert.equal("", said)
+      assert.truthy(status == 128 + code or status == code, status)
+      p:till(function() return p.closed end)
+      assert.equal("bye", p.messages[#p.messages].t)
+      site:again()
+      assert.truthy(site:get("/", { Cookie = cookie }).headers["set-cookie"])
+      local _, again = site:mounted(site:cookie(site:get("/", { Cookie = cookie:gsub("%d+=", site.port .. "=", 1) })), { s = first.s, g = 1 })
+      assert.equal("new", again.t)
+      assert.truthy(again.html:find("draft &lt;half a sentence&gt;", 1, true))
+    end)
+  end
 end)

@@ -21,7 +21,8 @@ return hearth.component("App", function()
     return v .. " migrated"
   end })
   return hearth.Column {
-    hearth.Text("mounted " .. times .. " times"), hearth.Text("kept " .. kept), hearth.Text("quick " .. quick), hearth.Text("slow " .. slow),
+    hearth.Text("mounted " .. times .. " times"), hearth.Text("kept " .. kept),
+    hearth.Text("quick " .. quick), hearth.Text("slow " .. slow),
     hearth.Button("Keep", { on_click = function() keep "a <thing>" end }),
   }
 end)

@@ -1,6 +1,5 @@
 -- What an app shows a browser before its page is connected: mounted without effects, shown when storage has answered, taken down again.
 
-local local_storage = require "hearth.web.local_storage"
 local owner = require "hearth.owner"
 local root = require "hearth.ui.root"
 local task = require "hearth.core.task"
@@ -64,7 +63,6 @@ end
 return function(element, who, patience)
   local renderer = web.new()
   renderer.who = who
-  renderer.local_storage = local_storage {}
   local id = owner.new("client:" .. who.client)
   local mounted
   local guard <close> = setmetatable({}, { __close = function() -- luacheck: ignore 211

@@ -27,7 +27,7 @@ local function show(site, event)
   local client = event.client or random.id(16)
   site.rendering = site.rendering + 1
   local ok, body = xpcall(first_look, debug.traceback, site.element, {
-    client = client, session = client .. "-" .. random.id(12), default = "client",
+    client = client, session = client .. "-look", default = "client", -- no tab has that name
   }, PATIENCE)
   site.rendering = site.rendering - 1
   if not ok then

@@ -45,8 +45,10 @@ end
 
 -- UTF-16 code units, which is what a browser counts.
 local function units(text)
+  local count = utf8.len(text) or #text
+  if count == #text then return count end
   local _, beyond = text:gsub("[\xF0-\xF4]", "")
-  return (utf8.len(text) or #text) + beyond
+  return count + beyond
 end
 
 --- How many characters of its storage a browser counts for a key with this entry.

@@ -14,17 +14,21 @@ local NONE = setmetatable({}, { __newindex = function() error("a node's children
 
 local LOOK <const>, CHILDREN <const> = 1, 2 -- in what a node differs from what the page has
 
--- Do the same things stand on the page? Handlers are called by name of the node, children are told of by themselves.
-local function same_style(a, b)
-  for key, v in next, a do
-    if b[key] ~= v then return false end
-  end
+local function has_keys_of(a, b)
   for key in next, b do
     if a[key] == nil then return false end
   end
   return true
 end
 
+local function same_style(a, b)
+  for key, v in next, a do
+    if b[key] ~= v then return false end
+  end
+  return has_keys_of(a, b)
+end
+
+-- Do the same things stand on the page? Handlers are called by name of the node, children are told of by themselves.
 local function same_look(a, b)
   for key, v in next, a do
     local w = b[key]
@@ -56,10 +60,7 @@ local function same_plain(a, b)
     local kind, w = type(v), b[key]
     if kind == "table" or v ~= w and not (kind == "function" and type(w) == kind) then return false end
   end
-  for key in next, b do
-    if a[key] == nil then return false end
-  end
-  return true
+  return has_keys_of(a, b)
 end
 
 function one.patch_of(node)
@@ -87,7 +88,7 @@ moves.begin()
 function web.new()
   local renderer = {}
   local ids = -1
-  local nodes = setmetatable({}, { __mode = "v" })
+  local nodes -- by id, once a page has said something
   -- Nodes that differ from what the page has, in order; each says in what, so that it is there once.
   local updated, restructured, n_updated, n_restructured = {}, {}, 0, 0
   local moved, n_moved = {}, 0 -- nodes whose style began to move
@@ -97,7 +98,6 @@ function web.new()
     local node = { -- eight fields: with nine a table is twice as large
       id = ids, type = type, props = props, children = NONE, parent = false, sent = false, differs = 0, move = false,
     }
-    nodes[ids] = node
     renderer.top = renderer.top or node
     return node
   end
@@ -167,6 +167,18 @@ function web.new()
 
   function renderer.commit()
     if renderer.changed then renderer.changed() end
+  end
+
+  -- The node of an id. Most pages are looked at more than they are touched: nodes are listed when one is asked for that is not known.
+  local function find(id)
+    if nodes and nodes[id] then return nodes[id] end
+    nodes = nodes or setmetatable({}, { __mode = "v" })
+    local function list(node)
+      nodes[node.id] = node
+      for _, child in ipairs(node.children) do list(child) end
+    end
+    list(renderer.top)
+    return nodes[id]
   end
 
   local function attached(node)
@@ -256,7 +268,7 @@ function web.new()
   ---@param value any
   ---@return hearth.Task|nil
   function renderer.event(id, kind, value)
-    local node = nodes[id]
+    local node = find(id)
     if not node or not attached(node) or node == renderer.top then return nil end
     local running = events.fire(node, kind, value)
     -- A control shows what its component says. A page that shows something else, because the handler did not take it, hears of it.

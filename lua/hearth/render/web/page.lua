@@ -18,15 +18,27 @@ end
 
 -- One rule per style, for the first look; the page's script takes over from there. Attribute selectors take any text that is quoted.
 local function rules(body)
-  local seen, out = {}, {}
-  for style in body:gmatch 'data%-y="([^"]*)"' do
+  local seen, out, at = {}, {}, 1
+  while true do
+    local _, before = body:find('data-y="', at, true) -- plain: far quicker than a pattern
+    if not before then return table.concat(out) end
+    at = body:find('"', before + 1, true)
+    local style = body:sub(before + 1, at - 1)
     if not seen[style] then
       seen[style] = true
       out[#out + 1] = ruled[style] or rule(style)
     end
   end
-  return table.concat(out)
 end
+
+local HEAD <const> = '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>'
+local LINKS <const> = [==[</title>
+<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">
+<link rel="icon" href="data:,"><link rel="stylesheet" href="/hearth.css">]==]
+local BODY <const> = [==[<script src="/hearth.js" defer></script></head>
+<body><noscript><p class="note">Without JavaScript this page shows the app as it was when it was loaded.</p></noscript>
+]==]
+local TAIL <const> = '<div id="hearth-state" role="status" data-text="Connecting…"></div></body></html>\n'
 
 --- The document of an app whose HTML is `body`.
 ---@param body string
@@ -35,13 +47,8 @@ end
 ---@return string
 function page.document(body, title, nonce)
   local style = rules(body)
-  return ([==[<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>%s</title>
-<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">
-<link rel="icon" href="data:,"><link rel="stylesheet" href="/hearth.css">%s<script src="/hearth.js" defer></script></head>
-<body><noscript><p class="note">Without JavaScript this page shows the app as it was when it was loaded.</p></noscript>
-%s<div id="hearth-state" role="status" data-text="Connecting…"></div></body></html>
-]==]):format(html.escape(title), style ~= "" and ('<style nonce="%s">%s</style>'):format(nonce, style) or "", body)
+  if style ~= "" then style = '<style nonce="' .. nonce .. '">' .. style .. "</style>" end
+  return HEAD .. html.escape(title) .. LINKS .. style .. BODY .. body .. TAIL
 end
 
 --- Headers of every answer, as the server's raw verb takes them.
