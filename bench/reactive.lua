@@ -156,7 +156,10 @@ print(("%-44s %9.0f bytes (at most 1024)"):format("a stateful component with its
 
 if quick then return end
 local build = os.getenv "BUILD" or "build"
-if not os.execute("BUILD=" .. build .. " sh tools/peers.sh ui_peers") then return print "not measured: the peers on Node could not be installed" end
+if not os.execute("BUILD=" .. build .. " sh tools/peers.sh ui_peers") then
+  print "not measured: the peers on Node could not be installed"
+  return
+end
 local names, of, missing = { "preact", "react", "vue", "solid" }, {}, {}
 local peers = build .. "/ui_peers/reactive.mjs" -- beside the packages, where Node looks for them
 os.execute("cp bench/ui_peers/reactive.mjs " .. peers)

@@ -105,6 +105,34 @@ describe("a screen", function()
     assert.equal(30, math.floor(clock:now() - before + 0.5))
   end)
 
+  it("may have its clock moved back: nothing runs until the time is there again", function()
+    local clock = testing.fake_clock()
+    local start = clock:now()
+    local log = {}
+    for _, seconds in ipairs { 3, 1, 2 } do
+      hearth.run_async(function()
+        hearth.sleep(seconds)
+        log[#log + 1] = seconds
+      end)
+    end
+    clock:advance(-10)
+    assert.equal(-10, clock:now() - start)
+    assert.same({}, log)
+    clock:advance(10.5)
+    assert.same({}, log)
+    clock:advance(2)
+    assert.same({ 1, 2 }, log)
+    clock:advance(-2)
+    hearth.run_async(function()
+      hearth.sleep(0.5)
+      log[#log + 1] = "later"
+    end)
+    clock:advance(0.5)
+    assert.same({ 1, 2, "later" }, log)
+    clock:advance(2)
+    assert.same({ 1, 2, "later", 3 }, log)
+  end)
+
   it("is unmounted by restart", function()
     local screen = testing.render(Form {})
     testing.restart()

@@ -47,4 +47,36 @@ describe("HEARTH_STRICT=1", function()
     ]]
     assert.matches("^3 1\nfalse\tEHOOK: .-make a new table.-\nfalse\tEHOOK.-\n1 2 3 $", out)
   end)
+
+  it("renders twice under a Suspense too, also what waits, and says when the hooks differ", function()
+    assert.equal("quick\nquick\nslow\nready\nslow\nready\neffect\nq,value\n", run [[
+      local hearth, testing = require "hearth", require "hearth.testing"
+      local gate = hearth.runtime.create_future()
+      local Quick = hearth.component("Quick", function()
+        print "quick"
+        return hearth.Text "q"
+      end)
+      local Slow = hearth.component("Slow", function()
+        hearth.use_effect(function() print "effect" end, {})
+        print "slow"
+        local v = hearth.await(gate)
+        print "ready"
+        return hearth.Text(v)
+      end)
+      local screen = testing.render(hearth.Suspense { fallback = "wait", Quick {}, Slow {} })
+      hearth.runtime.resolve_future(gate, "value")
+      testing.settle()
+      print((screen:text():gsub("\n", ",")))
+      screen:unmount()
+    ]])
+    assert.matches("EHOOK: Fickle: rendered more hooks than in the render before", run [[
+      local hearth, testing = require "hearth", require "hearth.testing"
+      local n = 0
+      local Fickle = hearth.component("Fickle", function()
+        n = n + 1
+        for _ = 1, n do hearth.use_ref() end
+      end)
+      testing.render(hearth.Suspense { fallback = "wait", Fickle {} })
+    ]])
+  end)
 end)

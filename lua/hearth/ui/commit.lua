@@ -72,9 +72,11 @@ end
 local function unhook(slot)
   local fn = slot.on_unmount
   slot.on_unmount = nil
-  local before = owner(slot[2][ROOT].owner)
+  local before, outer = owner(slot[2][ROOT].owner), hooks.phase
+  hooks.phase = slot
   local ok, err = xpcall(fn, on_error, slot)
   owner(before)
+  hooks.phase = outer
   if not ok then fail(slot[2], err, "a cleanup") end
 end
 
@@ -145,7 +147,7 @@ end
 local function protected(fn, slot, what)
   local f = slot[2]
   if f[STATE] < 0 then return end
-  hooks.phase = slot[1]
+  hooks.phase = slot
   boundary.where.component = nil
   local before = owner(f[ROOT].owner)
   local ok, err = xpcall(fn, on_error, slot)

@@ -360,6 +360,14 @@ end
 --- For renders that may wait (hearth.ui.boundary): what such a render knows of itself.
 function hooks.record_for(fiber) return { fiber = fiber, cursor = HOOKS, due = {} } end
 
+-- In strict mode: the second time, with the hooks of the first.
+local function again(rec, render, props)
+  local fiber, n = rec.fiber, rec.cursor - HOOKS
+  if n ~= fiber[HOOKS] then finish(fiber, n) end
+  rec.cursor = HOOKS
+  return render(props)
+end
+
 --- Runs the component's function in the coroutine that calls this, which may await: `rec.ok` and `rec.out` tell how it ended.
 ---@param rec table
 function hooks.render_awaiting(rec)
@@ -368,7 +376,11 @@ function hooks.render_awaiting(rec)
   n_awaiting = n_awaiting + 1
   idle, watch = true, true
   local fiber = rec.fiber
-  rec.ok, rec.out = pcall(fiber[TYPE].render, fiber[PROPS])
+  local render, props = fiber[TYPE].render, fiber[PROPS]
+  rec.ok, rec.out = pcall(render, props)
+  if strict_mode and rec.ok then
+    rec.ok, rec.out = pcall(again, rec, render, props)
+  end
   awaiting[co] = nil
   n_awaiting = n_awaiting - 1
   idle = n_awaiting > 0 or strict_mode
@@ -403,7 +415,10 @@ end
 function hooks.can_suspend() return record() ~= nil end
 
 -- Says where an await was refused: the path is worked out only then.
-local guard = setmetatable({}, { __tostring = function() return current and fibers.path(current) or hooks.phase or "a component" end })
+local guard = setmetatable({}, { __tostring = function()
+  local slot = hooks.phase
+  return current and fibers.path(current) or slot and ("%s of %s"):format(slot[1], fibers.path(slot[2])) or "a component"
+end })
 
 --- fn() in which an await is ENOTASK and names the component; as pcall.
 ---@param fn fun()
@@ -411,8 +426,8 @@ local guard = setmetatable({}, { __tostring = function() return current and fibe
 ---@return any err
 function hooks.guarded(fn) return task.guarded(guard, fn) end
 
---- What runs between renders, for the same message: "an effect of App".
----@type string|nil
+--- The slot whose effect or cleanup runs between renders, for the same message.
+---@type table|nil
 hooks.phase = nil
 
 --- For the reconciler: the fiber whose render failed, and forgetting it.

@@ -15,7 +15,6 @@ props.kinds = { HANDLER = HANDLER, STYLE = STYLE, TEXT = TEXT, FLAG = FLAG, NUMB
 local COMMON = {
   id = TEXT, key = ANY, label = TEXT, style = STYLE, disabled = FLAG, hidden = FLAG, role = TEXT, tooltip = TEXT, class = TEXT, ref = ANY,
   autofocus = FLAG, focusable = FLAG, on_focus = HANDLER, on_blur = HANDLER, on_key = HANDLER, on_layout = HANDLER, n = ANY,
-    children = ANY,
 }
 -- Any style key may be written as a prop too; the prop of an element comes first where a name is both.
 for key in pairs(style.keys) do COMMON[key] = "style_key" end
@@ -56,7 +55,7 @@ local function refuse(element, schema, name, value, given)
   elseif type(name) ~= "string" then
     errors.raise("EINVAL", ("%s: a prop's name must be a string, got a %s"):format(element, type(name)), { op = element })
   end
-  local hint = given.type and given.props and ("; children go into one table: %s{ child, child }"):format(element)
+  local hint = (given.type and given.props or name == "children") and ("; children go into one table: %s{ child, child }"):format(element)
     or suggest.phrase(name, schema)
   errors.raise("EINVAL", ('%s: unknown prop "%s"%s'):format(element, name, hint), { op = element, key = name })
 end
