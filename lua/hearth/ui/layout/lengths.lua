@@ -1,0 +1,43 @@
+-- Lengths of a style in cells: numbers, percentages, auto.
+
+local floor = math.floor
+
+local lengths = {}
+
+local percents = setmetatable({}, { __index = function(t, text)
+  local n = tonumber((text:match "^(-?[%d.]+)%%$"))
+  t[text] = n or false
+  return n
+end })
+
+-- A length in cells; nil for auto, and for a percentage of something that is not known.
+function lengths.resolve(value, whole)
+  if value == nil then return nil end
+  if type(value) == "number" then return floor(value + 0.5) end
+  local percent = percents[value]
+  if percent and whole then return floor(whole * percent / 100 + 0.5) end
+  return nil
+end
+
+function lengths.clamp(size, low, high)
+  if high and size > high then size = high end
+  if low and size < low then size = low end
+  return size
+end
+
+-- Left, top, right and bottom of padding and border together.
+function lengths.insets(s, whole)
+  local b = s.border or 0
+  local resolve = lengths.resolve
+  return b + (resolve(s.padding_left, whole) or 0), b + (resolve(s.padding_top, whole) or 0),
+    b + (resolve(s.padding_right, whole) or 0), b + (resolve(s.padding_bottom, whole) or 0)
+end
+
+function lengths.in_flow(child)
+  local s = child.style
+  return s.display ~= "none" and s.position ~= "absolute"
+end
+
+function lengths.is_row(s) return s.direction == "row" or s.direction == "row_reverse" end
+
+return lengths
