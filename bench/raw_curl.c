@@ -1,5 +1,6 @@
-/* The raw side of bench/fetch.lua: N requests at once through libcurl's multi interface on libuv, written as its documentation shows.
-** usage: raw_curl URL N; prints the seconds from the first handle to the last answer. */
+/* The raw side of bench/fetch.lua: N requests at once through libcurl's multi interface on libuv, written as its documentation shows, and that
+** again on the connections that it left.
+** usage: raw_curl URL N TIMES; prints for each time the seconds from the first handle to the last answer. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -91,21 +92,14 @@ static int on_timer(CURLM *m, long ms, void *user) {
   return uv_timer_start(&timer, on_timeout, (uint64_t)ms, 0);
 }
 
-int main(int argc, char **argv) {
-  if (argc < 3) return 2;
-  left = atol(argv[2]);
-  loop = uv_default_loop();
-  curl_global_init(CURL_GLOBAL_DEFAULT);
-  multi = curl_multi_init();
-  uv_timer_init(loop, &timer);
-  curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-  curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
+static double burst(const char *url, long n) {
+  left = n;
   uint64_t start = uv_hrtime();
-  for (long i = left; i > 0; i--) {
+  for (long i = n; i > 0; i--) {
     CURL *easy = curl_easy_init();
     body *b = calloc(1, sizeof *b);
     if (!easy || !b) abort();
-    curl_easy_setopt(easy, CURLOPT_URL, argv[1]);
+    curl_easy_setopt(easy, CURLOPT_URL, url);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -114,6 +108,17 @@ int main(int argc, char **argv) {
     curl_multi_add_handle(multi, easy);
   }
   uv_run(loop, UV_RUN_DEFAULT);
-  printf("%.6f\n", (double)(uv_hrtime() - start) / 1e9);
+  return (double)(uv_hrtime() - start) / 1e9;
+}
+
+int main(int argc, char **argv) {
+  if (argc < 4) return 2;
+  loop = uv_default_loop();
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+  multi = curl_multi_init();
+  uv_timer_init(loop, &timer);
+  curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+  curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
+  for (long i = atol(argv[3]); i > 0; i--) printf("%.6f\n", burst(argv[1], atol(argv[2])));
   return 0;
 }
