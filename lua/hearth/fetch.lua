@@ -69,7 +69,7 @@ local function header(lines, name, value)
     for _, item in ipairs(value) do header(lines, name, item) end
     return
   end
-  if math.type(value) then value = tostring(value) end
+  if math.type(value) then value = query.text(value) end
   if type(value) ~= "string" then refuse("the header %s is a string, not a %s", name, type(value)) end
   if value:find "[\r\n\0]" then refuse("the header %s has a line break in its value", name) end
   lines[#lines + 1] = name .. ": " .. value
@@ -85,7 +85,7 @@ local function headers_of(options)
   table.sort(names, function(a, b) return tostring(a) < tostring(b) end)
   for _, name in ipairs(names) do
     header(lines, name, options.headers[name])
-    has[name:lower()] = true
+    has[name:lower()] = options.headers[name]
   end
   return lines, has
 end
@@ -93,6 +93,8 @@ end
 local function is_bytes(value)
   return type(value) == "string" or math.type(value) ~= nil
 end
+
+local PART = { name = true, data = true, file = true, filename = true, type = true }
 
 -- The parts of a form, from a map or a list.
 local function parts_of(multipart)
@@ -107,6 +109,9 @@ local function parts_of(multipart)
   end
   for i, part in ipairs(parts) do
     if type(part) ~= "table" or type(part.name) ~= "string" then refuse("multipart[%d] has no name", i) end
+    for field in pairs(part) do
+      if not PART[field] then refuse("multipart[%d] has the field '%s'; there is name, data, file, filename, type", i, tostring(field)) end
+    end
     local data = part.data
     if part.file == nil and not is_bytes(data) then
       refuse("the part '%s' of the form needs data, a string, or file, a path", part.name)
@@ -121,7 +126,7 @@ local function parts_of(multipart)
       end
     end
     parts[i] = {
-      name = part.name, data = data ~= nil and tostring(data) or nil, file = part.file, type = part.type,
+      name = part.name, data = data ~= nil and query.text(data) or nil, file = part.file, type = part.type,
       filename = part.filename or (part.file and part.file:match "[^/]*$"),
     }
   end
@@ -139,6 +144,10 @@ local function set_body(request, options, has)
     if not has["content-type"] then request.headers[#request.headers + 1] = "Content-Type: application/json" end
   elseif body ~= nil and type(body) ~= "string" then
     refuse("body is a string, or a table that is sent as JSON, not a %s", type(body))
+  end
+  local length = has["content-length"] -- another one would make the server wait, or take the rest for a request
+  if length and tostring(length) ~= tostring(#(body or "")) or length and given and given ~= "body" then
+    refuse "the header Content-Length is the length of the body: leave it out"
   end
   request.body = body
   request.file = options.body_file

@@ -548,7 +548,8 @@ describe("Animated", function()
       local App = hearth.component("App", function()
         local n, s = hearth.use_state(0)
         set = s
-        local box = Animated.View { style = { width = x + y, height = (x * 2):interpolate { input = { 0, 1 }, output = { 0, 10 } }, padding = n } }
+        local height = (x * 2):interpolate { input = { 0, 1 }, output = { 0, 10 } }
+        local box = Animated.View { style = { width = x + y, height = height, padding = n } }
         return hearth.Column { box, box }
       end)
       local screen = testing.render(App {})

@@ -9,7 +9,7 @@ local APP <const> = [[
 local hearth = require "hearth"
 local Animated = hearth.Animated
 return hearth.component("App", function()
-  local width, said = hearth.use_animated_value(0), hearth.use_ref {}
+  local width = hearth.use_animated_value(0)
   local stage, set_stage = hearth.use_state "moving"
   local posts = hearth.use_query(function() return hearth.fetch("%s/posts", { cookies = true }):json() end, {})
   hearth.use_async_effect(function()

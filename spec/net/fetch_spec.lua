@@ -285,7 +285,11 @@ describe("fetch", function()
         { headers = { a = "x\r\nEvil: 1" } }, { headers = { a = {} , b = print } }, { params = { a = {{}} } }, { body = print },
         { body = "a", multipart = { a = "b" } }, { timeout = 0 }, { timeout = -1 }, { timeout = "5" }, { max_bytes = -1 },
         { max_redirects = 1.5 }, { proxy = "nope" }, { proxy = "http://p:1", public_only = true }, { cookies = 5 },
-        { cookies = { a = "1; b=2" } }, { multipart = { { data = "x" } } }, { multipart = { a = {} } }, { body = { print } },
+        { cookies = { a = "1; b=2" } }, { params = { a = { b = 1 } } }, { params = { a = 0 / 0 } },
+        { headers = { a = 1 / 0 } },
+        { body = "abc", headers = { ["content-length"] = 5 } }, { headers = { ["Content-Length"] = "1" } },
+        { multipart = { { name = "a", data = "b", mime = "x" } } }, { multipart = { { data = "x" } } }, { multipart = { a = {} } },
+        { body = { print } },
       }
       for i, options in ipairs(bad) do
         local ok, err = pcall(hearth.fetch, server:url "/echo", options)

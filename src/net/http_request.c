@@ -217,11 +217,11 @@ char *hearth__http_check_url(const char *text, hearth__http_failure *f) {
   CURLUcode rc = curl_url_set(u, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
   if (rc == CURLUE_OK) rc = curl_url_get(u, CURLUPART_SCHEME, &scheme, 0);
   if (rc == CURLUE_OK && strcasecmp(scheme, "http") != 0 && strcasecmp(scheme, "https") != 0) {
-    hearth__http_fail(f, "EINVAL", "scheme", "the URL '%.200s' has the scheme '%.40s'; only http and https can be fetched", text, scheme);
+    hearth__http_fail(f, "EINVAL", "scheme", "the URL has the scheme '%.40s'; only http and https can be fetched", scheme);
   } else {
     if (rc == CURLUE_OK) rc = curl_url_get(u, CURLUPART_HOST, &host, 0);
     if (rc != CURLUE_OK)
-      hearth__http_fail(f, "EINVAL", "url", "the URL '%.200s' is malformed (%s); write http://host/path or https://host/path", text,
+      hearth__http_fail(f, "EINVAL", "url", "the URL is malformed (%s); write http://host/path or https://host/path",
                         curl_url_strerror(rc));
     else if (!(copy = strdup(text)))
       hearth__http_fail(f, "EIO", "memory", "not enough memory");

@@ -1,5 +1,7 @@
 -- The query of a URL: parameters are added in order of their names, percent-encoded.
 
+local json = require "hearth.json"
+
 local query = {}
 
 local function percent(c)
@@ -23,9 +25,13 @@ function query.ascii(url)
   return host .. rest:gsub("[\128-\255]", percent)
 end
 
-local function text_of(value)
+---A string, a boolean or a number as text, the number with all its digits; nil for anything else.
+---@param value any
+---@return string|nil
+function query.text(value)
   if type(value) == "string" then return value end
-  if type(value) == "number" or type(value) == "boolean" then return tostring(value) end
+  if type(value) == "boolean" then return tostring(value) end
+  if type(value) == "number" and value == value and value ~= math.huge and value ~= -math.huge then return json.encode(value) end
 end
 
 ---@param url string
@@ -42,8 +48,10 @@ function query.add(url, params, refuse)
   table.sort(names)
   for _, name in ipairs(names) do
     local value = params[name]
-    for _, item in ipairs(type(value) == "table" and value or { value }) do
-      local text = text_of(item)
+    local list = type(value) == "table" and value or { value }
+    if next(list) ~= nil and #list == 0 then refuse("the parameter %s is a table that is no list", name) end
+    for _, item in ipairs(list) do
+      local text = query.text(item)
       if not text then refuse("the parameter %s is a %s; give a string, a number, a boolean or a list of them", name, type(item)) end
       pairs_[#pairs_ + 1] = query.encode(name) .. "=" .. query.encode(text)
     end

@@ -1,5 +1,6 @@
 -- What a fetch returns. The body is there as `content`, or, with `stream`, read piece by piece with `chunks`.
 
+local charset = require "hearth.net.charset"
 local errors = require "hearth.errors"
 local json = require "hearth.json"
 
@@ -115,16 +116,12 @@ function Response:chunks()
   return function() return stream:read() end, nil, nil, stream
 end
 
----The body as text in UTF-8: Latin-1 is translated, a byte order mark left out.
+---The body as text in UTF-8: translated from Latin-1, Windows-1252 and UTF-16, and without a byte order mark.
 ---@return string
 function Response:text()
   local text = self.content
   if text == nil then closed(self) end
-  local charset = (self.headers["content-type"] or ""):lower():match "charset%s*=%s*\"?([%w-]+)"
-  if charset == "iso-8859-1" or charset == "latin1" then
-    return (text:gsub("[\128-\255]", function(c) return utf8.char(c:byte()) end))
-  end
-  return (text:gsub("^\239\187\191", ""))
+  return charset.text(text, self.headers["content-type"] or "")
 end
 
 ---The value of a JSON body. EHTTP when the answer says that it is something else (`any_type` reads it all the same), ECORRUPT when it
