@@ -342,6 +342,24 @@ describe("the cells of a store", function()
       assert.are.equal(5, stored "n")
     end)
 
+    it("drops what is too big to be written ever, and goes on with what is stored", function()
+      put("n", "5")
+      local v = voice()
+      local cell, other = cell_of("n", v), cell_of "other"
+      drain()
+      local ticket = cells.set(cell, "a text of more than 64 MiB", v)
+      cells.set(other, 1)
+      turn()
+      handle:perform(errors.new("EBIG", "too big"))
+      handle:deliver()   -- each goes alone
+      handle:perform(errors.new("EBIG", "too big"))
+      drain()
+      assert.are.same({5, "clean", 5, 1}, {shown(cell), cells.save_state(cell), stored "n", stored "other"})
+      assert.are.same({"EBIG"}, {v.errors[1].code, v.errors[2]})
+      local ok, err = pcall(ticket.await, ticket)
+      assert.are.same({false, "EBIG"}, {ok, err.code})
+    end)
+
     it("does not let one bad key hold back the others of the turn", function()
       local a, b = cell_of "a", cell_of "b"
       drain()
@@ -539,17 +557,19 @@ describe("the cells of a store", function()
     end)
 
     it("does not hold its other keys for one of which nothing is left", function()
-      local a, b = cell_of "a", cell_of "b"
+      local b = cell_of "b"
       drain()
+      local a = cell_of "a"
+      turn()
+      handle:perform(errors.new("EIO", "disk"))
+      handle:deliver()
       hearth.batch(function()
         cells.set(a, 1)
         cells.set(b, 2)
       end)
-      turn()
-      handle:perform(errors.new("EIO", "disk"))
-      handle:deliver()
+      drain()
+      assert.is_nil(stored "b")
       pool:hide(a, a.issued)   -- a verb has written it
-      later(0.06)
       drain()
       assert.is_nil(stored "a")
       assert.are.equal(2, stored "b")
@@ -575,6 +595,35 @@ describe("the cells of a store", function()
         if write then write:__close(err) end
       end)
     end
+
+    it("hurry what waits for its write_delay, and come after it", function()
+      put("k", '"a"')
+      local v = voice {write_delay = 60}
+      local cell = cell_of("k", v)
+      drain()
+      cells.update(cell, function(text) return text .. "b" end, v)
+      drain()
+      assert.are.equal("a", stored "k")
+      local written
+      hearth.run_async(function()
+        verb("k", "verb")
+        written = true
+      end)
+      drain()
+      assert.is_true(written)
+      assert.are.same({"a", "ab", "verb"}, {json.decode_stored(db.commits[1].value), json.decode_stored(db.commits[2].value), stored "k"})
+    end)
+
+    it("are followed by a set to what is shown still, which changes something once they have landed", function()
+      put("k", "1")
+      local cell = cell_of "k"
+      drain()
+      verb("k", 2)
+      local ticket = cells.set(cell, 1)
+      drain()
+      assert.are.same({1, 1}, {stored "k", shown(cell)})
+      assert.is_true(ticket:done())
+    end)
 
     it("write in the order of issue: set, then verb", function()
       local cell = cell_of "k"
@@ -791,6 +840,18 @@ describe("the cells of a store", function()
       assert.are.equal("z", shown(cell))
       later(2)
       assert.is_nil(shown(cell))
+    end)
+
+    it("ends what others have stored, when its time has come", function()
+      put("k", '"theirs"', {expires_at = timer.wall() + 5})
+      local cell, heard_of = cell_of "k", cell_of "other"
+      drain()
+      put("other", '"theirs too"', {expires_at = timer.wall() + 5})
+      drain()
+      assert.are.same({"theirs", "theirs too"}, {shown(cell), shown(heard_of)})
+      heard = 0
+      later(6)
+      assert.are.same({2}, {heard, shown(cell), shown(heard_of)})
     end)
 
     it("ends what could not be written in time: it is not shown again, and the disk gets a removal", function()

@@ -175,7 +175,6 @@ local function issue(cell, op)
     batch_scope.enter(scope, cell)
     op.group = scope
   end
-  cell.hot = nil
   local outcome, err
   if op.kind == "update" then outcome, err = append_update(cell, op) else outcome, err = cell:append(op) end
   if outcome == "failed" then

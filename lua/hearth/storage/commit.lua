@@ -2,6 +2,7 @@
 -- condition that its base is still what is there. Refused: the cells fold over what is there and go again. Failed: they wait and try again.
 
 local condition = require("hearth.storage.cell").condition
+local errors = require "hearth.errors"
 local json = require "hearth.core.json"
 local pool_module = require "hearth.storage.pool"
 local task = require "hearth.core.task"
@@ -203,6 +204,11 @@ function Pool:refused(cells, groups, records)
   end
 end
 
+-- Is there no use in trying again? What is too big can never be written.
+local function is_final(err, op)
+  return errors.code(err) == "EBIG" or op.owner ~= nil and op.owner.on_write_error == "rollback"
+end
+
 --- The store could not write them.
 function Pool:failed(sent, groups, err)
   local cells = {split = sent.split}
@@ -227,7 +233,7 @@ function Pool:failed(sent, groups, err)
     local ops, failed, _ = table.move(cell.log, 1, cell.sent, 1, {})   -- luacheck: ignore 311
     cell.write_error = err
     self:tell(cell, err, ops)
-    if ops[#ops].owner and ops[#ops].owner.on_write_error == "rollback" then
+    if is_final(err, ops[#ops]) then
       ops, _, failed = cell:rollback()
       cell.write_error, cell.group = nil, nil
       for _, op in ipairs(ops) do ticket.lost(op, err) end
