@@ -11,7 +11,7 @@ return hearth.component("App", function()
   local all, set_all = hearth.use_persisted_state("all", 0, { scope = "app" })
   local mine, set_mine = hearth.use_persisted_state("mine", 0)
   local here, set_here = hearth.use_persisted_state("here", 0, { scope = "session" })
-  local kept, set_kept = hearth.use_persisted_state("kept", "")
+  local kept, set_kept, info = hearth.use_persisted_state("kept", "")
   local function add(set) return function() set(function(n) return n + 1 end) end end
   return hearth.Column {
     hearth.Text("clicks " .. clicks), hearth.Button("Click", { on_click = add(set_clicks) }),
@@ -19,7 +19,7 @@ return hearth.component("App", function()
     hearth.Text("mine " .. mine), hearth.Button("Keep", { on_click = add(set_mine) }),
     hearth.Text("here " .. here), hearth.Button("Mark", { on_click = add(set_here) }),
     hearth.TextInput { label = "Draft", value = draft, on_change = set_draft }, hearth.Text("draft " .. draft),
-    hearth.TextInput { label = "Kept", value = kept, on_change = set_kept }, hearth.Text("kept " .. kept),
+    hearth.TextInput { label = "Kept", value = kept, on_change = set_kept }, hearth.Text("kept " .. kept), hearth.Text(info.save),
     hearth.Button("Long", { on_click = function()
       for i = 1, 50 do
         hearth.sleep(0.02)
@@ -55,7 +55,7 @@ export default function () {
       await page.getByLabel("Draft").press("End");
       await page.keyboard.type(`${i}`);
       proxy.mend();
-      await page.waitForTimeout(150);
+      if (i % 2 === 0) await page.waitForFunction(() => document.getElementById("hearth").hasAttribute("data-live"));
     }
     await shows(page, "clicks 55");
     await shows(page, "draft 0123");
@@ -82,7 +82,7 @@ export default function () {
       await shows(page, "kept in the store");
       await page.getByLabel("Draft").pressSequentially("not in the store");
       await shows(page, "draft not in the store");
-      await page.waitForTimeout(signal === "SIGKILL" ? 300 : 0); // its writes
+      if (signal === "SIGKILL") await shows(page, "clean"); // it is on disk
       await server.stop(signal);
       await offline(page);
       await page.getByLabel("Draft").pressSequentially(" yet");
@@ -99,6 +99,30 @@ export default function () {
       await shows(page, "draft still not in the store yet");
     });
   }
+
+  it("shows what was changed in the app's file when it is saved, and keeps what was done and typed", async (world) => {
+    world.expect(/^hearth serve: /); // the mistakes that it is given
+    const server = await world.serve({ source: APP, args: ["--watch"] });
+    const page = await world.open(server);
+    await button(page, "Click").click();
+    await shows(page, "clicks 1");
+    await button(page, "Keep").click();
+    await shows(page, "mine 1");
+    await page.getByLabel("Draft").pressSequentially("half a");
+    server.write(APP.replace('hearth.Text("clicks " ..', 'hearth.Text("presses " ..'));
+    await shows(page, "presses 1");
+    await shows(page, "mine 1");
+    assert.equal(await page.getByLabel("Draft").inputValue(), "half a");
+    server.write("this is no Lua");
+    await till(() => server.errors.includes("app.lua"));
+    await button(page, "Click").click(); // what was there goes on
+    await shows(page, "presses 2");
+    await page.getByLabel("Draft").press("End");
+    server.write(APP.replace("hearth.use_state(0)", 'hearth.use_state("other hooks")').replace("return hearth.Column {", "hearth.use_state(1) return hearth.Column {"));
+    await shows(page, "clicks other hooks"); // begins anew
+    await shows(page, "mine 1");
+    assert.equal(await page.getByLabel("Draft").inputValue(), "half a");
+  });
 
   it("is live between browsers in scope app; a browser's own and a tab's own state is nobody else's", async (world) => {
     const { server } = await start(world);

@@ -7,12 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BUILD, PHONE, it } from "./support/world.mjs";
 
-const LOOKS = {
-  "desktop-light": { viewport: { width: 1100, height: 800 }, colorScheme: "light" },
-  "desktop-dark": { viewport: { width: 1100, height: 800 }, colorScheme: "dark" },
-  "phone-light": { ...PHONE, colorScheme: "light" },
-  "phone-dark": { ...PHONE, colorScheme: "dark" },
-};
+const SCREENS = { desktop: { viewport: { width: 1100, height: 800 } }, phone: PHONE };
 
 // The smallest contrast of a visible text with the nearest background behind it (WCAG 2).
 function contrast() {
@@ -40,6 +35,13 @@ function contrast() {
 
 async function look(page, name) {
   await page.mouse.move(0, 0);
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    await shoot(page, `${name}-${colorScheme}`);
+  }
+}
+
+async function shoot(page, name) {
   await page.evaluate(() => Promise.allSettled(document.getAnimations().filter((a) => a instanceof CSSTransition).map((a) => a.finished)));
   await page.screenshot({ path: join(BUILD, "screenshots", `${name}.png`), fullPage: true });
   const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
@@ -132,10 +134,10 @@ const BESIDE = {
 export default function () {
   for (const [example, act] of Object.entries(EXAMPLES)) {
     it(`${example} at a desk and on a phone, light and dark`, async (world) => {
-      for (const [look_, options] of Object.entries(LOOKS)) {
+      for (const [screen, options] of Object.entries(SCREENS)) {
         const beside = BESIDE[example]?.(world);
         const page = await world.open(await world.example(example, beside?.args), options);
-        await act(page, (part) => look(page, [example, part, look_].filter(Boolean).join("-")), beside);
+        await act(page, (part) => look(page, [example, part, screen].filter(Boolean).join("-")), beside);
       }
     });
   }

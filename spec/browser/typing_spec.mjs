@@ -214,7 +214,7 @@ export default function () {
     await input.pressSequentially("ab", { delay: 5 });
     const ime = await composer(page);
     await ime.set("か");
-    await page.waitForTimeout(400); // AB came while it was composed
+    await becomes(page, 1, "ABか"); // AB came while it was composed
     assert.equal(await input.inputValue(), "abか");
     await ime.commit("蚊");
     await becomes(page, 1, "AB蚊");
