@@ -48,6 +48,21 @@ describe("an animation in a page", function()
     assert.equal(1, x.value)
   end)
 
+  it("is told also after a render that made the style anew, with the same numbers in it", function()
+    local x, again = Animated.Value(0), nil
+    show(hearth.component(function()
+      local n, set = hearth.use_state(0)
+      again = set
+      return hearth.Column { hearth.Text(tostring(n)), Animated.View { style = { opacity = x:interpolate { input = { 0, 1 }, output = { 1, 0 } } } } }
+    end) {})
+    again(1)
+    patches()
+    Animated.timing(x, { to = 1, duration = 400, easing = "linear" }):start()
+    local moved = patches()
+    assert.same({ "opacity:0", 400, "linear" }, { table.unpack(moved[1], 3) })
+    assert.same({}, during(1))
+  end)
+
   it("moves colours, and curves for which CSS has no name", function()
     local x = Animated.Value(0)
     show(Animated.View { style = { color = x:interpolate { input = { 0, 1 }, output = { "#000000", "#ff8000" } } } })
