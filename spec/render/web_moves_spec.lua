@@ -53,7 +53,8 @@ describe("an animation in a page", function()
     show(hearth.component(function()
       local n, set = hearth.use_state(0)
       again = set
-      return hearth.Column { hearth.Text(tostring(n)), Animated.View { style = { opacity = x:interpolate { input = { 0, 1 }, output = { 1, 0 } } } } }
+      local fade = x:interpolate { input = { 0, 1 }, output = { 1, 0 } }
+      return hearth.Column { hearth.Text(tostring(n)), Animated.View { style = { opacity = fade } } }
     end) {})
     again(1)
     patches()

@@ -30,7 +30,7 @@ local function at(node, links, xs, fn)
   local result = fn()
   for value, x in pairs(before) do value.current = x end
   for i, link in ipairs(links) do (link.into or props)[link.key or link.prop] = olds[i] end
-  for prop, style in pairs(styles) do props[prop] = style end
+  for prop, old in pairs(styles) do props[prop] = old end
   return result
 end
 
