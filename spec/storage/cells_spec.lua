@@ -31,6 +31,7 @@ describe("the cells of a store", function()
     local v = {changed = function() heard = heard + 1 end, view = function(_, value) return value end, errors = {}}
     v.on_error = function(err) table.insert(v.errors, err) end
     for name, value in pairs(fields or {}) do v[name] = value end
+    v.options = fields
     return v
   end
 

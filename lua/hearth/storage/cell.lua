@@ -77,9 +77,9 @@ M.private = private
 --- Are two stored values the same? By content; 1 and 1.0 differ.
 ---@return boolean
 local function same(a, b)
-  if rawequal(a, b) then return math_type(a) == math_type(b) end
   local kind = type(a)
-  return (kind == "table" or kind == "userdata") and type(b) == kind and json.equal(a, b)
+  if kind == "table" or kind == "userdata" then return rawequal(a, b) or type(b) == kind and json.equal(a, b) end
+  return a == b and math_type(a) == math_type(b)
 end
 M.same = same
 
@@ -216,7 +216,12 @@ function Cell:append(op)
   else
     log[n] = op
   end
-  local changed = show(self, op.equals, fold(log, n, n, failed, self.value, expires_at, self.shown))
+  local changed
+  if op.kind == "set" then   -- whatever was there
+    changed = show(self, op.equals, op.copy, op.expires_at, op.value)
+  else
+    changed = show(self, op.equals, fold(log, n, n, failed, self.value, expires_at, self.shown))
+  end
   if failed[1] and base.known then
     log[n] = nil
     return "failed", failed[1].error

@@ -183,13 +183,14 @@ local function issue(cell, op)
     ticket.resolve(op, cell.base.revision)
   else
     local tell = outcome == "changed" or cell.n == cell.sent + 1
-    if cell.due or op.owner and op.owner.write_delay then delay(cell, op.owner) end
     if op.plain then
+      cell.due = nil
       -- The frame first, then the disk: who is told first does first what it has to do at the end of the turn.
       if tell then pool:publish(cell) end
       pool:mark(cell)
       if not op.group then cell.hot, cell.told = op, tell end
     else
+      delay(cell, op.owner)
       pool:mark(cell)   -- a table may still change in this turn, which is looked at before the frame
       if cell.expires_at ~= cell.expiry_at then pool:watch_expiry(cell) end
       if tell then pool:publish(cell) end
@@ -205,7 +206,7 @@ end
 --- Sets a value (nil removes), or updates with a function.
 ---@param cell hearth.Cell
 ---@param value any
----@param voice table?   whose set it is: on_error, ttl, equals, write_delay, …
+---@param voice table?   whose set it is: on_error, and where it has `options`, ttl, equals, write_delay, …
 ---@return hearth.Ticket
 function cells.set(cell, value, voice)
   local kind = type(value)
@@ -230,7 +231,7 @@ function cells.set(cell, value, voice)
     return cells.remove(cell, voice)
   end
   local op = ticket.new {kind = "set", value = value, copy = value, owner = voice, plain = plain, seq = nil, state = nil, answer = nil}
-  if voice then
+  if voice and voice.options then
     op.equals = voice.equals
     if voice.ttl then op.expires_at = expires_at(voice) end
     if plain and (voice.ttl or op.equals or voice.write_delay) then op.plain = nil end
