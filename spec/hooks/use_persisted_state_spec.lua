@@ -714,6 +714,10 @@ describe("use_persisted_state", function()
       testing.settle()
       assert.are.equal(renders, at.renders)
       assert.are.equal("Ann", AsyncStorage.get_json "k")
+      at.set(function(name) return name .. "!" end)
+      at.set "ANN!"
+      testing.settle()
+      assert.are.same({"Ann!", "Ann!"}, {at.value, AsyncStorage.get_json "k"})
     end)
 
     it("store: another store than the app's", function()

@@ -2,6 +2,7 @@
 
 local cell_module = require "hearth.storage.cell"
 local hearth = require "hearth"
+local private = require("hearth.storage.value").private
 
 local owner = {view = function(_, value) return value end}
 
@@ -25,7 +26,7 @@ end
 
 local function set(value, fields)
   local new = op("set", fields)
-  new.value, new.copy = value, cell_module.private(value)
+  new.value, new.copy = value, private(value)
   new.open = type(value) == "table" or nil
   return new
 end

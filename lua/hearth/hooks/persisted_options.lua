@@ -2,7 +2,7 @@
 
 local cells = require "hearth.storage.cells"
 local errors = require "hearth.errors"
-local private = require("hearth.storage.cell").private
+local private = require("hearth.storage.value").private
 local scopes = require "hearth.storage.scopes"
 
 local M = {}

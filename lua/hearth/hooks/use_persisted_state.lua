@@ -9,10 +9,9 @@ local hooks = require "hearth.ui.hooks"
 local options_of = require "hearth.hooks.persisted_options"
 local persisted_info = require "hearth.hooks.persisted_info"
 local plain_cell = require "hearth.hooks.plain_cell"
-local private = require("hearth.storage.cell").private
-local same = require("hearth.storage.cell").same
 local scheduler = require "hearth.ui.scheduler"
 local strict = require "hearth.ui.strict"
+local value_module = require "hearth.storage.value"
 
 local KIND <const> = "use_persisted_state"
 local SETTER <const>, RENDERED <const> = 3, 4
@@ -20,6 +19,7 @@ local NO_OPTIONS <const> = {}
 local SETTER_NAME <const> = "the setter of use_persisted_state"
 
 local math_type, rawequal, type = math.type, rawequal, type
+local private, same = value_module.private, value_module.same
 local peek, keep, due, check_set = hooks.peek, hooks.keep, hooks.due, hooks.check_set
 local strict_mode = strict.on
 local mark, set = scheduler.mark, cells.set

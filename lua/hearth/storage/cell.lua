@@ -5,10 +5,11 @@
 -- Values inside a cell are private copies that nobody can change. What is handed out (`shown`) belongs to the users, who may
 -- change it in place and set it again: that is a change, because it is compared with the private copy.
 
-local json = require "hearth.core.json"
+local fold = require "hearth.storage.fold"
+local value_module = require "hearth.storage.value"
 
-local math_type, type, rawequal, pcall = math.type, type, rawequal, pcall
-local huge = math.huge
+local private, same = value_module.private, value_module.same
+local type, rawequal, pcall = type, rawequal, pcall
 
 ---@class hearth.CellBase           what is on disk, as far as we know
 ---@field known boolean             false: not read yet, or not readable: nothing may be written
@@ -20,20 +21,6 @@ local huge = math.huge
 ---@field expired boolean?          once seen as expired it stays so, whatever the clock says
 ---@field stale boolean?            somebody in this process is about to write the key
 ---@field error any                 why it is not shown as it is stored
-
----@class hearth.CellOp: hearth.Ticket   an operation is its own ticket
----@field kind "set"|"update"|"remove"
----@field value any                 set: the user's own object
----@field copy any                  set: the private copy
----@field open boolean?             set: a table that may still change before the turn ends
----@field fn (fun(current: any): any)?                       update
----@field equals (fun(a: any, b: any): boolean)?
----@field expires_at number?
----@field expired boolean?
----@field seq integer               its place in the order of issue
----@field owner table?              the hook's voice: on_error, options, and `view`, what it shows for a value
----@field group table?              the `hearth.batch` it was issued in
----@field absorbed hearth.CellOp[]? earlier operations that this one made invisible: they land with it
 
 ---@class hearth.Cell
 ---@field base hearth.CellBase
@@ -61,27 +48,6 @@ local M = {Cell = Cell}
 function Cell:voices()
   return function(cell, voice) return (voice or cell).next_voice end, self
 end
-
---- A private copy of a storable value; raises EINVAL, with the path, for one that cannot be stored.
----@param value any
----@return any
-local function private(value)
-  local kind = type(value)
-  if kind == "string" or kind == "boolean" or kind == "nil" then return value end
-  if kind == "number" and value == value and value ~= huge and value ~= -huge then return value end
-  if kind ~= "table" and kind ~= "userdata" then json.encode_stored(value) end   -- raises, and says why
-  return json.copy(value)
-end
-M.private = private
-
---- Are two stored values the same? By content; 1 and 1.0 differ.
----@return boolean
-local function same(a, b)
-  local kind = type(a)
-  if kind == "table" or kind == "userdata" then return rawequal(a, b) or type(b) == kind and json.equal(a, b) end
-  return a == b and math_type(a) == math_type(b)
-end
-M.same = same
 
 ---@return hearth.CellBase
 function M.unknown(err)
@@ -113,42 +79,6 @@ function M.condition(base)
   return base.value ~= nil and base.revision or 0
 end
 
-local function call(op, value)
-  return op.fn(op.owner:view(private(value)))
-end
-
--- An updater on a copy of its own. -> true, what it returned, the private copy of that; or false, error
-local function run(op, value)
-  local ok, result = pcall(call, op, value)
-  if not ok then return false, result end
-  local storable, copy = pcall(private, result)
-  if not storable then return false, copy end
-  return true, result, copy
-end
-
--- The fold: log[first..last] over a value. Everything that a cell shows or writes comes out of here.
--- An updater that raises is stepped over and listed in `failed`.
-local function fold(log, first, last, failed, value, expires_at, shown)
-  for i = first, last do
-    local op = log[i]
-    if op.expired or op.kind == "remove" then
-      value, expires_at, shown = nil, nil, nil
-    elseif op.kind == "set" then
-      value, expires_at, shown = op.copy, op.expires_at, op.value
-    else
-      local ok, result, copy = run(op, value)
-      if not ok then
-        failed[#failed + 1] = {op = op, error = result}
-      elseif result == nil then
-        value, expires_at, shown = nil, nil, nil
-      else
-        value, expires_at, shown = copy, op.expires_at, result
-      end
-    end
-  end
-  return value, expires_at, shown
-end
-
 -- The base as the fold begins with it: an expired value is absent.
 local function start(base)
   if base.expired then return nil, nil end
@@ -158,8 +88,9 @@ end
 -- Shows a fold's outcome. The object handed out stays the same while the content does. -> has it changed?
 local function show(self, equals, value, expires_at, shown)
   local before = self.value
-  self.expires_at, self.value = expires_at, value
+  self.expires_at = expires_at
   if same(value, before) or (equals ~= nil and value ~= nil and before ~= nil and equals(before, value) == true) then return false end
+  self.value = value
   -- The same object, changed in place: a new one is handed out, so that it is seen as another.
   if type(shown) ~= "table" or rawequal(shown, self.shown) then shown = nil end
   self.shown, self.serial = shown, self.serial + 1
@@ -219,6 +150,7 @@ function Cell:append(op)
   local changed
   if op.kind == "set" then   -- whatever was there
     changed = show(self, op.equals, op.copy, op.expires_at, op.value)
+    if not changed and op.equals then op.copy, op.open = self.value, nil end   -- what is equal takes the place of nothing
   else
     changed = show(self, op.equals, fold(log, n, n, failed, self.value, expires_at, self.shown))
   end

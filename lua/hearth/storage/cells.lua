@@ -2,7 +2,6 @@
 -- write the same keys, the end of the program, tests that restart the app. The work is in pool.lua, load.lua and commit.lua.
 
 local batch_scope = require "hearth.storage.batch_scope"
-local cell_module = require "hearth.storage.cell"
 local errors = require "hearth.errors"
 local pool_module = require "hearth.storage.pool"
 local scopes = require "hearth.storage.scopes"
@@ -15,7 +14,7 @@ require "hearth.storage.order"
 require "hearth.storage.recovery"
 
 local Pool = pool_module.Pool
-local private = cell_module.private
+local private = require("hearth.storage.value").private
 local huge, type, math_type = math.huge, type, math.type
 
 local cells = {save_state = Pool.save_state}

@@ -10,7 +10,7 @@ local task = require "hearth.core.task"
 local ticket = require "hearth.storage.ticket"
 local timer = require "hearth.core.timer"
 
-local unknown, private = cell_module.unknown, cell_module.private
+local unknown, private = cell_module.unknown, require("hearth.storage.value").private
 local decode = json.decode_stored
 local Pool, back_off = pool_module.Pool, pool_module.back_off
 
