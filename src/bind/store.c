@@ -120,6 +120,25 @@ hearth__handle *hearth__handle_check(lua_State *L, int idx, const char *verb) {
   return *box;
 }
 
+hearth__handle *hearth__handle_bound(lua_State *L, const char *verb) {
+  hearth__handle *hd = *(hearth__handle **)lua_touserdata(L, lua_upvalueindex(2));
+  if (!hd || hd->closed)
+    hearth__raise(L, "ECLOSED", &(hearth__error_fields){.op = verb}, "%s: the store has been closed; open it again", verb);
+  return hd;
+}
+
+int hearth__bind(lua_State *L, lua_CFunction fn) {
+  hearth__handle_check(L, 1, "store:bind");
+  luaL_checktype(L, 2, LUA_TSTRING);
+  luaL_checkstring(L, 3);
+  lua_pushlightuserdata(L, hearth__state_of(L));
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, 2);
+  lua_pushvalue(L, 3);
+  lua_pushcclosure(L, fn, 4);
+  return 1;
+}
+
 /* ---- errors and records as Lua sees them */
 
 void hearth__push_fault(lua_State *L, const hearth__fault *f, const char *verb, const hearth__name *name) {
@@ -720,6 +739,7 @@ static void close_all(hearth__closer *c) {
 
 static const luaL_Reg methods[] = {{"get", hearth__l_store_get},
                                    {"getter", hearth__l_store_getter},
+                                   {"setter", hearth__l_store_setter},
                                    {"get_json", hearth__l_store_get_json},
                                    {"read", hearth__l_store_read},
                                    {"read_many", hearth__l_store_read_many},

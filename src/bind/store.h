@@ -103,6 +103,9 @@ void hearth__handle_unref(hearth__handle *hd);
 const char *hearth__plan_hit(hearth__stores *ss, const char *kind); /* the code that the plan asks for; NULL: it goes on */
 void hearth__handle_deliver(hearth__handle *hd);
 
+/* Pushes fn with the upvalues state, handle, namespace and verb, of which the last three are the arguments; and the handle that it is bound to. */
+int hearth__bind(lua_State *L, lua_CFunction fn);
+hearth__handle *hearth__handle_bound(lua_State *L, const char *verb);
 /* The name at idx (namespace) and idx + 1 (key), checked: EINVAL, EBIG. Borrowed from the Lua strings. */
 hearth__name hearth__check_name(lua_State *L, int ns_idx, int key_idx, const char *verb);
 int hearth__raise_fault(lua_State *L, const hearth__fault *f, const char *verb, const hearth__name *name);
@@ -140,6 +143,7 @@ int hearth__l_store_read_many(lua_State *L);
 int hearth__l_store_fetch(lua_State *L);
 int hearth__l_store_load(lua_State *L);
 int hearth__l_store_write(lua_State *L);
+int hearth__l_store_setter(lua_State *L);
 int hearth__l_store_put_many(lua_State *L);
 int hearth__l_store_apply(lua_State *L);
 int hearth__l_store_submit(lua_State *L);

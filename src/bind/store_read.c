@@ -180,24 +180,14 @@ static int getter_call(lua_State *L) {
   hearth__state *s = hearth__state_of(L);
   const char *verb = lua_tostring(L, lua_upvalueindex(4));
   hearth__check_await(L, s, verb);
-  hearth__handle *hd = *(hearth__handle **)lua_touserdata(L, lua_upvalueindex(2));
-  if (!hd || hd->closed)
-    return hearth__raise(L, "ECLOSED", &(hearth__error_fields){.op = verb}, "%s: the store has been closed; open it again", verb);
+  hearth__handle *hd = hearth__handle_bound(L, verb);
   hearth__name name = hearth__check_name(L, lua_upvalueindex(3), 1, verb);
   return get(L, hd, &name, verb, VALUE_ONLY);
 }
 
 /* getter(ns, verb) -> fn(key) -> value | nil */
 int hearth__l_store_getter(lua_State *L) {
-  hearth__handle_check(L, 1, "store:getter");
-  luaL_checktype(L, 2, LUA_TSTRING);
-  luaL_checkstring(L, 3);
-  lua_pushlightuserdata(L, hearth__state_of(L));
-  lua_pushvalue(L, 1);
-  lua_pushvalue(L, 2);
-  lua_pushvalue(L, 3);
-  lua_pushcclosure(L, getter_call, 4);
-  return 1;
+  return hearth__bind(L, getter_call);
 }
 
 /* ---- many keys */

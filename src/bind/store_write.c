@@ -15,6 +15,7 @@ typedef struct write_wait {
   hearth__wait wait;
   hearth__batch *batch;
   hearth__making *making; /* values that a worker makes; NULL when it is through */
+  const char *verb;       /* what errors call it; NULL: as its class does */
   bool started, dropped;  /* dropped: goes when the worker is through */
 } write_wait;
 
@@ -68,6 +69,10 @@ static void write_start(hearth__wait *w) {
   hearth__making_start(ww->making, ww->batch, making_over, ww);
 }
 
+static const char *verb_of(const write_wait *w) {
+  return w->verb ? w->verb : w->wait.op.class_->verb;
+}
+
 static write_wait *write_new(lua_State *L, hearth__handle *hd, size_t n, const hearth__op_class *class_) {
   write_wait *w = hearth__wait_new(L, hd, sizeof *w, class_, write_start, write_drop);
   if (!w || !(w->batch = hearth__batch_new(hd->store, n, hearth__wall_ms(hd->stores->h)))) {
@@ -105,7 +110,7 @@ static void check_fault(lua_State *L, hearth__op *op) {
   if (!w->wait.code && !w->batch->fault) return; /* by far the most frequent case */
   hearth__fault room;
   const hearth__fault *f = fault_of(w, &name, &named, &room);
-  if (f) hearth__raise_fault(L, f, op->class_->verb, named ? &name : NULL);
+  if (f) hearth__raise_fault(L, f, verb_of(w), named ? &name : NULL);
 }
 
 /* Owns a batch while it is being made: an error on the way leaves it to the collector. */
@@ -140,7 +145,7 @@ static int write_push(lua_State *L, hearth__op *op) {
     hearth__name name = hearth__entry_name(w->batch->ops[0].entry);
     hearth__fail(&f, "ECONFLICT", "it has revision %lld, not %lld: read it again and decide", (long long)w->batch->current[0].revision,
                  (long long)w->batch->ops[0].if_revision);
-    return hearth__raise_fault(L, &f, op->class_->verb, &name);
+    return hearth__raise_fault(L, &f, verb_of(w), &name);
   }
   lua_pushinteger(L, w->batch->revision);
   return 1;
@@ -198,6 +203,22 @@ static int64_t check_integer(lua_State *L, int idx, const char *verb, const char
   return n;
 }
 
+/* A batch of one op, with the value at idx; 0: it removes. */
+static write_wait *one_op(lua_State *L, hearth__handle *hd, const hearth__name *name, int idx) {
+  write_wait **draft = idx && hearth__makes_later(L, idx) ? draft_new(L, hd, 1, &write_class) : NULL;
+  write_wait *w = draft ? *draft : write_new(L, hd, 1, &write_class);
+  hearth__write_op *op = hearth__batch_add(w->batch, idx ? HEARTH__PUT : HEARTH__REMOVE, name);
+  if (draft) {
+    if (!op) hearth__no_memory(L);
+    hearth__making_add(L, hd, &w->making, op, idx);
+    *draft = NULL;
+  } else if (!op || (idx && !(op->value = copy_of(L, idx)))) {
+    write_drop(&w->wait);
+    hearth__no_memory(L);
+  }
+  return w;
+}
+
 /* write(ns, key, value | nil, kind, ttl | nil, if_revision | nil, version | nil) -> revision */
 int hearth__l_store_write(lua_State *L) {
   const char *verb = write_class.verb;
@@ -211,14 +232,8 @@ int hearth__l_store_write(lua_State *L) {
   int64_t expires_at = check_ttl(L, 6, verb, hearth__wall_ms(hd->stores->h));
   int64_t if_revision = lua_isnil(L, 7) ? 0 : check_integer(L, 7, verb, "if_revision");
   int64_t version = lua_isnil(L, 8) ? 0 : check_integer(L, 8, verb, "version");
-  write_wait **draft = !gone && hearth__makes_later(L, 4) ? draft_new(L, hd, 1, &write_class) : NULL;
-  write_wait *w = draft ? *draft : write_new(L, hd, 1, &write_class);
-  hearth__write_op *op = hearth__batch_add(w->batch, gone ? HEARTH__REMOVE : HEARTH__PUT, &name);
-  if (!op || (!gone && !draft && !(op->value = copy_of(L, 4)))) return draft ? hearth__no_memory(L) : out_of_memory(L, w);
-  if (draft) {
-    hearth__making_add(L, hd, &w->making, op, 4);
-    *draft = NULL;
-  }
+  write_wait *w = one_op(L, hd, &name, gone ? 0 : 4);
+  hearth__write_op *op = &w->batch->ops[0];
   op->kind = (uint8_t)kind;
   op->expires_at = expires_at;
   op->conditional = !lua_isnil(L, 7);
@@ -226,6 +241,30 @@ int hearth__l_store_write(lua_State *L) {
   op->version = version;
   hearth__wait_go(&w->wait, "write");
   return hearth__await(L, &w->wait.op);
+}
+
+/* Upvalues: state, handle, namespace, verb. */
+static int setter_call(lua_State *L) {
+  const char *verb = lua_tostring(L, lua_upvalueindex(4));
+  hearth__check_await(L, hearth__state_of(L), verb);
+  hearth__handle *hd = hearth__handle_bound(L, verb);
+  hearth__name name = hearth__check_name(L, lua_upvalueindex(3), 1, verb);
+  if (hearth__store_read_only(hd->store)) {
+    hearth__fault f;
+    hearth__fail(&f, "EROFS", "the store was opened read-only");
+    return hearth__raise_fault(L, &f, verb, &name);
+  }
+  check_value(L, 2, verb, &name);
+  write_wait *w = one_op(L, hd, &name, 2);
+  w->verb = verb;
+  w->batch->ops[0].kind = HEARTH__TEXT;
+  hearth__wait_go(&w->wait, "write");
+  return hearth__await(L, &w->wait.op);
+}
+
+/* setter(ns, verb) -> fn(key, text) -> revision */
+int hearth__l_store_setter(lua_State *L) {
+  return hearth__bind(L, setter_call);
 }
 
 /* ---- batches */

@@ -114,7 +114,7 @@ void hearth__store_submit(hearth__store *s, hearth__batch *b) {
     kick(db);
   else if (db->queued == 1)
     db->gathering = uv_hrtime();
-  else if (db->queued % GATHER_MAX == 0 || (db->queued % 64 == 0 && uv_hrtime() - db->gathering > GATHER_NS))
+  else if ((db->spin && db->queued % GATHER_MAX == 0) || (db->queued % 64 == 0 && uv_hrtime() - db->gathering > GATHER_NS))
     kick(db); /* a turn that writes much, or takes long: the writer works meanwhile */
   uv_mutex_unlock(&db->lock);
   if (arm) s->arm(s->wake_arg);

@@ -24,12 +24,13 @@ for method in pairs(verbs.is_verb) do
   AsyncStorage[method] = verbs.mark(method, function(...) return verb(view, ...) end)
 end
 
--- The hot path: once the store is open, a bound C function that checks the await and the key itself.
-local raw, getter
+-- The hot paths: once the store is open, a bound C function that checks the await and the key itself.
+local raw, getter, setter
 
 local function bind()
   raw = default.raw()
   getter = raw and raw:getter(NAMESPACE, names.get)
+  setter = raw and raw:setter(NAMESPACE, names.set)
 end
 
 default.on_change(bind)
@@ -40,5 +41,10 @@ function AsyncStorage.get(key)
   if getter and not (is_pending and is_pending(raw, NAMESPACE, key)) then return getter(key) end
   return verbs.get(view, key)
 end
+
+AsyncStorage.set = verbs.mark("set", function(key, value, options)
+  if setter and verbs.is_plain_set(key, value, options) then return setter(key, value) end
+  return verbs.set(view, key, value, options)
+end)
 
 return AsyncStorage

@@ -39,12 +39,18 @@ for method in pairs(verbs.is_verb) do
   Store[method] = verbs.mark(method, function(self, ...) return verb(view_of(self, method), ...) end)
 end
 
--- The hot path: the bound C function checks the await and the key, and names the verb in its errors.
+-- The hot paths: a bound C function checks the await and the key, and names the verb in its errors.
 function Store:get(key)
   local view = private[self]
   if view and view.getter and not (hooks.is_pending and hooks.is_pending(view.raw, view.namespace, key)) then return view.getter(key) end
   return verbs.get(view_of(self, "get"), key)
 end
+
+Store.set = verbs.mark("set", function(self, key, value, options)
+  local view = private[self]
+  if view and view.setter and verbs.is_plain_set(key, value, options) then return view.setter(key, value) end
+  return verbs.set(view_of(self, "set"), key, value, options)
+end)
 
 ---Waits for accepted writes, then lets go of the store. May be repeated.
 function Store:close()
@@ -54,7 +60,7 @@ function Store:close()
     view.closing = true
     verbs.before_read(view.raw, view.namespace)
     if hooks.closing then hooks.closing(view.raw) end
-    view.closed, view.getter = true, nil
+    view.closed, view.getter, view.setter = true, nil, nil
     watch.reset(view.raw)
   end
   view.raw:close()
@@ -138,7 +144,9 @@ function storage.open(options)
     cache = options.cache and math.tointeger(options.cache),
   })
   -- With on_error every failure is looked at on its way out.
-  if not on_error then view.getter = view.raw:getter(namespace, names.get) end
+  if not on_error then
+    view.getter, view.setter = view.raw:getter(namespace, names.get), view.raw:setter(namespace, names.set)
+  end
   local store = setmetatable({}, Store)
   private[store] = view
   return store

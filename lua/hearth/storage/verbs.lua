@@ -110,14 +110,14 @@ local function write(view, verb, key, value, kind, options)
 end
 verbs.write = write
 
+-- Is there nothing to refuse, and no cell that may have something to queue first? Then the bound C function does it all.
+function verbs.is_plain_set(key, value, options)
+  return options == nil and not hooks.before_write and is_short(key, MAX_KEY) and is_short(value, MAX_VALUE)
+end
+
 function verbs.set(view, key, value, options)
   local verb = view.names.set
   check_await(verb)
-  if options == nil and is_short(key, MAX_KEY) and is_short(value, MAX_VALUE) then -- the hot path: there is nothing to refuse
-    local raw, namespace = view:handle(verb, true), view.namespace
-    local _ <close> = before_write(raw, namespace, key)
-    return call(view, verb, key, raw.write, raw, namespace, key, value, "text")
-  end
   check.key(verb, view.namespace, key)
   check.text(verb, view.namespace, key, value, "set_json")
   return write(view, verb, key, value, "text", options)
