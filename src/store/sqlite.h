@@ -42,6 +42,8 @@ enum {
   HEARTH__SQL_COUNT
 };
 
+enum { HEARTH__SQLITE_BUSY_MS = 5000 }; /* so long a writer waits for one that is not behind the gate */
+
 /* A connection and its prepared statements; one thread at a time. */
 typedef struct hearth__sql {
   sqlite3 *db;
@@ -66,12 +68,50 @@ int hearth__sqlite_open(const char *path, const hearth__engine_options *options,
 int hearth__sqlite_connect(hearth__sqlite *s, hearth__sql *c, bool writer, hearth__fault *f);
 int hearth__sqlite_backup(hearth__sqlite *s, sqlite3 *from, const char *path, atomic_bool *stop, hearth__fault *f);
 void hearth__sqlite_writer_hooks(hearth__sqlite *s);
-void hearth__sql_close(hearth__sql *c);
-int hearth__sqlite_fail(const hearth__sqlite *s, sqlite3 *db, int rc, hearth__fault *f); /* -1 */
 int64_t hearth__sqlite_ms(void);
 int64_t hearth__sqlite_file_bytes(const hearth__sqlite *s);
 int64_t hearth__sqlite_wal_bytes(const hearth__sqlite *s);
 /* The first damaged frame of the log, 0: none that can be told from a commit that a loss of power cut short. The writer's connection has read. */
 int64_t hearth__sqlite_log_damage(const hearth__sqlite *s);
+
+/* ---- sqlite_statement.c */
+
+int hearth__sqlite_fail(const hearth__sqlite *s, sqlite3 *db, int rc, hearth__fault *f); /* -1 */
+sqlite3_stmt *hearth__sql_prepared(hearth__sqlite *s, hearth__sql *c, int which, hearth__fault *f);
+int hearth__sql_failed(const hearth__sqlite *s, const hearth__sql *c, int rc, hearth__fault *f);
+void hearth__sql_finish(sqlite3_stmt *st);
+int hearth__sql_run(hearth__sqlite *s, hearth__sql *c, int which, hearth__fault *f);
+int hearth__sql_number(hearth__sqlite *s, hearth__sql *c, int64_t *out, hearth__fault *f);
+void hearth__sql_bind_text(sqlite3_stmt *st, int at, const char *bytes, size_t size);
+void hearth__sql_bind_value(sqlite3_stmt *st, int at, const hearth__blob *b);
+hearth__blob *hearth__sql_blob(sqlite3_stmt *st, int at);
+void hearth__sql_close(hearth__sql *c);
+
+/* ---- the engine's functions; sqlite.c */
+
+hearth__sql *hearth__sqlite_conn(hearth__sqlite *s, hearth__conn *c); /* NULL: the writer's */
+
+/* sqlite_write.c */
+int hearth__sqlite_begin(hearth__engine *e, int64_t *commit, hearth__fault *f);
+int hearth__sqlite_apply(hearth__engine *e, hearth__change *changes, size_t n, hearth__fault *f);
+int hearth__sqlite_clear(hearth__engine *e, const char *ns, size_t ns_size, hearth__fault *f);
+int hearth__sqlite_keep(hearth__engine *e, const hearth__name *name, const hearth__record *r, int64_t now, hearth__fault *f);
+int hearth__sqlite_drop(hearth__engine *e, int64_t id, bool *found, hearth__fault *f);
+int hearth__sqlite_commit(hearth__engine *e, int64_t revision, const void *log, size_t size, hearth__fault *f);
+void hearth__sqlite_rollback(hearth__engine *e);
+bool hearth__sqlite_keeps(hearth__engine *e);
+void hearth__sqlite_rest(hearth__engine *e);
+void hearth__sqlite_idle(hearth__engine *e);
+
+/* sqlite_read.c */
+int hearth__sqlite_load(hearth__engine *e, hearth__conn *conn, hearth__item *items, size_t n, hearth__fault *f);
+int hearth__sqlite_scan(hearth__engine *e, hearth__conn *conn, const hearth__scan *sc, hearth__key_fn *fn, void *arg, hearth__fault *f);
+int hearth__sqlite_each(hearth__engine *e, hearth__conn *conn, const char *ns, size_t ns_size, bool values, hearth__record_fn *fn,
+                        void *arg, hearth__fault *f);
+int hearth__sqlite_expiring(hearth__engine *e, hearth__conn *conn, int64_t until, int64_t limit, hearth__record_fn *fn, void *arg,
+                            hearth__fault *f);
+int hearth__sqlite_usage(hearth__engine *e, hearth__conn *conn, const char *ns, size_t ns_size, hearth__usage *u, hearth__fault *f);
+int hearth__sqlite_namespaces(hearth__engine *e, hearth__conn *conn, hearth__key_fn *fn, void *arg, hearth__fault *f);
+int hearth__sqlite_kept(hearth__engine *e, hearth__conn *conn, hearth__kept_fn *fn, void *arg, hearth__fault *f);
 
 #endif
