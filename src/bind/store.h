@@ -12,6 +12,9 @@
 #include "task.h"
 #include "timer.h"
 
+#define HEARTH__STORE_CLASS "hearth.store"
+#define HEARTH__PLANNED     "a fault that the test asked for"
+
 typedef struct hearth__handle hearth__handle;
 typedef struct hearth__wait hearth__wait;
 typedef struct hearth__making hearth__making;
@@ -84,7 +87,7 @@ struct hearth__wait {
   const char *code, *why; /* static; NULL: look at the answer */
 };
 
-/* Frees with hearth__wait_free at the end of `drop`. NULL when memory is short. */
+/* store_wait.c. Frees with hearth__wait_free at the end of `drop`. NULL when memory is short. */
 void *hearth__wait_new(lua_State *L, hearth__handle *hd, size_t size, const hearth__op_class *class_, void (*start)(hearth__wait *w),
                        void (*drop)(hearth__wait *w));
 void hearth__wait_free(hearth__wait *w);
@@ -92,21 +95,34 @@ void hearth__wait_free(hearth__wait *w);
 void hearth__wait_go(hearth__wait *w, const char *kind);
 void hearth__wait_fail(hearth__wait *w, const char *code, const char *why);
 const hearth__fault *hearth__wait_fault(const hearth__wait *w, hearth__fault *room); /* NULL: none */
+void hearth__wait_begin(hearth__wait *w);                                            /* what was delayed begins */
+void hearth__wait_undelay(hearth__wait *w);                                          /* takes it out of the delayed ones */
 void hearth__wait_landed(hearth__wait *w);
 void hearth__wait_release(hearth__op *op); /* release of every class here */
 
-hearth__handle *hearth__handle_check(lua_State *L, int idx, const char *verb); /* raises ECLOSED, EINVAL */
+/* The code that the plan of a test asks for, in operations of this kind; NULL: it goes on. */
+const char *hearth__plan_hit(hearth__stores *ss, const char *kind);
+
+/* store.c */
 hearth__stores *hearth__stores_of(lua_State *L);
 void hearth__stores_unref(hearth__stores *ss);
+void hearth__stores_rest(hearth__stores *ss); /* one operation less */
+void hearth__stores_arm(void *handle);        /* the turn's end is to begin the writing */
+
+/* store_handle.c */
+hearth__handle *hearth__handle_new(hearth__stores *ss); /* NULL when memory is short */
+void hearth__handle_attach(hearth__handle *hd);         /* its store is open: it hears of what lands */
+void hearth__handle_close(hearth__handle *hd, int ms);  /* gives the store up; what is still queued after `ms` is named */
+void hearth__handle_settle(hearth__handle *hd);         /* something landed: a close that waits for that may go on */
+void hearth__name_unsaved(void *handle, const hearth__name *name);
 void hearth__handle_ref(hearth__handle *hd);
 void hearth__handle_unref(hearth__handle *hd);
-const char *hearth__plan_hit(hearth__stores *ss, const char *kind); /* the code that the plan asks for; NULL: it goes on */
-void hearth__handle_deliver(hearth__handle *hd);
-
+hearth__handle *hearth__handle_check(lua_State *L, int idx, const char *verb); /* raises ECLOSED, EINVAL */
 /* Pushes fn with the upvalues state, handle, namespace and verb, of which the last three are the arguments; and the handle that it is bound to. */
 int hearth__bind(lua_State *L, lua_CFunction fn);
 hearth__handle *hearth__handle_bound(lua_State *L, const char *verb);
-/* The name at idx (namespace) and idx + 1 (key), checked: EINVAL, EBIG. Borrowed from the Lua strings. */
+
+/* store_push.c. The name at idx (namespace) and idx + 1 (key), checked: EINVAL, EBIG. Borrowed from the Lua strings. */
 hearth__name hearth__check_name(lua_State *L, int ns_idx, int key_idx, const char *verb);
 int hearth__raise_fault(lua_State *L, const hearth__fault *f, const char *verb, const hearth__name *name);
 void hearth__push_fault(lua_State *L, const hearth__fault *f, const char *verb, const hearth__name *name);
@@ -133,7 +149,12 @@ int hearth__l_store_subscribe(lua_State *L);
 void hearth__tag_later(hearth__stores *ss, int ref);
 void hearth__tags_free(hearth__stores *ss);
 
-/* store_read.c, store_write.c, store_admin.c: methods */
+/* Methods and functions, by their files. */
+int hearth__l_store_open(lua_State *L);
+int hearth__l_store_close(lua_State *L);
+int hearth__l_store_gc(lua_State *L);
+int hearth__l_store_crash(lua_State *L);
+int hearth__l_store_set_faults(lua_State *L);
 int hearth__l_store_get(lua_State *L);
 int hearth__l_store_getter(lua_State *L);
 int hearth__l_store_get_json(lua_State *L);

@@ -13,6 +13,7 @@ static hearth__sqlite *of(hearth__engine *e) {
 
 static void close_engine(hearth__engine *e) {
   hearth__sqlite *s = of(e);
+  hearth__sqlite_settle(s);
   hearth__sql_close(&s->writer);
   hearth__gate_close(s->gate);
   free(s->path);

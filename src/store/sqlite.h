@@ -102,6 +102,7 @@ void hearth__sqlite_rollback(hearth__engine *e);
 bool hearth__sqlite_keeps(hearth__engine *e);
 void hearth__sqlite_rest(hearth__engine *e);
 void hearth__sqlite_idle(hearth__engine *e);
+void hearth__sqlite_settle(hearth__sqlite *s); /* before the end: a long log is written back, and begins anew */
 
 /* sqlite_read.c */
 int hearth__sqlite_load(hearth__engine *e, hearth__conn *conn, hearth__item *items, size_t n, hearth__fault *f);

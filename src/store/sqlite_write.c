@@ -9,6 +9,7 @@
 enum { GATE_MS = 2000, WAL_PAGES_MAX = (64 << 20) / 4096, WAL_PAGES_IDLE = 256 };
 enum { READ_LOCKS = 123, READER_MS = 200 }; /* SQLite's locks of readers: bytes of the log's index */
 enum { LOG_ROW_MAX = 1 << 20, LOG_BYTES = 4 << 20, LOG_ROWS = 4096, TRIM_EVERY = 1024 };
+enum { LOG_LEFT = 1 << 20 }; /* so much of the log may be left behind: whoever opens the file next reads all of it */
 
 static hearth__sqlite *of(hearth__engine *e) {
   return (hearth__sqlite *)e;
@@ -251,4 +252,10 @@ void hearth__sqlite_idle(hearth__engine *e) {
   if (s->read_only) return;
   if (s->wal_pages > WAL_PAGES_IDLE) checkpoint(s);
   sqlite3_db_release_memory(s->writer.db);
+}
+
+void hearth__sqlite_settle(hearth__sqlite *s) {
+  if (s->read_only || hearth__sqlite_wal_bytes(s) <= LOG_LEFT) return;
+  sqlite3_busy_timeout(s->writer.db, 0); /* whoever uses the log now sees to it later */
+  if (checkpoint(s)) sqlite3_wal_checkpoint_v2(s->writer.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 }
