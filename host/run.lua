@@ -157,8 +157,9 @@ function run.prepare(options)
   local element, err = run.load(path)
   local app = element ~= nil and require("hearth.app").current()
   if app and app.preload then
-    -- What cannot be read is shown as loading, and its hook hears of the error.
-    pcall(require("hearth").preload, app.preload)
+    -- What cannot be read is no error here: its hook hears of it.
+    local ok, why = pcall(require("hearth").preload, app.preload)
+    if not ok then return nil, ("%s: %s"):format(path, tostring(why)) end
   end
   return element, err
 end

@@ -77,5 +77,9 @@ describe("preloading", function()
       local ok, err = pcall(hearth.preload, keys)
       assert.are.same({false, "EINVAL"}, {ok, err.code})
     end
+    app = program.file 'return require("hearth").app {root = require("hearth").component(function() end), preload = {5}}'
+    local _, status, err = program.run {"run", app, "--ui=line", "--store", store}
+    assert.are.equal(1, status)
+    assert.matches("a key is a string, got number", err)
   end)
 end)
