@@ -2,7 +2,7 @@
 -- got it open; and nothing else of a task goes on once the program was told to end.
 
 local hearth = require "hearth"
-local program = require "spec.examples.program"
+local program = require "spec.support.program"
 
 local HEAD = [[
   local hearth = require "hearth"

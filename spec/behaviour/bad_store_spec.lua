@@ -1,4 +1,6 @@
 -- A store that cannot be used: the program says so on standard error, with the path, ends with a status other than 0, and changes nothing.
+local files = require "spec.support.files"
+
 local program = (os.getenv "BUILD" or "build") .. "/hearth"
 
 local function run(command, input)
@@ -6,18 +8,14 @@ local function run(command, input)
   local pipe = assert(io.popen(("%s >%s 2>&1; echo $? >>%s"):format(command, out, out), "w"))
   pipe:write(input or "")
   pipe:close()
-  local f = assert(io.open(out))
-  local text = f:read "a"
-  f:close()
+  local text = files.read(out)
   os.remove(out)
   return text, tonumber(text:match "(%d+)%s*$")
 end
 
 local function file(text)
   local path = os.tmpname()
-  local f = assert(io.open(path, "wb"))
-  f:write(text)
-  f:close()
+  files.write(path, text)
   return path
 end
 

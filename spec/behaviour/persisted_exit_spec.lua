@@ -1,6 +1,6 @@
 -- However a program ends, what was set is on disk, or named on standard error.
 
-local program = require "spec.examples.program"
+local program = require "spec.support.program"
 local hearth = require "hearth"
 local terminal = require "spec.support.terminal"
 

@@ -1,6 +1,6 @@
 -- One key, several processes: nothing is lost, everybody sees the newest value, and nobody hears himself.
 
-local program = require "spec.examples.program"
+local program = require "spec.support.program"
 local hearth = require "hearth"
 local testing = require "hearth.testing"
 

@@ -1,7 +1,7 @@
 -- What scope "session" has stored ends with its session: a program that ends clears its own, and what a killed one has left is cleared by
 -- the next program that uses the scope. Sessions that are still running are left alone.
 
-local program = require "spec.examples.program"
+local program = require "spec.support.program"
 local core = require "hearth.core.store"
 
 local APP <const> = [[

@@ -1,6 +1,6 @@
 -- HEARTH_STRICT=1: values of state are frozen, and are still values: they are stored, compared and sent like any other.
 
-local program = require "spec.examples.program"
+local program = require "spec.support.program"
 
 local function run(text)
   local script = program.file(text)

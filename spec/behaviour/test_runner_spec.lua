@@ -1,14 +1,13 @@
 -- What `hearth test` promises of stores and of waiting, and that busted started by itself in this host keeps it too.
 
 local hearth = require "hearth"
-local program = require "spec.examples.program"
+local files = require "spec.support.files"
+local program = require "spec.support.program"
 local testing = require "hearth.testing"
 
 local function spec(text)
   local path = program.temporary "_spec.lua"
-  local f = assert(io.open(path, "w"))
-  f:write('local hearth = require "hearth"\nlocal A, testing = hearth.AsyncStorage, require "hearth.testing"\n', text)
-  f:close()
+  files.write(path, 'local hearth = require "hearth"\nlocal A, testing = hearth.AsyncStorage, require "hearth.testing"\n', text)
   finally(function() os.remove(path) end)
   return path
 end

@@ -1,5 +1,5 @@
 local testing = require "hearth.testing"
-local program = dofile "spec/examples/program.lua"
+local program = require "spec.support.program"
 
 describe("examples/dashboard.lua", function()
   it("ticks once a second, stops when it is paused, and goes on", function()

@@ -1,4 +1,4 @@
-local program = require "spec.examples.program"
+local program = require "spec.support.program"
 local hearth = require "hearth"
 local testing = require "hearth.testing"
 

@@ -2,7 +2,7 @@
 
 local hearth = require "hearth"
 local testing = require "hearth.testing"
-local program = require "spec.examples.program"
+local program = require "spec.support.program"
 local Server = require "support.server"
 
 local Posts = assert(loadfile "examples/posts.lua")()

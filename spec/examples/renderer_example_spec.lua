@@ -1,4 +1,4 @@
-local program = require "spec.examples.program"
+local program = require "spec.support.program"
 
 describe("examples/renderer_example.lua", function()
   it("prints the tree of each commit", function()

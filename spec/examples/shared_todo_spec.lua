@@ -1,5 +1,5 @@
 local testing = require "hearth.testing"
-local program = dofile "spec/examples/program.lua"
+local program = require "spec.support.program"
 
 describe("examples/shared_todo.lua", function()
   local function open()

@@ -1,5 +1,5 @@
 local testing = require "hearth.testing"
-local program = dofile "spec/examples/program.lua"
+local program = require "spec.support.program"
 
 describe("examples/theme_toggle.lua", function()
   local function open() return testing.render(dofile "examples/theme_toggle.lua") end

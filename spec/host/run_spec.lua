@@ -1,5 +1,5 @@
 -- `hearth run`, through the program.
-local program = dofile "spec/examples/program.lua"
+local program = require "spec.support.program"
 
 local COUNTER = [[
 local hearth = require "hearth"

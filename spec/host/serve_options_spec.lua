@@ -1,7 +1,7 @@
 -- `hearth serve`: its options, TLS, --watch, and how it ends.
 
 local hearth = require "hearth"
-local program = require "spec.examples.program"
+local program = require "spec.support.program"
 local Site = require "spec.support.site"
 
 local APP = [[

@@ -1,5 +1,5 @@
 -- hearth.core.stdio: lines from standard input, through the program, because the spec has its own standard input.
-local program = dofile "spec/examples/program.lua"
+local program = require "spec.support.program"
 
 local READ = [[
 local stdio, hearth = require "hearth.core.stdio", require "hearth"
@@ -21,10 +21,7 @@ describe("lines from standard input", function()
   after_each(function() os.remove(script) end)
 
   local function through(shell)
-    local pipe = assert(io.popen "readlink /proc/$PPID/exe")
-    local binary = pipe:read "l"
-    pipe:close()
-    pipe = assert(io.popen((shell:gsub("HEARTH", ("timeout 10 %s %s"):format(binary, script)))))
+    local pipe = assert(io.popen((shell:gsub("HEARTH", ("timeout 10 %s %s"):format(program.binary(), script)))))
     local out = pipe:read "a"
     local _, _, status = pipe:close()
     return out, status

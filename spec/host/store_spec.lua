@@ -2,31 +2,13 @@
 
 local hearth = require "hearth"
 local json = require "hearth.core.json"
+local files = require "spec.support.files"
 local support = require "spec.storage.support"
 
--- The program that runs this spec.
-local pipe = assert(io.popen "readlink /proc/$PPID/exe")
-local program = assert(pipe:read "l")
-pipe:close()
+local program = require "spec.support.program".binary()
+local quote, contents, put = files.quoted, files.read, files.write
 
 local folder, file
-
-local function quote(word)
-  return "'" .. word:gsub("'", "'\\''") .. "'"
-end
-
-local function contents(path)
-  local f = assert(io.open(path, "rb"))
-  local text = f:read "a"
-  f:close()
-  return text
-end
-
-local function put(path, text)
-  local f = assert(io.open(path, "wb"))
-  f:write(text)
-  f:close()
-end
 
 -- run({words…}, input, environment) -> standard output, standard error, status
 local function run(words, input, environment)

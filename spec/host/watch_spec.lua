@@ -1,5 +1,7 @@
 -- `hearth run --watch`: the app is loaded again when its file is saved.
 local hearth = require "hearth"
+local files = require "spec.support.files"
+local program = require "spec.support.program"
 
 local APP = [[
 local h = require "hearth"
@@ -18,24 +20,14 @@ local PATIENCE <const> = 15 -- seconds; what is expected comes within a fraction
 describe("hearth run --watch", function()
   local path, input, output, pid
 
-  local function write(name, text)
-    local file = assert(io.open(name, "w"))
-    file:write(text)
-    file:close()
-  end
   local function save(text) -- as vim does: a new file takes the old one's name
-    write(path .. ".new", text)
+    files.write(path .. ".new", text)
     assert(os.rename(path .. ".new", path))
   end
   local function beside(name) return path:match "^(.*)/" .. "/" .. name end
   local function app(name, extra) return APP:format(name, extra or "", name, name) end
 
-  local function said()
-    local file = assert(io.open(output))
-    local text = file:read "a"
-    file:close()
-    return text
-  end
+  local function said() return files.read(output) end
   -- Waits until it has said a text, `times` times (1) since byte `from`; gives where that ends.
   local function wait_for(text, times, from)
     local stop = hearth.now() + PATIENCE
@@ -57,17 +49,12 @@ describe("hearth run --watch", function()
   end
 
   before_each(function()
-    local name = os.tmpname() -- a folder of its own, because the folder is what is watched
-    os.remove(name)
-    os.execute("mkdir " .. name)
+    local name = files.folder() -- of its own, because the folder is what is watched
     path, output = name .. "/app.lua", name .. "/out"
     save(app "A")
     os.execute("mkfifo " .. name .. "/in; : > " .. output)
-    local pipe = assert(io.popen(("readlink /proc/$PPID/exe")))
-    local binary = pipe:read "l"
-    pipe:close()
-    pipe = assert(io.popen(("timeout 60 %s run %s --ui=line --watch --store memory: < %s/in > %s 2>&1 & echo $!"):format(binary,
-      path, name, output)))
+    local pipe = assert(io.popen(("timeout 60 %s run %s --ui=line --watch --store memory: < %s/in > %s 2>&1 & echo $!"):format(
+      program.binary(), path, name, output)))
     pid = pipe:read "n"
     input = assert(io.open(name .. "/in", "w"))
     pipe:close()
@@ -148,25 +135,25 @@ describe("hearth run --watch", function()
   local WORDS <const> = 'local w, h = require "words", require "hearth" return h.component("W", function() return h.Text("say " .. w) end)'
 
   it("loads a module beside the app again", function()
-    write(beside "words.lua", 'return "one"')
+    files.write(beside "words.lua", 'return "one"')
     save(WORDS)
     wait_for "say one"
-    write(beside "words.lua", 'return "two"')
+    files.write(beside "words.lua", 'return "two"')
     wait_for "say two"
-    write(beside "words.lua", "return = 3")
+    files.write(beside "words.lua", "return = 3")
     wait_for "words.lua:1: unexpected symbol near '='"
-    write(beside "words.lua", 'return "four"')
+    files.write(beside "words.lua", 'return "four"')
     wait_for "say four"
   end)
 
   it("loads the app when a new module, which was broken or missing, is there", function()
     save(WORDS)
     wait_for "module 'words' not found"
-    write(beside "words.lua", "return = 1")
+    files.write(beside "words.lua", "return = 1")
     wait_for "words.lua:1: unexpected symbol near '='"
     command "click +1"
     wait_for "A 2"
-    write(beside "words.lua", 'return "at last"')
+    files.write(beside "words.lua", 'return "at last"')
     wait_for "say at last"
   end)
 

@@ -1,5 +1,6 @@
 -- `hearth run --watch` on a full screen: the picture follows the file, and what was typed and counted stays.
 
+local files = require "spec.support.files"
 local terminal = require "spec.support.terminal"
 
 local APP <const> = [[
@@ -22,18 +23,13 @@ describe("hearth run --watch in the terminal UI", function()
   local t, path
 
   local function save(text)
-    local file = assert(io.open(path .. ".new", "w"))
-    file:write(text)
-    file:close()
+    files.write(path .. ".new", text)
     assert(os.rename(path .. ".new", path))
   end
   local function app(name) return APP:format(name, name) end
 
   before_each(function()
-    local folder = os.tmpname() -- a folder of its own, because the folder is what is watched
-    os.remove(folder)
-    os.execute("mkdir " .. folder)
-    path = folder .. "/app.lua"
+    path = files.folder() .. "/app.lua" -- of its own, because the folder is what is watched
     save(app "A")
     t = terminal.open { "run", path, "--watch" }
     t:see "A 0 and 0"

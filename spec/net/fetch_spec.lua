@@ -1,4 +1,5 @@
 local hearth = require "hearth"
+local files = require "spec.support.files"
 local json = require "hearth.json"
 local Raw = require "support.raw_server"
 local Server = require "support.server"
@@ -82,9 +83,7 @@ describe("fetch", function()
     it("a file, larger than a block of it", function()
       local path = os.tmpname()
       local bytes = ("0123456789abcdef"):rep(40000)
-      local f = assert(io.open(path, "wb"))
-      f:write(bytes)
-      f:close()
+      files.write(path, bytes)
       local got = echo { body_file = path, method = "PUT" }
       os.remove(path)
       assert.equal("PUT", got.method)
@@ -93,9 +92,7 @@ describe("fetch", function()
 
     it("a form of fields and files", function()
       local path = os.tmpname()
-      local f = assert(io.open(path, "wb"))
-      f:write "from the file"
-      f:close()
+      files.write(path, "from the file")
       local got = echo { multipart = {
         { name = "title", data = "Hearth" },
         { name = "file", file = path, filename = "note.txt", type = "text/plain" },
@@ -109,9 +106,7 @@ describe("fetch", function()
 
     it("forms whose file is slower or faster than the connection", function()
       local path = os.tmpname()
-      local f = assert(io.open(path, "wb"))
-      f:write(("f"):rep(300000))
-      f:close()
+      files.write(path, ("f"):rep(300000))
       finally(function() os.remove(path) end)
       for _ = 1, 30 do
         local got = echo { multipart = { { name = "a", data = "A" }, { name = "file", file = path }, { name = "again", file = path } } }
@@ -198,9 +193,7 @@ describe("fetch", function()
 
     it("a file sent again after a redirect", function()
       local path = os.tmpname()
-      local f = assert(io.open(path, "wb"))
-      f:write(("y"):rep(300000))
-      f:close()
+      files.write(path, ("y"):rep(300000))
       local got = hearth.fetch(server:url "/to/307?/echo", { body_file = path }):json()
       os.remove(path)
       assert.equal(300000, #got.body)
@@ -466,9 +459,7 @@ describe("fetch", function()
     local proxy = Server.start()
     finally(function() proxy:stop() end)
     local script = os.tmpname()
-    local f = assert(io.open(script, "w"))
-    f:write(([[print(require "hearth".fetch("%s").status)]]):format(server:url "/posts"))
-    f:close()
+    files.write(script, ([[print(require "hearth".fetch("%s").status)]]):format(server:url "/posts"))
     local host = (os.getenv "BUILD" or "build") .. "/hearth"
     local run = assert(io.popen(("http_proxy=%s all_proxy=%s %s %s 2>&1 </dev/null"):format(proxy.base, proxy.base, host, script)))
     -- The server that answers is this process's child, not its loop: reading the pipe may block.

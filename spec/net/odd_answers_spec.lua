@@ -2,6 +2,7 @@
 -- the next one works.
 
 local hearth = require "hearth"
+local files = require "spec.support.files"
 local Raw = require "support.raw_server"
 
 local OK <const> = "HTTP/1.1 200 OK\r\n"
@@ -22,9 +23,7 @@ end
 
 local function gzip(text)
   local name = os.tmpname()
-  local file = assert(io.open(name, "wb"))
-  file:write(text)
-  file:close()
+  files.write(name, text)
   local pipe = assert(io.popen("gzip -c " .. name, "r"))
   local bytes = pipe:read "a"
   pipe:close()

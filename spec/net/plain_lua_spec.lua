@@ -1,6 +1,7 @@
 -- fetch in a lua5.4 that knows nothing of us: the network's module is found beside hearth.so and gets what it needs from it.
 
 local Server = require "support.server"
+local files = require "spec.support.files"
 
 local build = os.getenv "BUILD" or "build"
 if build:match "san$" then return end -- the stock interpreter has no sanitizer in it
@@ -20,9 +21,7 @@ describe("fetch in a plain lua5.4", function()
 
   -- Runs a script there; gives its status and all it printed.
   local function run(script)
-    local f = assert(io.open(file, "w"))
-    f:write(([[local hearth, base = require "hearth", "%s" ]]):format(server.base), script)
-    f:close()
+    files.write(file, ([[local hearth, base = require "hearth", "%s" ]]):format(server.base), script)
     local pipe = assert(io.popen(("LUA_CPATH='%s/?.so' timeout 20 lua5.4 %s 2>&1"):format(build, file)))
     local out = pipe:read "a"
     local _, _, status = pipe:close()

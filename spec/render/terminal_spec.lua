@@ -1,6 +1,7 @@
 -- The terminal UI as a person has it: the program on a terminal (tmux), keys in, the screen out.
 
 local terminal = require "spec.support.terminal"
+local files = require "spec.support.files"
 
 local HEAD <const> = [[
 local hearth = require "hearth"
@@ -153,9 +154,7 @@ end)]]
   it("stops and goes on as a shell expects", function()
     t = terminal.open({}, { shell = true })
     local path = os.tmpname()
-    local file = assert(io.open(path, "w"))
-    file:write(HEAD, COUNTER)
-    file:close()
+    files.write(path, HEAD, COUNTER)
     t:see "$"
     t:type(t.command .. " run " .. path)
     t:press "Enter"

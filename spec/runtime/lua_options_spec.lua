@@ -1,4 +1,6 @@
 -- Option for option as lua5.4: the same command lines for both, and the same output, messages and status.
+local files = require "spec.support.files"
+
 local program = (os.getenv "BUILD" or "build") .. "/hearth"
 
 local folder
@@ -8,17 +10,13 @@ local function outcome(interpreter, command, input)
   local out = folder .. "/out"
   local line = command:gsub("LUA", interpreter)
   local _, _, status = os.execute(("cd %s && printf '%%s' '%s' | ( %s ) > %s 2>&1"):format(folder, input or "", line, out))
-  local f = assert(io.open(out))
-  local text = f:read "a"
-  f:close()
+  local text = files.read(out)
   text = text:gsub(interpreter:gsub("%p", "%%%0"), "LUA"):gsub("and COMMAND is [^\n]*\n", "") -- our usage has a line more
   return { status = status, text = text }
 end
 
 local function write(name, text)
-  local f = assert(io.open(folder .. "/" .. name, "wb"))
-  f:write(text)
-  f:close()
+  files.write(folder .. "/" .. name, text)
 end
 
 describe("as lua5.4:", function()

@@ -7,17 +7,10 @@ local err = support.err
 
 for _, engine in ipairs(support.engines) do
   describe("a batch on " .. engine.name, function()
-    local store, url
+    local store
 
-    before_each(function()
-      url = engine.url()
-      store = hearth.storage.open { url = url }
-    end)
-
-    after_each(function()
-      store:close()
-      support.clean()
-    end)
+    before_each(function() store = support.open(engine) end)
+    after_each(support.clean)
 
     it("commits all its writes together", function()
       store:set("gone", "x")

@@ -1,24 +1,17 @@
 -- What an app meets when its disk, its folder or its file is not as it should be: each trouble has its code and a message that names the path, what
 -- was acknowledged stays readable, nothing of anybody's is overwritten, and when the trouble is gone work goes on. On both engines that keep a file.
 local hearth = require "hearth"
+local files = require "spec.support.files"
 local support = require "spec.storage.support"
 
-local pipe = assert(io.popen "readlink /proc/$PPID/exe; id -u")
-local program, is_root = pipe:read "l", pipe:read "l" == "0"
-pipe:close()
+local program = require "spec.support.program".binary()
+local put, contents = files.write, files.read
+
+local id <close> = assert(io.popen "id -u")
+local is_root = id:read "l" == "0"
 
 -- Root is let through everywhere by two capabilities; without them it is a user like any other.
 local as_user = is_root and "setpriv --bounding-set=-dac_override,-dac_read_search " or ""
-
-local function put(path, bytes)
-  local f <close> = assert(io.open(path, "wb"))
-  f:write(bytes)
-end
-
-local function contents(path)
-  local f <close> = assert(io.open(path, "rb"))
-  return f:read "a"
-end
 
 local function names(folder)
   local list <close> = assert(io.popen("ls -A '" .. folder .. "'"))

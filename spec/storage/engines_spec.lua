@@ -11,15 +11,8 @@ for _, engine in ipairs(support.engines) do
   describe("storage verbs on " .. engine.name, function()
     local store, url
 
-    before_each(function()
-      url = engine.url()
-      store = hearth.storage.open { url = url }
-    end)
-
-    after_each(function()
-      store:close()
-      support.clean()
-    end)
+    before_each(function() store, url = support.open(engine) end)
+    after_each(support.clean)
 
     describe("one key", function()
       it("gives back what was set, and nil for what was not", function()

@@ -1,11 +1,10 @@
 -- Several processes, each with the verbs that an app uses, on one file: sums are exact, nobody sees half of a batch, and each watcher hears of each
 -- change once. On both engines that keep a file.
 local hearth = require "hearth"
+local files = require "spec.support.files"
 local support = require "spec.storage.support"
 
-local pipe = assert(io.popen "readlink /proc/$PPID/exe")
-local program = assert(pipe:read "l")
-pipe:close()
+local program = require "spec.support.program".binary()
 
 local PRELUDE = [[
 local hearth = require "hearth"
@@ -48,9 +47,7 @@ for _, engine in ipairs(support.engines) do
       -- Starts `n` processes that run `chunk` together, with `store`, `id` and `wait_for`; gives a function that waits for their output, in order.
       local function start(n, chunk)
         local path = ("%s/%d.lua"):format(scripts, math.random(1 << 40))
-        local f <close> = assert(io.open(path, "w"))
-        f:write(PRELUDE, chunk, "\nstore:close()\n")
-        f:flush()
+        files.write(path, PRELUDE .. chunk .. "\nstore:close()\n")
         local pipes = {}
         for i = 1, n do pipes[i] = assert(io.popen(("%s %s '%s' %d 2>&1"):format(program, path, url, i))) end
         for i = 1, n do assert.is_true(wait_until(function() return store:contains_key("here " .. i) end)) end
@@ -219,10 +216,9 @@ for _, engine in ipairs(support.engines) do
       -- A process that runs `chunk` with `store` in the background, once it has printed "up"; killed at the end of the test if it lives.
       local function background(chunk)
         local path = ("%s/%d.lua"):format(scripts, math.random(1 << 40))
-        local f <close> = assert(io.open(path, "w"))
-        f:write("local hearth = require 'hearth'\nlocal store = hearth.storage.open { url = arg[1] }\nio.stdout:setvbuf 'line'\n", chunk)
-        f:flush()
-        local p = assert(io.popen(("%s %s '%s' 2>&1 & echo $!; wait"):format(program, path, url)))
+        local before = "local hearth = require 'hearth'\nlocal store = hearth.storage.open { url = arg[1] }\nio.stdout:setvbuf 'line'\n"
+        files.write(path, before .. chunk)
+        local p = assert(io.popen(("echo $$; exec %s %s '%s' 2>&1"):format(program, path, url)))
         local pid = p:read "l"
         local function signal(name) os.execute(("kill -%s %s 2>/dev/null"):format(name, pid)) end
         finally(function()
@@ -291,8 +287,7 @@ for _, engine in ipairs(support.engines) do
         local function size()
           local copy = ("%s/copy%d"):format(scripts, math.random(1 << 40))
           assert(os.execute(("%s store --store '%s' backup %s"):format(program, url, copy)))
-          local f <close> = assert(io.open(copy))
-          return f:seek "end"
+          return #files.read(copy)
         end
         for n = 1, rounds do round(tostring(n)) end
         local before = size()

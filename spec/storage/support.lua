@@ -1,22 +1,23 @@
 -- What the specs of storage share: temporary folders, one list of engines, and errors as values.
 
 local hearth = require "hearth"
+local files = require "spec.support.files"
 
 local support = {}
 
+local folders, stores = {}, {}
+
 ---A new empty folder, removed by support.clean().
-local folders = {}
 function support.folder()
-  local pipe = assert(io.popen "mktemp -d")
-  local path = assert(pipe:read "l")
-  pipe:close()
+  local path = files.folder()
   folders[#folders + 1] = path
   return path
 end
 
 function support.clean()
-  for _, path in ipairs(folders) do os.execute("rm -rf '" .. path .. "'") end
-  folders = {}
+  for _, store in ipairs(stores) do store:close() end
+  for _, path in ipairs(folders) do files.remove(path) end
+  folders, stores = {}, {}
 end
 
 ---The engines, each with a function that gives a URL of a store that nobody has used.
@@ -29,6 +30,16 @@ support.engines = {
   { name = "sqlite", url = function() return "file:" .. support.folder() .. "/a.sqlite3" end },
   { name = "json", url = function() return "json:" .. support.folder() .. "/a.json" end },
 }
+
+---A new store of an engine, and its URL; closed by support.clean().
+---@param engine table
+---@return table store, string url
+function support.open(engine)
+  local url = engine.url()
+  local store = hearth.storage.open { url = url }
+  stores[#stores + 1] = store
+  return store, url
+end
 
 ---The error object that fn(...) raises.
 function support.err(fn, ...)

@@ -10,15 +10,8 @@ for _, engine in ipairs(support.engines) do
   describe("a watcher on " .. engine.name, function()
     local store, url
 
-    before_each(function()
-      url = engine.url()
-      store = hearth.storage.open { url = url }
-    end)
-
-    after_each(function()
-      store:close()
-      support.clean()
-    end)
+    before_each(function() store, url = support.open(engine) end)
+    after_each(support.clean)
 
     it("hears of each change of its key and of no other, from now on", function()
       store:set("a", "0")

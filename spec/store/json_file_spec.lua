@@ -1,24 +1,8 @@
 -- The JSON file engine: one readable file, replaced whole; a valid hand edit is taken, a corrupt file is never overwritten.
 local hearth = require "hearth"
+local files = require "spec.support.files"
 
-local function temporary()
-  local path = os.tmpname()
-  os.remove(path)
-  return path .. ".json"
-end
-
-local function read(path)
-  local f = assert(io.open(path, "rb"))
-  local text = f:read "a"
-  f:close()
-  return text
-end
-
-local function write(path, text)
-  local f = assert(io.open(path, "wb"))
-  f:write(text)
-  f:close()
-end
+local read, write = files.read, files.write
 
 local function open(path, options)
   options = options or {}
@@ -28,7 +12,7 @@ end
 
 describe("a JSON file store", function()
   local path
-  before_each(function() path = temporary() end)
+  before_each(function() path = files.temporary ".json" end)
   after_each(function()
     os.remove(path)
     os.remove(path .. "-gate")
@@ -138,8 +122,8 @@ describe("a JSON file store", function()
   end)
 
   it("refuses a foreign file and a newer format, and leaves both in place", function()
-    local files = { ['{"name": "somebody else"}'] = "ECORRUPT", ['{"hearth": {"format": 99}}'] = "ENEWER", ["[1]"] = "ECORRUPT" }
-    for text, code in pairs(files) do
+    local refused = { ['{"name": "somebody else"}'] = "ECORRUPT", ['{"hearth": {"format": 99}}'] = "ENEWER", ["[1]"] = "ECORRUPT" }
+    for text, code in pairs(refused) do
       write(path, text)
       for _, on_damage in ipairs { "refuse", "set_aside" } do
         local ok, err = pcall(open, path, { on_damage = on_damage })

@@ -1,35 +1,31 @@
 -- Several processes on one SQLite store: each sees the others' commits, conditions hold between them, watchers hear of each change once.
 local store = require "hearth.core.store"
 local timer = require "hearth.core.timer"
-
-local function host()
-  local p = assert(io.popen("readlink /proc/$PPID/exe"))
-  local path = p:read("l")
-  p:close()
-  return path
-end
+local files = require "spec.support.files"
+local host = require("spec.support.program").binary
 
 describe("several processes on one store", function()
   local folder, url, db
 
   before_each(function()
-    folder = os.tmpname()
-    os.remove(folder)
+    folder = files.folder()
     url = "file:" .. folder .. "/store.sqlite3"
     db = store.open(url, {})
   end)
 
   after_each(function()
     db:close()
-    os.execute("rm -rf '" .. folder .. "'")
+    files.remove(folder)
   end)
+
+  local function prelude()
+    return ('local store = require "hearth.core.store"\nlocal db = store.open(%q, {})\n'):format(url)
+  end
 
   -- Another process runs `chunk` with the store as `db`; blocking, or in the background.
   local function elsewhere(chunk, background)
     local script = folder .. "/script" .. math.random(1 << 30) .. ".lua"
-    local f = assert(io.open(script, "w"))
-    f:write(('local store = require "hearth.core.store"\nlocal db = store.open(%q, {})\n'):format(url), chunk, "\ndb:close()\n")
-    f:close()
+    files.write(script, prelude() .. chunk .. "\ndb:close()\n")
     local command = ("%s %s"):format(host(), script)
     if background then return assert(io.popen(command .. " 2>&1")) end
     assert(os.execute(command))
@@ -121,11 +117,9 @@ describe("several processes on one store", function()
   -- A process that writes without end, once it has begun.
   local function writer()
     local script = folder .. "/loop.lua"
-    local f = assert(io.open(script, "w"))
-    f:write(('local store = require "hearth.core.store"\nlocal db = store.open(%q, {})\n'):format(url),
+    files.write(script, prelude() ..
       [[for i = 1, 1e9 do db:write("ns", "other", tostring(i), "text") if i == 2 then io.write("up\n") io.stdout:flush() end end]])
-    f:close()
-    local p = assert(io.popen(("%s %s & echo $!; wait"):format(host(), script)))
+    local p = assert(io.popen(("echo $$; exec %s %s"):format(host(), script)))
     local pid = p:read("l")
     p:read("l")
     return p, pid
@@ -217,13 +211,10 @@ describe("several processes on one store", function()
     for i = 1, 30000 do ops[i] = { ns = "big", key = "key " .. i, value = "v" } end
     db:apply(ops)
     local script = folder .. "/reader.lua"
-    local f = assert(io.open(script, "w"))
-    f:write(('local store = require "hearth.core.store"\nlocal db = store.open(%q, {})\n'):format(url),
-      [[io.write("up\n") io.stdout:flush() while true do db:scan("big", "") end]])
-    f:close()
+    files.write(script, prelude() .. [[io.write("up\n") io.stdout:flush() while true do db:scan("big", "") end]])
     local pipes, pids = {}, {}
     for i = 1, 3 do
-      pipes[i] = assert(io.popen(("%s %s & echo $!; wait"):format(host(), script)))
+      pipes[i] = assert(io.popen(("echo $$; exec %s %s"):format(host(), script)))
       pids[i] = pipes[i]:read("l")
       pipes[i]:read("l")
     end

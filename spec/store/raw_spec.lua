@@ -1,12 +1,9 @@
 -- What every engine promises, by the raw verbs (docs/internals.md, "Store").
 local store = require "hearth.core.store"
 local task = require "hearth.core.task"
+local files = require "spec.support.files"
 
-local function temporary()
-  local name = os.tmpname()
-  os.remove(name)
-  return name
-end
+local temporary = files.temporary
 
 local engines = {
   memory = function() return "memory:" .. temporary() end,
@@ -35,7 +32,7 @@ for engine, new_url in pairs(engines) do
         store.set_faults(nil)
         db:close()
         local folder = url:match("^%a+:(.*%.d)/")
-        if folder then os.execute("rm -rf '" .. folder .. "'") end
+        if folder then files.remove(folder) end
       end)
 
       it("gives back what was written, any bytes under any key", function()

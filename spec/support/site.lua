@@ -2,7 +2,7 @@
 
 local hearth = require "hearth"
 local Page = require "spec.support.page"
-local program = require "spec.examples.program"
+local program = require "spec.support.program"
 
 local Site = {}
 Site.__index = Site

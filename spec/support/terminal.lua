@@ -2,26 +2,14 @@
 -- is there, or for twenty seconds.
 
 local hearth = require "hearth"
+local files = require "spec.support.files"
+local program = require "spec.support.program"
+
+local quoted, temporary = files.quoted, files.temporary
 
 local terminal = {}
 
 local PATIENCE <const> = 20
-
-local function binary()
-  local pipe = assert(io.popen("readlink /proc/$PPID/exe"))
-  local path = pipe:read "l"
-  pipe:close()
-  return path
-end
-terminal.binary = binary
-
-local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
-
-local function temporary(suffix)
-  local name = os.tmpname()
-  os.remove(name)
-  return name .. (suffix or "")
-end
 
 ---@class spec.Terminal
 local Terminal = {}
@@ -48,7 +36,7 @@ function terminal.open(args, options)
   local words = { "env", "-u", "COLORFGBG", "-u", "NO_COLOR", "HEARTH_STORE=memory:", "HEARTH_THEME=dark",
     "ASAN_OPTIONS=detect_leaks=0:handle_segv=0", "TSAN_OPTIONS=handle_segv=0" }
   for _, entry in ipairs(options.env or {}) do words[#words + 1] = quoted(entry) end
-  words[#words + 1] = quoted(binary())
+  words[#words + 1] = quoted(program.binary())
   for _, word in ipairs(args) do words[#words + 1] = quoted(word) end
   local command = "trap : INT; " .. table.concat(words, " ") .. (options.after or "") .. "; echo \"[status $?]\"; exec cat"
   if options.shell then command = "PS1='$ ' exec sh -i" end
@@ -143,9 +131,7 @@ end
 --- Opens an app from its source.
 function terminal.app(source, options)
   local path = temporary ".lua"
-  local file = assert(io.open(path, "w"))
-  file:write(source)
-  file:close()
+  files.write(path, source)
   local self = terminal.open({ "run", path }, options)
   self.file = path
   return self
@@ -161,14 +147,11 @@ end
 function Terminal:matches(name)
   local path = "spec/pictures/" .. name .. ".txt"
   if os.getenv "HEARTH_PICTURES" == "write" then
-    local file = assert(io.open(path, "w"))
-    file:write(self:picture(), "\n")
-    file:close()
+    files.write(path, self:picture() .. "\n")
     return
   end
-  local file = assert(io.open(path), path .. " is missing; HEARTH_PICTURES=write makes it")
+  local file <close> = assert(io.open(path), path .. " is missing; HEARTH_PICTURES=write makes it")
   local expected = file:read("a"):gsub("\n$", "")
-  file:close()
   self:show(expected)
 end
 

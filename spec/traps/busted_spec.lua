@@ -1,12 +1,11 @@
 -- One test for each trap of busted, named after it: each runs `hearth test` on a file of its own.
 local hearth = require "hearth"
-local program = require "spec.examples.program"
+local files = require "spec.support.files"
+local program = require "spec.support.program"
 
 local function run(text, ...)
   local path = program.temporary "_spec.lua"
-  local f = assert(io.open(path, "w"))
-  f:write('local hearth = require "hearth"\n', text)
-  f:close()
+  files.write(path, 'local hearth = require "hearth"\n', text)
   local words = { "test", ... }
   words[#words + 1] = path
   local out, status, err = program.run(words)
@@ -44,9 +43,7 @@ describe("trap:", function()
     assert(os.execute("mkdir " .. folder))
     finally(function() os.execute("rm -r " .. folder) end)
     for _, name in ipairs { "busted", "lua", "luajit", "lua5.4" } do
-      local f = assert(io.open(folder .. "/" .. name, "w"))
-      f:write "#!/bin/sh\necho the wrong one >&2\nexit 9\n"
-      f:close()
+      files.write(folder .. "/" .. name, "#!/bin/sh\necho the wrong one >&2\nexit 9\n")
       os.execute(("chmod +x %s/%s"):format(folder, name))
     end
     local path = program.temporary "_spec.lua"

@@ -1,6 +1,6 @@
 -- One test for each trap of libuv, named after it.
 local hearth = require "hearth"
-local program = require "spec.examples.program"
+local program = require "spec.support.program"
 
 describe("trap:", function()
   it("uv_queue_work keeps no order: writes to one key land in the order of issue", function()

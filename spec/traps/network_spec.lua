@@ -1,7 +1,7 @@
 -- One test for each trap of libcurl and of libwebsockets on our loop, named after it. What fetch and the web promise in full is spec/net and spec/host.
 local hearth = require "hearth"
 local Server = require "support.server"
-local program = require "spec.examples.program"
+local program = require "spec.support.program"
 local uv = require "luv"
 
 describe("trap: libcurl:", function()

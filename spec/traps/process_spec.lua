@@ -1,7 +1,7 @@
 -- One test for each trap of sandboxing, of packaging and of SQLite files that a process can show, named after it. Files cut short or with flipped bits are
 -- spec/c/test_store_damage.c, writers that starve or are stopped spec/store/processes_spec.lua, a memory bound for each state spec/c/test_states.c.
 local hearth = require "hearth"
-local program = require "spec.examples.program"
+local program = require "spec.support.program"
 
 local build = os.getenv "BUILD" or "build"
 local sanitized = build:match "san$" ~= nil

@@ -1,15 +1,9 @@
-local program = require "spec.examples.program"
+local program = require "spec.support.program"
 
 describe("HEARTH_STRICT=1", function()
   local function run(script)
-    local path = program.temporary ".lua"
-    local file = assert(io.open(path, "w"))
-    file:write(script)
-    file:close()
-    local binary = assert(io.popen("readlink /proc/$PPID/exe"))
-    local host = binary:read "l"
-    binary:close()
-    local pipe = assert(io.popen(("HEARTH_STRICT=1 %s %s 2>&1"):format(host, path)))
+    local path = program.file(script)
+    local pipe = assert(io.popen(("HEARTH_STRICT=1 %s %s 2>&1"):format(program.binary(), path)))
     local out = pipe:read "a"
     pipe:close()
     program.clean(path)

@@ -1,6 +1,7 @@
 -- What others may send to `hearth serve`: each is refused or cut by itself, and who behaves notices nothing.
 
 local hearth = require "hearth"
+local files = require "spec.support.files"
 local Page = require "spec.support.page"
 local Site = require "spec.support.site"
 local uv = require "luv"
@@ -172,9 +173,7 @@ describe("hearth serve, among people who mean harm,", function()
     local folder, name = site.app:match "^(.*)/([^/]*)%.lua$"
     local picture, hidden = folder .. "/" .. name .. ".png", folder .. "/." .. name .. ".png"
     for _, path in ipairs { picture, hidden } do
-      local file = assert(io.open(path, "wb"))
-      file:write "\x89PNG\r\n"
-      file:close()
+      files.write(path, "\x89PNG\r\n")
     end
     local resp = site:get("/files/" .. name .. ".png")
     local found = { resp.status, resp.content, resp.headers["content-type"], resp.headers["x-content-type-options"] }

@@ -1,7 +1,7 @@
 -- Whole programs as their writers would write them, run through the program under test: state of a component that survives restarts, a user
 -- and a token kept by hand beside it, settings of an app in its own namespace.
 
-local program = require "spec.examples.program"
+local program = require "spec.support.program"
 
 describe("a program that remembers", function()
   local store, file

@@ -1,23 +1,20 @@
 -- Runs apps through the program under test, as a person at a pipe would.
 
+local files = require "spec.support.files"
+
+local quoted = files.quoted
+
 local program = {}
 
--- The binary that runs this spec.
-local function binary()
-  local pipe = assert(io.popen("readlink /proc/$PPID/exe"))
-  local path = pipe:read "l"
-  pipe:close()
-  return path
+--- The binary that runs this spec.
+---@return string path
+function program.binary()
+  local pipe <close> = assert(io.popen("readlink /proc/$PPID/exe"))
+  return pipe:read "l"
 end
-
-local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
 --- A file name in the temporary folder that does not exist; removed with what SQLite puts beside it by `program.clean`.
-function program.temporary(suffix)
-  local name = os.tmpname()
-  os.remove(name)
-  return name .. (suffix or "")
-end
+program.temporary = files.temporary
 
 function program.clean(path)
   for _, suffix in ipairs { "", "-wal", "-shm", "-gate" } do os.remove(path .. suffix) end
@@ -29,19 +26,15 @@ end
 ---@param environment? table<string, string>
 ---@return string out, integer status, string err
 function program.run(args, input, environment)
-  local words = { quoted(binary()) }
+  local words = { quoted(program.binary()) }
   for _, word in ipairs(args) do words[#words + 1] = quoted(word) end
   for name, value in pairs(environment or {}) do table.insert(words, 1, name .. "=" .. quoted(value)) end
   local in_name, err_name = os.tmpname(), os.tmpname()
-  local file = assert(io.open(in_name, "w"))
-  for _, line in ipairs(input or {}) do file:write(line, "\n") end
-  file:close()
+  files.write(in_name, table.concat(input or {}, "\n") .. (input and input[1] and "\n" or ""))
   local pipe = assert(io.popen(("timeout -k 5 20 env -u HEARTH_STORE %s < %s 2> %s"):format(table.concat(words, " "), in_name, err_name)))
   local out = pipe:read "a"
   local _, _, status = pipe:close()
-  local err_file = assert(io.open(err_name))
-  local err = err_file:read "a"
-  err_file:close()
+  local err = files.read(err_name)
   os.remove(in_name)
   os.remove(err_name)
   return out, status, err
@@ -53,7 +46,7 @@ end
 ---@param before? string what the shell does first, `ulimit …;`
 ---@return file* out
 function program.start(args, input, before)
-  local words = { quoted(binary()) }
+  local words = { quoted(program.binary()) }
   for _, word in ipairs(args) do words[#words + 1] = quoted(word) end
   local lines = {}
   for i, line in ipairs(input or {}) do lines[i] = quoted(line) end
@@ -79,10 +72,8 @@ end
 ---@param text string
 ---@return string path
 function program.file(text)
-  local path = program.temporary ".lua"
-  local file = assert(io.open(path, "w"))
-  file:write(text)
-  file:close()
+  local path = files.temporary ".lua"
+  files.write(path, text)
   return path
 end
 
