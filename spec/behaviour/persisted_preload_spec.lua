@@ -1,6 +1,6 @@
 -- Keys that are preloaded are on the first frame, with one read; a key that cannot be read does not keep the app from its screen.
 
-local program = require "spec.examples.program"
+local program = require "spec.support.program"
 local hearth = require "hearth"
 local testing = require "hearth.testing"
 
