@@ -77,6 +77,13 @@ int hearth__db_conn(hearth__db *db, hearth__conn **out, hearth__fault *f); /* an
 void hearth__db_conn_back(hearth__db *db, hearth__conn *c);
 int hearth__db_try(hearth__db *db, hearth__fault *f); /* a fault that tests asked for: -1 */
 
+/* store.c, batch.c, purge.c */
+void hearth__store_retain(hearth__store *s);
+void hearth__store_release(hearth__store *s); /* without the lock */
+void hearth__db_kick(hearth__db *db);         /* under the lock: the writer may begin */
+void hearth__batch_deliver(hearth__store *s, hearth__landed *l);
+void hearth__store_purge_one(hearth__store *s, const hearth__name *name, int64_t now); /* if it has expired */
+
 /* writer.c */
 int hearth__writer_start(hearth__db *db);
 void hearth__writer_drain(hearth__db *db); /* runs the queue on this thread */

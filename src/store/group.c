@@ -1,34 +1,13 @@
 /* One transaction for a list of batches, in order of issue. What each key holds is read first, in one go; every decision is then made on
 ** these working copies: conditions, revisions, expiry, quota, quarantine, events. Only what changed goes to the engine. A batch whose
 ** condition does not hold changes nothing and does not disturb the others. */
+#include "store/group.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/db.h"
-
-typedef struct hearth__work {
-  hearth__entry *entry;
-  hearth__record record;  /* as the transaction has it; holds its value */
-  hearth__blob *original; /* the bytes before the transaction; holds them */
-  int64_t row;            /* the engine's row as it is now on its side, 0: none */
-  bool was_present, loaded, dirty, quiet;
-  hearth__fault *fault; /* could not be read: batches that need it fail with this */
-  hearth__batch *stamp; /* for the quota: `bytes` is of this batch */
-  int64_t bytes;
-} work;
-
-typedef struct group {
-  hearth__db *db;
-  work *works;
-  size_t n_works;
-  hearth__events *events;
-  size_t room_events;
-  hearth__bytes log;
-  int64_t revision, start;
-  bool listening, wrote;
-  hearth__batch **clears; /* namespaces that were cleared: forgotten by the cache afterwards */
-  size_t n_clears;
-} group;
+typedef hearth__group group;
+typedef hearth__work work;
 
 static int short_of_memory(hearth__fault *f) {
   return hearth__fail(f, "EIO", "out of memory");
@@ -120,295 +99,15 @@ static void unload(group *g) {
   free(g->clears);
 }
 
-static bool there(const work *w, int64_t now) {
-  return w->record.state != HEARTH__ABSENT && !hearth__record_expired(&w->record, now);
-}
-
 static int refuse(hearth__batch *b, hearth__fault *f) {
   if (!(b->current = calloc(b->n, sizeof *b->current))) return short_of_memory(f);
   for (size_t i = 0; i < b->n; i++) {
     work *w = b->ops[i].entry && b->ops[i].verb != HEARTH__CLEAR ? b->ops[i].entry->work : NULL;
-    if (!w || !there(w, b->now)) continue;
+    if (!w || !hearth__work_there(w, b->now)) continue;
     b->current[i] = w->record;
     hearth__blob_retain(w->record.value);
   }
   b->refused = true;
-  return 0;
-}
-
-static hearth__event *event_room(group *g) {
-  if (!g->events || g->events->n == g->room_events) {
-    size_t room = g->room_events ? g->room_events * 2 : 16;
-    hearth__events *grown = realloc(g->events, sizeof *grown + room * sizeof *grown->list);
-    if (!grown) return NULL;
-    if (!g->events) {
-      grown->n = 0;
-      atomic_init(&grown->refs, 1);
-    }
-    g->events = grown;
-    g->room_events = room;
-  }
-  hearth__event *ev = &g->events->list[g->events->n];
-  memset(ev, 0, sizeof *ev);
-  return ev;
-}
-
-/* `old` is what was there, NULL if nothing; `now` the record afterwards. */
-static int add_event(group *g, const hearth__batch *b, const hearth__name *name, hearth__blob *old, const hearth__record *now,
-                     int64_t revision, int64_t tag) {
-  if (!g->listening) return 0;
-  hearth__event *ev = event_room(g);
-  if (!ev) return -1;
-  ev->ns = hearth__blob_new(name->ns, name->ns_size);
-  ev->key = hearth__blob_new(name->key, name->key_size);
-  if (!ev->ns || !ev->key) {
-    hearth__blob_release(ev->ns);
-    hearth__blob_release(ev->key);
-    return -1;
-  }
-  ev->old = hearth__blob_retain(old);
-  ev->value = now ? hearth__blob_retain(now->value) : NULL;
-  ev->revision = revision;
-  ev->source = b->store;
-  ev->tag = tag;
-  if (now) {
-    ev->version = now->version;
-    ev->expires_at = now->expires_at;
-    ev->updated_at = now->updated_at;
-    ev->kind = now->kind;
-  }
-  ev->same = old && now && hearth__blob_equal(old, now->value);
-  g->events->n++;
-  return 0;
-}
-
-/* What is replaced or removed and cannot be read, or is asked to be kept, goes to quarantine in the same transaction. */
-static int keep(group *g, const hearth__batch *b, const work *w, bool asked, hearth__fault *f) {
-  if (!w->record.value || !(w->record.state == HEARTH__DAMAGED || (asked && w->record.state == HEARTH__PRESENT))) return 0;
-  hearth__name name = hearth__entry_name(w->entry);
-  g->wrote = true;
-  if (hearth__db_try(g->db, f) != 0) return -1;
-  return g->db->engine->class_->keep(g->db->engine, &name, &w->record, b->now, f);
-}
-
-static void replace(work *w, hearth__blob *value) {
-  hearth__blob_retain(value);
-  hearth__blob_release(w->record.value);
-  w->record.value = value;
-  w->record.size = value ? value->size : 0;
-}
-
-static void make_absent(work *w) {
-  hearth__blob_release(w->record.value);
-  memset(&w->record, 0, sizeof w->record);
-  w->dirty = true;
-  w->quiet = false;
-}
-
-static int put(group *g, const hearth__batch *b, const hearth__write_op *op, int64_t revision, hearth__fault *f) {
-  work *w = op->entry->work;
-  hearth__name name = hearth__entry_name(w->entry);
-  if (keep(g, b, w, op->keep, f) != 0) return -1;
-  bool present = there(w, b->now) && w->record.state == HEARTH__PRESENT;
-  hearth__blob *old = present ? hearth__blob_retain(w->record.value) : NULL;
-  int64_t created = there(w, b->now) ? w->record.created_at : b->now;
-  replace(w, op->value);
-  w->record.state = HEARTH__PRESENT;
-  w->record.revision = revision;
-  w->record.created_at = created;
-  w->record.updated_at = b->now;
-  w->record.expires_at = op->expires_at;
-  w->record.version = op->version;
-  w->record.kind = op->kind;
-  w->record.checksum = hearth__record_checksum(&name, &w->record);
-  w->dirty = true;
-  w->quiet = false;
-  int status = add_event(g, b, &name, old, &w->record, revision, op->tag);
-  hearth__blob_release(old);
-  return status == 0 ? 0 : short_of_memory(f);
-}
-
-static int remove_key(group *g, const hearth__batch *b, const hearth__write_op *op, int64_t revision, hearth__fault *f) {
-  work *w = op->entry->work;
-  hearth__name name = hearth__entry_name(w->entry);
-  if (keep(g, b, w, op->keep, f) != 0) return -1;
-  hearth__blob *old = there(w, b->now) && w->record.state == HEARTH__PRESENT ? hearth__blob_retain(w->record.value) : NULL;
-  make_absent(w);
-  int status = add_event(g, b, &name, old, NULL, revision, op->tag);
-  hearth__blob_release(old);
-  return status == 0 ? 0 : short_of_memory(f);
-}
-
-/* For tests: other bytes under the old checksum. A key that was not there gets a checksum that is wrong. */
-static int put_raw(group *g, const hearth__batch *b, const hearth__write_op *op, int64_t revision, hearth__fault *f) {
-  work *w = op->entry->work;
-  hearth__name name = hearth__entry_name(w->entry);
-  (void)g;
-  (void)f;
-  if (w->record.state == HEARTH__ABSENT) {
-    w->record = (hearth__record){.revision = revision, .created_at = b->now, .updated_at = b->now};
-    replace(w, op->value);
-    w->record.checksum = ~hearth__record_checksum(&name, &w->record);
-  } else
-    replace(w, op->value);
-  w->record.state = hearth__record_checksum(&name, &w->record) == w->record.checksum ? HEARTH__PRESENT : HEARTH__DAMAGED;
-  w->dirty = w->quiet = true;
-  return 0;
-}
-
-static int quarantine(group *g, const hearth__batch *b, const hearth__write_op *op, hearth__fault *f) {
-  work *w = op->entry->work;
-  if (w->record.state != HEARTH__DAMAGED || !w->record.value) return 0;
-  if (keep(g, b, w, false, f) != 0) return -1;
-  replace(w, NULL);
-  w->dirty = w->quiet = true;
-  return 0;
-}
-
-/* ---- clear */
-
-typedef struct clearing {
-  group *g;
-  hearth__batch *b;
-  const hearth__write_op *op;
-  int64_t revision;
-  hearth__fault *f;
-  bool any;
-} clearing;
-
-static int clear_one(void *arg, const hearth__name *name, const hearth__record *r) {
-  clearing *c = arg;
-  uv_mutex_lock(&c->g->db->lock);
-  hearth__entry *entry = hearth__cache_find(&c->g->db->cache, name);
-  work *w = entry ? entry->work : NULL;
-  uv_mutex_unlock(&c->g->db->lock);
-  if (w) return 0; /* its working copy is newer: below */
-  c->any = true;
-  if (r->state == HEARTH__DAMAGED) {
-    if (!r->value) return 0;
-    return c->g->db->engine->class_->keep(c->g->db->engine, name, r, c->b->now, c->f) != 0 ? 2 : 0;
-  }
-  hearth__blob *old = hearth__record_expired(r, c->b->now) ? NULL : r->value;
-  return add_event(c->g, c->b, name, old, NULL, c->revision, c->op->tag) != 0;
-}
-
-static int clear(group *g, hearth__batch *b, const hearth__write_op *op, int64_t revision, hearth__fault *f) {
-  hearth__name ns = hearth__entry_name(op->entry);
-  const hearth__engine_class *class_ = g->db->engine->class_;
-  clearing c = {.g = g, .b = b, .op = op, .revision = revision, .f = f};
-  f->code = NULL;
-  if (hearth__db_try(g->db, f) != 0) return -1;
-  if (class_->each(g->db->engine, NULL, ns.ns, ns.ns_size, true, clear_one, &c, f) != 0) return f->code ? -1 : short_of_memory(f);
-  for (size_t i = 0; i < g->n_works; i++) {
-    work *w = &g->works[i];
-    if (w->entry->ns_size != ns.ns_size || memcmp(w->entry->name, ns.ns, ns.ns_size) != 0) continue;
-    if (w->record.state != HEARTH__ABSENT) {
-      hearth__name name = hearth__entry_name(w->entry);
-      if (keep(g, b, w, false, f) != 0) return -1;
-      hearth__blob *old = there(w, b->now) && w->record.state == HEARTH__PRESENT ? w->record.value : NULL;
-      if (add_event(g, b, &name, old, NULL, revision, op->tag) != 0) return short_of_memory(f);
-    }
-    make_absent(w);
-    w->dirty = w->row != 0; /* told in the log; there is no row left */
-    w->row = 0;
-  }
-  hearth__batch **grown = realloc(g->clears, (g->n_clears + 1) * sizeof *grown);
-  if (!grown) return short_of_memory(f);
-  g->clears = grown;
-  g->clears[g->n_clears++] = b;
-  hearth__log_add(&g->log, HEARTH__LOG_CLEAR, &ns, revision);
-  g->wrote = true;
-  return class_->clear(g->db->engine, ns.ns, ns.ns_size, f);
-}
-
-/* ---- quota */
-
-static int64_t footprint(const work *w) {
-  return w->record.state == HEARTH__ABSENT ? 0 : (int64_t)(w->entry->key_size + w->record.size);
-}
-
-static hearth__total *total_of(group *g, const hearth__entry *e, hearth__fault *f) {
-  hearth__total *t = g->db->totals;
-  for (; t; t = t->next)
-    if (t->ns_size == e->ns_size && memcmp(t->ns, e->name, e->ns_size) == 0) break;
-  if (!t) {
-    if (!(t = calloc(1, sizeof *t + e->ns_size + 1))) {
-      short_of_memory(f);
-      return NULL;
-    }
-    t->ns_size = e->ns_size;
-    memcpy(t->ns, e->name, e->ns_size);
-    t->next = g->db->totals;
-    g->db->totals = t;
-  }
-  if (!t->valid) {
-    hearth__usage u;
-    if (g->db->engine->class_->usage(g->db->engine, NULL, t->ns, t->ns_size, &u, f) != 0) return NULL;
-    t->bytes = u.bytes;
-    for (size_t i = 0; i < g->n_works; i++) { /* what this transaction has done and the engine does not know yet */
-      work *w = &g->works[i];
-      if (w->dirty && w->entry->ns_size == t->ns_size && memcmp(w->entry->name, t->ns, t->ns_size) == 0)
-        t->bytes += footprint(w) - (w->row ? (int64_t)(w->entry->key_size + (w->original ? w->original->size : 0)) : 0);
-    }
-    t->valid = true;
-  }
-  return t;
-}
-
-static bool in_namespace(const hearth__total *t, const hearth__entry *e) {
-  return t->ns_size == e->ns_size && memcmp(t->ns, e->name, e->ns_size) == 0;
-}
-
-/* What the batch makes of one key or namespace, booked in the total. */
-static int64_t book(group *g, hearth__batch *b, const hearth__write_op *op, hearth__total *t) {
-  if (op->verb == HEARTH__CLEAR) {
-    for (size_t i = 0; i < g->n_works; i++)
-      if (in_namespace(t, g->works[i].entry)) {
-        g->works[i].stamp = b;
-        g->works[i].bytes = 0;
-      }
-    t->bytes = 0;
-    return 0;
-  }
-  work *w = op->entry->work;
-  int64_t before = w->stamp == b ? w->bytes : footprint(w), after = before;
-  if (op->verb == HEARTH__PUT || op->verb == HEARTH__RAW)
-    after = (int64_t)(w->entry->key_size + op->value->size);
-  else if (op->verb == HEARTH__REMOVE || (op->verb == HEARTH__PURGE && !there(w, b->now)))
-    after = 0;
-  w->stamp = b;
-  w->bytes = after;
-  t->bytes += after - before;
-  return after - before;
-}
-
-/* The namespace's bytes after the batch, or the fault EQUOTA. A transaction that fails makes the totals invalid. */
-static int check_quota(group *g, hearth__batch *b, hearth__fault *f) {
-  int64_t quota = b->store->quota;
-  bool grew = false;
-  if (quota <= 0 && !g->db->totals) return 0;
-  for (size_t i = 0; i < b->n; i++) {
-    const hearth__write_op *op = &b->ops[i];
-    if (!op->entry || op->verb == HEARTH__CHECK || op->verb == HEARTH__DROP || op->verb == HEARTH__QUARANTINE) continue;
-    hearth__total *t = g->db->totals;
-    if (quota > 0) {
-      if (!(t = total_of(g, op->entry, f))) return -1;
-    } else
-      while (t && !in_namespace(t, op->entry)) t = t->next;
-    if (t && t->valid) grew = book(g, b, op, t) > 0 || grew;
-  }
-  if (quota <= 0 || !grew) return 0;
-  for (size_t i = 0; i < b->n; i++) {
-    const hearth__write_op *op = &b->ops[i];
-    if (op->verb != HEARTH__PUT && op->verb != HEARTH__RAW) continue;
-    hearth__total *t = total_of(g, op->entry, f);
-    if (!t) return -1;
-    if (t->bytes <= quota) continue;
-    for (hearth__total *x = g->db->totals; x; x = x->next) x->valid = false;
-    hearth__name n = hearth__entry_name(op->entry);
-    return hearth__fail(f, "EQUOTA", "the quota of %lld bytes does not hold \"%.*s\" (%zu bytes): remove something, or raise the quota",
-                        (long long)quota, (int)(n.key_size > 100 ? 100 : n.key_size), n.key, op->value->size);
-  }
   return 0;
 }
 
@@ -440,22 +139,23 @@ static int decide(group *g, hearth__batch *b, hearth__fault *f) {
       *f = *w->fault;
       return -1;
     }
-    if (op->conditional && (!w || (there(w, b->now) ? w->record.revision : 0) != op->if_revision)) return refuse(b, f) == 0 ? 0 : -1;
+    if (op->conditional && (!w || (hearth__work_there(w, b->now) ? w->record.revision : 0) != op->if_revision))
+      return refuse(b, f) == 0 ? 0 : -1;
   }
-  if (check_quota(g, b, f) != 0) return -1;
+  if (hearth__group_quota(g, b, f) != 0) return -1;
   for (size_t i = 0; i < b->n; i++) counts = counts || effective(b, &b->ops[i]);
   if (counts) g->revision++;
   for (size_t i = 0; i < b->n; i++) {
     hearth__write_op *op = &b->ops[i];
     int status = 0;
     switch (op->verb) {
-      case HEARTH__PUT: status = put(g, b, op, g->revision, f); break;
-      case HEARTH__RAW: status = put_raw(g, b, op, g->revision, f); break;
-      case HEARTH__CLEAR: status = clear(g, b, op, g->revision, f); break;
-      case HEARTH__QUARANTINE: status = quarantine(g, b, op, f); break;
+      case HEARTH__PUT: status = hearth__group_put(g, b, op, g->revision, f); break;
+      case HEARTH__RAW: status = hearth__group_put_raw(g, b, op, g->revision, f); break;
+      case HEARTH__CLEAR: status = hearth__group_clear(g, b, op, g->revision, f); break;
+      case HEARTH__QUARANTINE: status = hearth__group_quarantine(g, b, op, f); break;
       case HEARTH__REMOVE:
       case HEARTH__PURGE:
-        if (effective(b, op)) status = remove_key(g, b, op, g->revision, f);
+        if (effective(b, op)) status = hearth__group_remove(g, b, op, g->revision, f);
         break;
       case HEARTH__DROP:
         g->wrote = true;

@@ -7,8 +7,18 @@
 
 #include "store/engine.h"
 
-typedef struct hearth__node hearth__node;
+enum { HEARTH__MEMORY_LEVELS = 20 };
+
 typedef struct hearth__undo hearth__undo;
+typedef struct hearth__node hearth__node;
+struct hearth__node {
+  hearth__record record;
+  hearth__node *before; /* on the lowest level, for walks in reverse */
+  size_t ns_size, key_size;
+  int levels;
+  char *name;
+  hearth__node *next[];
+};
 
 typedef struct hearth__memory {
   hearth__engine engine;
@@ -32,6 +42,20 @@ void hearth__memory_swap(hearth__memory *a, hearth__memory *b);
 int hearth__memory_put(hearth__memory *m, const hearth__name *name, const hearth__record *r);
 int hearth__memory_keep(hearth__memory *m, const hearth__name *name, const hearth__record *r, int64_t now);
 const hearth__record *hearth__memory_find(hearth__memory *m, const hearth__name *name);
+
+static inline hearth__name hearth__node_name(const hearth__node *n) {
+  return (hearth__name){.ns = n->name, .ns_size = n->ns_size, .key = n->name + n->ns_size, .key_size = n->key_size};
+}
+
+/* The first node that is not before `name`, and in `path`, where it is given, the last one before it on each level. */
+hearth__node *hearth__memory_seek(hearth__memory *m, const hearth__name *name, hearth__node **path);
+
+/* Inside a transaction: what a key holds, and the quarantine as it is, are remembered before they change. -1 when memory is short. */
+int hearth__memory_remember(hearth__memory *m, const hearth__name *name);
+int hearth__memory_edit_kept(hearth__memory *m, size_t room);
+void hearth__memory_remove_kept(hearth__memory *m, size_t i);
+void hearth__memory_undo(hearth__memory *m);   /* all is as it was remembered */
+void hearth__memory_forget(hearth__memory *m); /* all stays as it is */
 
 /* The verbs of the engine class, shared with the JSON file engine. */
 int hearth__memory_begin(hearth__engine *e, int64_t *commit, hearth__fault *f);
