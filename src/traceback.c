@@ -7,13 +7,21 @@
 
 #include "ref.h"
 
+static int call_tostring(lua_State *L) {
+  return luaL_callmeta(L, 1, "__tostring");
+}
+
 void hearth__error_text(lua_State *L, int idx) {
-  if (lua_isstring(L, idx) || luaL_getmetafield(L, idx, "__tostring") != LUA_TNIL) {
-    if (!lua_isstring(L, idx)) lua_pop(L, 1);
+  idx = lua_absindex(L, idx);
+  if (lua_isstring(L, idx)) {
     luaL_tolstring(L, idx, NULL);
-  } else {
-    lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, idx));
+    return;
   }
+  lua_pushcfunction(L, call_tostring);
+  lua_pushvalue(L, idx);
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK && lua_isstring(L, -1)) return;
+  lua_pop(L, 1);
+  lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, idx));
 }
 
 /* Registry: {the error, where it began}. Weak, so that an error which nobody holds does not stay for it. */

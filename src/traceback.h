@@ -4,7 +4,7 @@
 
 #include <lua.h>
 
-/* Pushes the text of the error value at idx: itself, what its __tostring says, or that it has none. */
+/* Pushes the text of the error value at idx: itself, what its __tostring says, or that it has none (or one that fails). */
 void hearth__error_text(lua_State *L, int idx);
 
 /* The error at idx is about to be raised by an await, and began elsewhere: the text on top, which is popped, says where. One error is remembered. */

@@ -89,6 +89,19 @@ describe("hearth SCRIPT", function()
     assert.not_matches("awaited", out)
   end)
 
+  it("says of an error without text what it is, with its traceback", function()
+    local status, out = hearth [[
+      local hearth = require "hearth"
+      for _, say in ipairs { function() return "spoken" end, function() error "mute" end, function() return {} end } do
+        hearth.run_async(function() error(setmetatable({}, { __tostring = say })) end)
+      end
+      hearth.run_async(function() error() end)]]
+    assert.are.equal(1, status)
+    assert.matches("error in a task: spoken\nstack traceback", out)
+    assert.are.equal(2, select(2, out:gsub("error in a task: %(error object is a table value%)\nstack traceback", "")))
+    assert.matches("error in a task: %(error object is a nil value%)\nstack traceback", out)
+  end)
+
   it("does not wait for a thread that nobody waits for", function()
     local status, out = hearth [[
       local hearth = require "hearth"
