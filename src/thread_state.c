@@ -10,6 +10,7 @@
 #include "module.h"
 #include "outcome.h"
 #include "thread_internal.h"
+#include "traceback.h"
 
 enum { HOOK_EVERY = 1000 };
 
@@ -80,8 +81,9 @@ static const luaL_Reg worker_verbs[] = {{"call_threadsafe", w_call},
 static int keep_traceback(lua_State *L) {
   hearth__job *j = job_of(L);
   j->ours = hearth__error_code(L, 1) != NULL;
-  bool classy = !j->ours && lua_istable(L, 1) && luaL_getmetafield(L, 1, "__tostring") != LUA_TNIL; /* its class stays here */
-  luaL_traceback(L, L, classy ? luaL_tolstring(L, 1, NULL) : NULL, 1);
+  bool classy = !j->ours && lua_istable(L, 1) && luaL_getmetafield(L, 1, "__tostring") != LUA_TNIL;
+  if (classy) hearth__error_text(L, 1); /* its class stays here */
+  luaL_traceback(L, L, classy ? lua_tostring(L, -1) : NULL, 1);
   free(j->traceback);
   j->traceback = strdup(lua_tostring(L, -1));
   if (j->ours && lua_getfield(L, 1, "traceback") == LUA_TNIL) {
