@@ -57,7 +57,7 @@ static int keep_traceback(lua_State *L) {
   hearth__state *s = hearth__find_state(L);
   hearth__task *t = s ? s->current : NULL;
   const char *code = hearth__error_code(L, 1);
-  if (!t || (code && strcmp(code, "ECANCELED") == 0)) return 1;
+  if (!t || (t->cancelled && hearth__status_of_error(L, 1) == HEARTH__CANCELLED)) return 1;
   hearth__traceback(L, 1, NULL, 1);
   if (code) {
     lua_pushliteral(L, "traceback");

@@ -107,7 +107,8 @@ static const scenario scenarios[] = {
      "h.sleep(0) c:cancel() c:name 'c' pcall(c.await, c)\n"
      "pcall(h.await, h.run_async(function() error { code = 'mine' } end))\n"
      "pcall(h.await, h.run_async(function() error 'text' end))\n"
-     "pcall(f.await, h.runtime.create_future(), 0.0001)"},
+     "pcall(f.await, h.runtime.create_future(), 0.0001)\n"
+     "h.await(h.run_async(function() for _ = 1, 600 do f:await() end return 1, 2 end))"},
     {"errors", VERBS,
      "h.run_async(function() error { code = 'mine' } end):name 'lost'\n"
      "h.run_async(function() h.await(5) end)\n"
@@ -127,7 +128,9 @@ static const scenario scenarios[] = {
      "  return t, { deep = { t } }\n"
      "end, { 1, 'a', { 2.5 } }, f)\n"
      "pcall(f.await, f, 0.2)\n"
-     "pcall(h.to_thread, function() error { code = 'mine' } end)\n"
+     "pcall(h.to_thread, function() error { code = 'mine' } end) pcall(h.to_thread, function() error 'text' end)\n"
+     "pcall(h.to_thread, function() error(setmetatable({}, { __tostring = function() return 'says' end })) end)\n"
+     "h.to_thread(function(s) return s end, h.Set{ 1, 'x' })\n"
      "pcall(h.to_thread, print) pcall(h.to_thread, function() return print end)"},
     {"work", VERBS, "assert(double(21) == 42) local t = h.run_async(double, 1) h.all{ t, h.run_async(double, 2) }"},
     {"memory store", VERBS "A.set('warm', 'up')",

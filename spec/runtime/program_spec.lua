@@ -102,6 +102,20 @@ describe("hearth SCRIPT", function()
     assert.matches("error in a task: %(error object is a nil value%)\nstack traceback", out)
   end)
 
+  it("shows where a task was that fails because what it awaited was cancelled", function()
+    local status, out = hearth [[
+      local hearth = require "hearth"
+      local function waits(task) hearth.await(task) end
+      hearth.run_async(function()
+        local task = hearth.run_async(hearth.sleep, 60)
+        hearth.sleep(0)
+        task:cancel()
+        waits(task)
+      end)]]
+    assert.are.equal(1, status)
+    assert.matches("error in a task: ECANCELED: sleep: .*\nstack traceback:.*'waits'", out)
+  end)
+
   it("does not wait for a thread that nobody waits for", function()
     local status, out = hearth [[
       local hearth = require "hearth"
