@@ -134,10 +134,11 @@ end
 
 -- Are on disk: as `revision`, or without a write.
 function Pool:land(cell, revision, version)
-  local ops, _, failed = cell:landed(revision, version)
-  cell.write_tries, cell.write_error = 0, nil
+  -- Tickets first, while the operations are in the log: what an error interrupts here is done again.
   local known = revision or cell.base.revision
-  for i = 1, #ops do ticket.landed(ops[i], known) end
+  for i = 1, cell.sent do ticket.landed(cell.log[i], known) end
+  local _, _, failed = cell:landed(revision, version)
+  cell.write_tries, cell.write_error = 0, nil
   self:after(cell, failed)
 end
 

@@ -28,20 +28,22 @@ function M.done(revision)
   return setmetatable({state = "ok", answer = revision}, Ticket)
 end
 
+-- The future first, which is settled once: if memory runs out between the two, all of it is done again.
+
 ---@param ticket hearth.Ticket
 ---@param revision integer?
 function M.resolve(ticket, revision)
   if ticket.state ~= "pending" then return end
-  ticket.state, ticket.answer = "ok", revision
   if ticket.future then ticket.future:resolve(revision) end
+  ticket.state, ticket.answer = "ok", revision
 end
 
 ---@param ticket hearth.Ticket
 ---@param err any
 function M.reject(ticket, err)
   if ticket.state ~= "pending" then return end
-  ticket.state, ticket.answer = "error", err
   if ticket.future then ticket.future:reject(err) end
+  ticket.state, ticket.answer = "error", err
 end
 
 -- For an operation and those that it absorbed: they land, or fail, together.
