@@ -90,7 +90,7 @@ static void check_function(lua_State *L, int idx) {
     lua_pushglobaltable(L);
     bool globals = lua_rawequal(L, -1, -2) || strcmp(name, "_ENV") == 0; /* an environment of its own gives way to the worker's globals */
     lua_pop(L, 2);
-    if (!globals || i > 1)
+    if (!globals)
       hearth__raise(
           L, "EINVAL", &fields,
           HEARTH__THREAD_VERB ": the function uses the outer local '%s', which the other state cannot see; pass it as an argument", name);

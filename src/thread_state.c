@@ -125,6 +125,12 @@ static int run_protected(lua_State *L) {
   hearth__job *j = lua_touserdata(L, 1);
   lua_settop(L, 0);
   if (luaL_loadbufferx(L, j->code, j->code_size, "=" HEARTH__THREAD_VERB, "b") != LUA_OK) return lua_error(L);
+  const char *upvalue = "";
+  for (int i = 1; upvalue; i++) { /* each was the owner's table of globals */
+    lua_pushglobaltable(L);
+    upvalue = lua_setupvalue(L, 1, i);
+  }
+  lua_settop(L, 1);
   int n = hearth__parcel_push(L, &j->values);
   hearth__parcel_free(&j->values);
   lua_call(L, n, LUA_MULTRET);

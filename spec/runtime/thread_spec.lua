@@ -25,6 +25,8 @@ describe("to_thread", function()
   end)
 
   it("refuses a function with outer locals, and names them", function()
+    local globals = _G
+    assert.are.equal("number", hearth.to_thread(function() return globals.type(math.pi) end)) -- it is the other state's
     local counter = 1
     local err = failure(hearth.to_thread, function() return counter end)
     assert.are.equal("EINVAL", err.code)
