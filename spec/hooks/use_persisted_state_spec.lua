@@ -776,6 +776,14 @@ describe("use_persisted_state", function()
       testing.settle()
       assert.is_true(reader.renders > before)
       assert.are.equal("clean", reader.save)
+      local quiet = probe("q", 0)
+      quiet.read = "status"   -- the save goes from clean to dirty, saving, clean; the revision changes
+      mount(quiet)
+      testing.settle()
+      before = quiet.renders
+      quiet.set(1)
+      testing.settle()
+      assert.are.same({before + 1, "ready"}, {quiet.renders, quiet.status})
     end)
 
     it("tells what is known of the record: exists, revision, expires_at", function()

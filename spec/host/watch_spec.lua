@@ -229,4 +229,24 @@ describe("hearth run --watch", function()
     command "click more"
     wait_for "C 2"
   end)
+
+  it("migrates what the old code has stored when the new one has a version", function()
+    local text = [[
+      local h = require "hearth"
+      return h.component("Grows", function()
+        local n, set, info = h.use_persisted_state("n", 0, %s)
+        return h.Column { h.Text("%s " .. n .. " " .. info.status), h.Button("more", { on_click = function()
+          set(function(now) return now + 1 end)
+        end }) }
+      end)
+    ]]
+    save(text:format("nil", "B"))
+    wait_for "B 0 ready"
+    command "click more"
+    wait_for "B 1 ready"
+    save(text:format("{version = 1, migrate = {function(v) return v * 10 end}}", "C"))
+    wait_for "C 10 ready"
+    command "click more"
+    wait_for "C 11 ready"
+  end)
 end)
