@@ -1,5 +1,6 @@
 -- use_persisted_state: each row of the case table of the contract (API 5.4), each option, each field and verb of `info`.
 
+local cells = require "hearth.storage.cells"
 local hearth = require "hearth"
 local strict = require "hearth.ui.strict"
 local testing = require "hearth.testing"
@@ -333,6 +334,92 @@ describe("use_persisted_state", function()
     assert.are.equal("failed: no merge\n7", screen:text())
   end)
 
+  it("lets go of a key that it no longer uses: another key, a render that failed, an unmount", function()
+    local function is_watched(key) return cells.of(cells.default(), "default", key).next_voice ~= nil end
+    local at = probe("one", 0)
+    local fails = false
+    local C = hearth.component("C", function(props)
+      local out = at.component.render(props)
+      if fails then error "on purpose" end
+      return out
+    end)
+    local screen = testing.render(C {key_name = "one"})
+    assert.is_true(is_watched "one")
+    fails = true
+    pcall(screen.rerender, screen, C {key_name = "two"})
+    fails = false
+    screen:rerender(C {key_name = "three"})
+    assert.are.same({false, false, true}, {is_watched "one", is_watched "two", is_watched "three"})
+    screen:unmount()
+    assert.is_false(is_watched "three")
+  end)
+
+  it("follows options that change between renders: another scope, another on_error", function()
+    AsyncStorage.set_json("k", "of the app")
+    local heard = {}
+    local value, set
+    local C = hearth.component("C", function(props)
+      value, set = hearth.use_persisted_state("k", "initial", {
+        scope = props.scope, on_error = function() table.insert(heard, props.name) end,
+      })
+      return Text(value)
+    end)
+    local screen = testing.render(C {name = "one"})
+    testing.settle()
+    screen:rerender(C {name = "two"})
+    set(function() error "on purpose" end)
+    testing.settle()
+    assert.are.same({"two"}, heard)
+    screen:rerender(C {name = "three", scope = "session"})
+    testing.settle()
+    assert.are.equal("initial", value)
+    set "of the session"
+    screen:rerender(C {name = "four", scope = "app"})
+    assert.are.equal("of the app", value)
+  end)
+
+  it("shows what was set while its render waited", function()
+    local gate = hearth.runtime.create_future()
+    local C = hearth.component("C", function()
+      local n = hearth.use_persisted_state("n", 0)
+      hearth.await(gate)
+      return Text("n is " .. n)
+    end)
+    local screen = testing.render(hearth.Suspense {fallback = Text "wait", C {}})
+    testing.settle()
+    AsyncStorage.set_json("n", 7)
+    gate:resolve(true)
+    testing.settle()
+    assert.are.equal("n is 7", screen:text())
+  end)
+
+  it("shows the newest set of a turn also when it was rendered in the middle of it", function()
+    AsyncStorage.set_json("k", 0)
+    local at = ready("k", 0)
+    at.set(1)
+    at.set(2)
+    at.screen:rerender(at.component {again = true})
+    assert.are.equal("2", at.screen:text())
+    at.set(3)
+    hearth.sleep(0)
+    assert.are.equal("3", at.screen:text())
+  end)
+
+  it("shows its own initial, whatever was done to the table that it showed, or that an updater got", function()
+    local at = ready("k", {1})
+    if not strict.on then table.insert(at.value, 2) end   -- where values are frozen it is refused
+    at.set {5}
+    at.info.remove()
+    testing.settle()
+    assert.are.same({1}, at.value)
+    local bad = at.set(function(v)
+      table.insert(v, 3)
+      error "on purpose"
+    end)
+    failure(bad.await, bad)
+    assert.are.same({1}, at.value)
+  end)
+
   it("is plain memory without a key", function()
     local at = ready(nil, "a")
     local set = at.set
@@ -342,6 +429,7 @@ describe("use_persisted_state", function()
     at.set(function(s) return s .. "c" end):await()
     testing.settle()
     assert.are.equal("bc", at.value)
+    assert.are.equal("b", at.info.previous())
     assert.are.equal(set, at.set)
     assert.are.equal("ready", at.info.status)
     assert.are.equal("clean", at.info.save)
@@ -677,6 +765,9 @@ describe("use_persisted_state", function()
       assert.are.same({a = {x = 1}, b = 2}, shallow.value)
       local deep = ready("s", {a = {x = 0, y = 0}, b = 2}, {merge = "deep"})
       assert.are.same({a = {x = 1, y = 0}, b = 2}, deep.value)
+      local same = deep.value
+      deep.screen:rerender(deep.component {again = true})
+      assert.are.equal(same, deep.value)
       local fn = ready("s", 5, {merge = function(stored, initial) return {stored.a.x, initial} end})
       assert.are.same({1, 5}, fn.value)
       assert.are.same({a = {x = 1}}, AsyncStorage.get_json "s")
@@ -748,6 +839,30 @@ describe("use_persisted_state", function()
       assert.are.equal(0, ready("k", 0, {scope = "session"}).value)
     end)
 
+    it("gate: may be unmounted while it waits", function()
+      AsyncStorage.set_json("k", "stored")
+      testing.restart()
+      local at = probe("k", "initial", {gate = true})
+      local screen = testing.render(hearth.Suspense {fallback = Text "wait", at.component {}})
+      screen:unmount()
+      testing.settle()
+      assert.is_nil(at.value)
+    end)
+
+    it("gate: shows initial when the load has failed, and the stored value once it works", function()
+      AsyncStorage.set_json("k", "stored")
+      testing.restart()
+      local clock = testing.fake_clock()
+      testing.faults {fail = {op = "read", nth = 1, times = 1}}
+      local at = probe("k", "initial", {gate = true, on_error = function() end})
+      local screen = testing.render(hearth.Suspense {fallback = Text "wait", at.component {}})
+      testing.settle()
+      assert.are.same({"initial", "error"}, {screen:text(), at.info.status})
+      clock:advance(0.05)
+      testing.settle()
+      assert.are.equal("stored", screen:text())
+    end)
+
     it("gate: the nearest Suspense shows its fallback until the load has ended", function()
       AsyncStorage.set_json("k", "stored")
       testing.restart()
@@ -776,6 +891,29 @@ describe("use_persisted_state", function()
       testing.settle()
       assert.is_true(reader.renders > before)
       assert.are.equal("clean", reader.save)
+    end)
+
+    it("renders for what the last render has read, not for what was read before it or outside of a render", function()
+      local at = ready("k", 0, {on_error = function() end})
+      at.read = "error"   -- nil all the time
+      at.screen:rerender(at.component {})
+      local before = at.renders
+      at.set(1)
+      testing.settle()
+      assert.are.equal(before + 1, at.renders)
+      at.read = nil
+      at.screen:rerender(at.component {again = true})
+      assert.are.equal("clean", at.info.save)
+      assert.is_nil(at.info.error)
+      before = at.renders
+      testing.fake_clock()
+      testing.faults {fail = {op = "write"}}
+      at.set(2)
+      testing.settle()
+      assert.are.same({before + 1, "EIO", "failed"}, {at.renders, at.info.error.code, at.info.save})
+      at.info.retry():await()
+      testing.settle()
+      assert.are.same({before + 1, "clean"}, {at.renders, at.info.save})
       local quiet = probe("q", 0)
       quiet.read = "status"   -- the save goes from clean to dirty, saving, clean; the revision changes
       mount(quiet)

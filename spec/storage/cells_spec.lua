@@ -375,6 +375,53 @@ describe("the cells of a store", function()
     end)
   end)
 
+  describe("that nobody looks at any more", function()
+    it("are dropped when there are many, but for those with something to save; a setter that was kept still works", function()
+      put("kept", "1")
+      local v, set_later = voice(), voice()
+      local kept, dirty = cell_of("kept", set_later), cell_of "dirty"
+      local watched = cell_of("watched", v)
+      drain()
+      pool:leave(kept, set_later)
+      cells.set(dirty, 1)
+      turn()
+      pool:leave(dirty, dirty.next_voice)
+      for i = 1, 10001 do
+        local passing = voice()
+        pool:leave(cell_of("key" .. i, passing), passing)
+        if i == 10000 then drain() end
+      end
+      for _ = 1, 2 do   -- sweeps happen as cells are left
+        local passing = voice()
+        pool:leave(cell_of("one more", passing), passing)
+      end
+      assert.is_nil(pool:find("default", "kept"))
+      assert.is_nil(pool:find("default", "key5"))
+      assert.are.equal(watched, pool:find("default", "watched"))
+      assert.is_true(pool.idle < 10000)
+      local again = cell_of "kept"
+      drain()
+      cells.update(kept, increment, set_later)
+      assert.are.equal(2, shown(again))
+      drain()
+      assert.are.same({2, 1}, {stored "kept", stored "dirty"})
+    end)
+
+    it("are not counted twice, nor when somebody looks again", function()
+      local cell = cell_of "n"
+      local other = voice()
+      for _ = 1, 3 do
+        pool:leave(cell, cell.next_voice)
+        assert.are.equal(1, pool.idle)
+        pool:leave(cell, other)
+        assert.are.equal(1, pool.idle)
+        pool:subscribe(cell, other)
+        pool:subscribe(cell, other)
+        assert.are.equal(0, pool.idle)
+      end
+    end)
+  end)
+
   describe("when memory runs out in the middle of a turn", function()
     local pack, reports = json.pack, {}
     local task = require "hearth.core.task"

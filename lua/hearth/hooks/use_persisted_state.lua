@@ -91,7 +91,6 @@ end
 -- Would a render see anything else than the last one has seen: the value, or an info field that it has read?
 local function differs(voice)
   local cell = voice.cell
-  cell.told = nil
   if voice.serial ~= cell.serial then
     local ok, value = true
     if voice.merge or voice.is_lazy then   -- the user's functions: where they raise, the render does
