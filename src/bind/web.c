@@ -214,7 +214,7 @@ static lua_Integer number_field(lua_State *L, const char *name) {
   return value;
 }
 
-/* listen{host=, port=, cert=, key=, cookie=, secret=, bye=, max_clients=, max_message=, max_queue=, rate=, metrics_host=, metrics_port=} -> server */
+/* listen{host=, port=, cert=, key=, cookie=, secret=, bye=, max_clients=, max_message=, max_queue=, idle=, rate=, metrics_host=, metrics_port=} -> server */
 static int l_listen(lua_State *L) {
   server *of = lua_touserdata(L, lua_upvalueindex(1));
   hearth__web_options o = {0};
@@ -234,6 +234,7 @@ static int l_listen(lua_State *L) {
   o.max_clients = (unsigned)number_field(L, "max_clients");
   o.max_message = (size_t)number_field(L, "max_message");
   o.max_queue = (size_t)number_field(L, "max_queue");
+  o.idle = (unsigned)number_field(L, "idle");
   o.rate = (unsigned)number_field(L, "rate");
   o.metrics_host = text_field(L, "metrics_host", NULL);
   o.metrics_port = lua_getfield(L, 1, "metrics_port") == LUA_TNIL ? -1 : (int)luaL_checkinteger(L, -1);

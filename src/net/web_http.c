@@ -26,6 +26,11 @@ static bool write_head(conn *c, unsigned status, const char *const *headers, siz
   return true;
 }
 
+/* As long as it takes some of it, it has time. */
+static void give_time(const conn *c) {
+  lws_set_timeout(c->wsi, PENDING_TIMEOUT_HTTP_CONTENT, (int)c->w->o.idle);
+}
+
 bool hearth__web_reply(hearth__web *w, uint64_t id, unsigned status, const char *const *headers, size_t count, const char *body,
                        size_t size) {
   conn *c = hearth__web_find(w, id, false);
@@ -39,6 +44,7 @@ bool hearth__web_reply(hearth__web *w, uint64_t id, unsigned status, const char 
     memcpy(c->answer + LWS_PRE + c->answer_size, body, size);
     c->answer_size += size;
   }
+  give_time(c);
   lws_callback_on_writable(c->wsi);
   return true;
 }
@@ -52,6 +58,7 @@ static int write_answer(slot *s) {
   if (lws_write(wsi, c->answer + LWS_PRE + c->answer_sent, n, n == left ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) < 0) return -1;
   c->answer_sent += n;
   if (n < left) {
+    give_time(c);
     lws_callback_on_writable(wsi);
     return 0;
   }

@@ -110,6 +110,8 @@ bool hearth__web_open(hearth__web *w, char why[HEARTH__WEB_WHY]) {
       .server_string = "hearth",
       .alpn = "http/1.1",
       .max_http_header_data = HEADERS,
+      .keepalive_timeout = (int)o->idle,
+      .timeout_secs = o->idle,
       .gid = -1,
       .uid = -1,
       .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND |

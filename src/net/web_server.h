@@ -31,6 +31,7 @@ typedef struct hearth__web_options {
   unsigned max_clients; /* pages connected at once; further ones get 503 */
   size_t max_message;   /* bytes of a message from a page; a longer one closes its connection */
   size_t max_queue;     /* bytes that wait for a slow page until it is cut */
+  unsigned idle;        /* seconds in which a request must go on: to be told, to take some of its answer, to be followed by another one */
   unsigned rate;        /* messages a second from one page, with bursts of twice as many; each 64 KiB count as one more */
 } hearth__web_options;
 

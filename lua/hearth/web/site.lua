@@ -15,7 +15,7 @@ local timer = require "hearth.core.timer"
 local ROOT <const> = 8           -- of a fiber
 local SWEEP <const> = 6 * 3600   -- seconds between looks for state that has expired
 
-local LIMITS <const> = { max_sessions = 2000, max_message = 2 * 1024 * 1024, max_queue = 4 * 1024 * 1024, rate = 200 }
+local LIMITS <const> = { max_sessions = 2000, max_message = 2 * 1024 * 1024, max_queue = 4 * 1024 * 1024, rate = 200, idle = 20 }
 
 ---@class hearth.SiteOptions
 ---@field host? string
@@ -30,6 +30,7 @@ local LIMITS <const> = { max_sessions = 2000, max_message = 2 * 1024 * 1024, max
 ---@field max_message? integer
 ---@field max_queue? integer
 ---@field rate? integer
+---@field idle? integer
 
 local site = {}
 
@@ -117,8 +118,8 @@ function Site:port() return self.server:port() end
 ---@return integer 0 without an address for metrics
 function Site:metrics_port() return self.server:metrics_port() end
 
---- Listens. Raises EIO when it cannot. `max_sessions`, `max_message` (bytes), `max_queue` (bytes) and `rate` (messages a second) bound
---- what pages may do.
+--- Listens. Raises EIO when it cannot. `max_sessions`, `max_message` (bytes), `max_queue` (bytes) and `rate` (messages a second) and
+--- `idle` (seconds in which a request must go on) bound what pages may do.
 ---@param element any
 ---@param options hearth.SiteOptions
 ---@return hearth.Site
@@ -132,7 +133,7 @@ function site.open(element, options)
   self.server = feature.load("web").listen {
     host = options.host, port = options.port or 8080, cert = options.cert, key = options.key, cookie = "hearth_", secret = secret(raw),
     bye = '{"t":"bye"}', max_clients = self.max_sessions, max_message = options.max_message or LIMITS.max_message,
-    max_queue = options.max_queue or LIMITS.max_queue, rate = options.rate or LIMITS.rate,
+    max_queue = options.max_queue or LIMITS.max_queue, rate = options.rate or LIMITS.rate, idle = options.idle or LIMITS.idle,
     metrics_host = options.metrics_host, metrics_port = options.metrics_port,
   }
   self.cookie = "hearth_" .. self.server:port()
