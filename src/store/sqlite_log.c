@@ -63,10 +63,11 @@ static bool goes_on_after_a_commit(int fd, int64_t sound, size_t size) {
   if (!frame || pread(fd, header, sizeof header, 0) != (ssize_t)sizeof header) goto done;
   bool any = !is_sound(header); /* else the salts tell the frames of this log from those of one that it was written over */
   for (int64_t n = sound, others = 0; others < NOT_OURS_MAX && !found; n++) {
-    if (pread(fd, frame, size, HEADER + n * (int64_t)size) != (ssize_t)size) break;
+    int64_t at = HEADER + n * (int64_t)size;
+    if (pread(fd, frame, FRAME_HEADER, at) != FRAME_HEADER) break;
     bool ours = any || memcmp(frame + 8, header + 16, 8) == 0;
     others = ours ? 0 : others + 1;
-    found = ours && committed && continues(frame, size, before);
+    found = ours && committed && pread(fd, frame, size, at) == (ssize_t)size && continues(frame, size, before);
     committed = ours && big_endian(frame + 4) != 0; /* it ends a transaction: the pages of the file then */
     memcpy(before, frame, sizeof before);
   }
