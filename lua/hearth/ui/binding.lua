@@ -110,7 +110,8 @@ function binding.detach(link)
   if not source.links and source.observed then source:observed() end
 end
 
-local pending, n_pending = {}, 0
+local pending = {}
+binding.pending = 0 -- how many links are in it
 local spare = {} -- the list that is not being filled
 
 --- The source's value changed: its props follow at the end of the turn.
@@ -122,23 +123,21 @@ function binding.notify(source)
       link.changed(link.follower)
     elseif not link.queued then
       link.queued = true
-      n_pending = n_pending + 1
-      pending[n_pending] = link
+      local n = binding.pending + 1
+      pending[n], binding.pending = link, n
     end
     link = link.after
   end
-  if n_pending > 0 then scheduler.plan() end
+  if binding.pending > 0 then scheduler.plan() end
 end
 
 --- For the flush: the links whose source changed, and their number. Set `queued` of each to false; the list is good until the next take.
 ---@return table[] links
 ---@return integer n
 function binding.take()
-  local list, n = pending, n_pending
-  pending, spare, n_pending = spare, list, 0
+  local list, n = pending, binding.pending
+  pending, spare, binding.pending = spare, list, 0
   return list, n
 end
-
-function binding.busy() return n_pending > 0 end
 
 return binding

@@ -49,11 +49,10 @@ local function on_error(err)
 end
 boundary.on_error = on_error
 
---- Runs fn(a, b, c); undoes what it rendered if it fails. `failed` is not rendered again on its own.
----@param failed table|nil
+--- Runs fn(a, b, c); undoes what it rendered if it fails.
 ---@return boolean ok
 ---@return any result or the error
-local function attempt(failed, fn, a, b, c) return reconciler.attempt(failed, on_error, fn, a, b, c) end
+local function attempt(fn, a, b, c) return reconciler.attempt(on_error, fn, a, b, c) end
 boundary.attempt = attempt
 
 -- ---- ErrorBoundary
@@ -95,7 +94,7 @@ end
 reconciler.kinds.boundary = {
   mount = function(f, depth)
     f[EXTRA] = {}
-    local ok, result = attempt(nil, reconciler.mount_children, f[PROPS], f, depth + 1)
+    local ok, result = attempt(reconciler.mount_children, f[PROPS], f, depth + 1)
     if not ok then result = fail(f, result, depth + 1) end
     f[CHILD] = result
   end,
@@ -110,7 +109,7 @@ reconciler.kinds.boundary = {
       local old = f[CHILD]
       assign(extra, "error", nil)
       local base = reconciler.stack_mark()
-      local ok, list = attempt(nil, reconciler.mount_children, f[PROPS], f, depth)
+      local ok, list = attempt(reconciler.mount_children, f[PROPS], f, depth)
       if not ok then list = fail(f, list, depth) end
       reconciler.nodes(base)
       assign(f, CHILD, list)
@@ -126,7 +125,7 @@ reconciler.kinds.boundary = {
     end
     local err = failure and failure.value
     if not failure then
-      local ok, result = attempt(nil, reconciler.update_children, f, f[PROPS], depth)
+      local ok, result = attempt(reconciler.update_children, f, f[PROPS], depth)
       if ok then return end
       err = result
     end
@@ -194,7 +193,7 @@ function boundary.settle_suspenses()
       local base = reconciler.stack_mark()
       local old = extra.fallback
       if extra.pending > 0 then
-        local ok, result = attempt(nil, function()
+        local ok, result = attempt(function()
           local items = { f[PROPS].fallback }
           if not old then
             assign(extra, "fallback", reconciler.mount_children(items, f, f[DEPTH] + 1))

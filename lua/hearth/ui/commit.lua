@@ -63,7 +63,7 @@ commit.fail = fail
 local function run(f)
   local root = f[ROOT]
   use(root)
-  local ok, err = attempt(f, on_error, refresh, f)
+  local ok, err = attempt(on_error, refresh, f)
   if not ok then fail(f, err, "the render") end
 end
 
@@ -208,6 +208,7 @@ local function apply()
     local f, root = patches[i], patches[i + 2]
     touch(root)
     root.renderer.update(f[NODE], f[PROPS], patches[i + 1])
+    patches[i], patches[i + 1], patches[i + 2] = nil, nil, nil
   end
   if n_structs > 0 then
     local seen = {}
@@ -292,7 +293,7 @@ local function apply_links()
 end
 
 local function apply_bindings()
-  while binding.busy() do
+  while binding.pending > 0 do
     links, n_links = binding.take()
     at_link = 0
     while at_link < n_links do
@@ -363,7 +364,7 @@ local rendered = false -- did a root render something before this flush
 
 local function flush()
   local rounds = 0
-  local f, bound = take(), binding.busy()
+  local f, bound = take(), binding.pending > 0
   -- Where only bound props changed there is nothing to render.
   local pass = rendered or not bound
   rendered = false
@@ -380,11 +381,11 @@ local function flush()
       effects, n_effects = render_pass(f, effects, n_effects)
       f = take()
     end
-    if binding.busy() then apply_bindings() end
+    if binding.pending > 0 then apply_bindings() end
     if n_touched > 0 then commit_touched() end
     if n_effects > 0 then run_effects(effects, n_effects, false) end
     f = take()
-  until not f and not binding.busy()
+  until not f and binding.pending == 0
   hooks.phase = nil
 end
 

@@ -88,8 +88,8 @@ local function delete(f)
 end
 reconciler.delete = delete
 
--- Undoes what was rendered since the pass stood there. Fibers that were dirty of their own are dirty again, but for `failed`.
-local function rollback(failed, b_log, b_patches, b_structs, b_deleted, b_relinks, b_ready, b_undoable, b_sp, b_due)
+-- Undoes what was rendered since the pass stood there. Fibers that were dirty of their own are dirty again.
+local function rollback(b_log, b_patches, b_structs, b_deleted, b_relinks, b_ready, b_undoable, b_sp, b_due)
   for i = n_undoable, b_undoable + 1, -1 do
     undoable[i]()
     undoable[i] = nil
@@ -99,7 +99,7 @@ local function rollback(failed, b_log, b_patches, b_structs, b_deleted, b_relink
     log[i], log[i + 1], log[i + 2] = nil, nil, nil
     if k ~= STATE then
       t[k] = old
-    elseif t ~= failed and t[STATE] == 0 then
+    elseif t[STATE] == 0 then
       scheduler.mark(t, old)
     end
   end
@@ -117,17 +117,16 @@ local function rollback(failed, b_log, b_patches, b_structs, b_deleted, b_relink
   hooks.drop_due(b_due)
 end
 
---- Runs fn(a, b, c) under xpcall; undoes what it rendered if it fails. `failed` is not rendered again on its own.
----@param failed table|nil
+--- Runs fn(a, b, c) under xpcall; undoes what it rendered if it fails.
 ---@param on_error fun(err: any): any
 ---@return boolean ok
 ---@return any result or the error
-function reconciler.attempt(failed, on_error, fn, a, b, c)
+function reconciler.attempt(on_error, fn, a, b, c)
   local b_log, b_patches, b_structs, b_deleted, b_relinks, b_ready, b_undoable, b_sp, b_due =
     n_log, n_patches, n_structs, n_deleted, n_relinks, n_ready, n_undoable, sp, due_mark()
   local ok, result = xpcall(fn, on_error, a, b, c)
   if not ok then
-    rollback(failed, b_log, b_patches, b_structs, b_deleted, b_relinks, b_ready, b_undoable, b_sp, b_due)
+    rollback(b_log, b_patches, b_structs, b_deleted, b_relinks, b_ready, b_undoable, b_sp, b_due)
   end
   return ok, result
 end
@@ -318,7 +317,8 @@ local function update_host(f, props, depth)
   local links = binding.used and type(f[LINKS]) == "table" and f[LINKS]
   -- A bound prop always differs from the value that the node has, so without links there is none where nothing differs.
   if links or own.text ~= props.text or own.label ~= props.label or not same_props(props, n, own) then
-    local new, new_links = own_props(props, n, links or nil, root)
+    local new, new_links = props, nil
+    if n > 0 or binding.used then new, new_links = own_props(props, n, links or nil, root) end
     if new_links then
       for _, link in next, new_links do link.fiber = f end
     end
@@ -423,18 +423,14 @@ function reconciler.is_dying(f)
   return false
 end
 
---- Renders one dirty fiber in its place.
+--- Renders one dirty fiber in its place. When that fails it is not tried again.
 function reconciler.refresh(f)
-  local t = f[TYPE]
-  if t.render then
-    if f[STATE] == 1 and not hooks.changed(f) then
-      f[STATE] = 0
-    else
-      update_component(f)
-    end
-  else
-    f[STATE] = 0
+  local t, state = f[TYPE], f[STATE]
+  f[STATE] = 0
+  if not t.render then
     kinds[t.kind].update(f, f[PROPS], f[DEPTH])
+  elseif state == 2 or hooks.changed(f) then
+    update_component(f)
   end
 end
 
@@ -453,7 +449,7 @@ function reconciler.failed_at()
   return f
 end
 
---- What the pass noted for the renderer: patches, structs, relinks, each with its count.
+--- What the pass noted for the renderer: patches (whoever applies them empties the list), structs, relinks, each with its count.
 function reconciler.noted() return patches, n_patches, structs, n_structs, relinks, n_relinks end
 
 -- Empties a list that is used again; a long one is left to the collector.
@@ -467,7 +463,7 @@ end
 ---@return table deleted, integer n_deleted, table ready, integer n_ready
 function reconciler.finish()
   if n_log > 0 then log, n_log = emptied(log, n_log), 0 end
-  if n_patches > 0 then patches, n_patches = emptied(patches, n_patches), 0 end
+  n_patches = 0
   if n_structs > 0 then structs, n_structs = emptied(structs, n_structs), 0 end
   if n_relinks > 0 then relinks, n_relinks = emptied(relinks, n_relinks), 0 end
   if n_undoable > 0 then undoable, n_undoable = emptied(undoable, n_undoable), 0 end

@@ -46,7 +46,7 @@ local function render_into(self, element)
   local ok, err
   local whole, broken = hooks.guarded(function()
     reconciler.use(self)
-    ok, err = boundary.attempt(nil, reconciler.update_children, self.fiber, { element }, 1)
+    ok, err = boundary.attempt(reconciler.update_children, self.fiber, { element }, 1)
   end)
   if whole then return ok, err end
   hooks.abandon()
