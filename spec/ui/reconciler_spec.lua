@@ -102,6 +102,17 @@ describe("keys", function()
     assert.equal(before, screen:text())
   end)
 
+  it("are not NaN, at first or later", function()
+    local ok, err = pcall(testing.render, Column { Text("a", { key = 0 / 0 }) })
+    assert.is_false(ok)
+    assert.matches("EINVAL: a child of Column in the root has NaN as its key", tostring(err), 1, true)
+    local screen = testing.render(Column { Text("a", { key = 1 }) })
+    ok, err = pcall(screen.rerender, screen, Column { Text("a", { key = 1 }), Text("b", { key = 0 / 0 }) })
+    assert.is_false(ok)
+    assert.matches("NaN", tostring(err))
+    assert.equal("a", screen:text())
+  end)
+
   it("are asked for when a list without them changes its length", function()
     local heard = {}
     require("hearth.ui.diagnostics").listener = function(text) heard[#heard + 1] = text end

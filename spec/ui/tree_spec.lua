@@ -178,6 +178,27 @@ describe("a failed update", function()
     testing.settle()
     assert.equal("a2\nb1", screen:text())
   end)
+
+  it("undoes what it had rendered of its children, which then show their own changes all the same", function()
+    local set_child, set_parent
+    local Child = component("Child", function()
+      local n, set = use_state(0)
+      set_child = set
+      return Text("child " .. n)
+    end)
+    local Bad = component("Bad", function(p) return p.n == 0 and Text "fine" or error("no", 0) end)
+    local Parent = component("Parent", function()
+      local n, set = use_state(0)
+      set_parent = set
+      return Column { Text("parent " .. n), Child {}, Bad { n = n } }
+    end)
+    local screen = testing.render(Parent {})
+    set_child(1)
+    set_parent(1)
+    testing.settle()
+    assert.equal("parent 0\nchild 1\nfine", screen:text())
+    assert.equal(1, #require("hearth.core.task").unseen())
+  end)
 end)
 
 describe("Suspense", function()

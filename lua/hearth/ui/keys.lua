@@ -15,12 +15,19 @@ local function duplicate(key, parent)
     { op = "key", key = tostring(key), component = fibers.path(parent) })
 end
 
+-- Only NaN differs from itself.
+local function not_a_key(parent)
+  errors.raise("EINVAL", ("a child of %s in %s has NaN as its key: give every sibling a key of its own, such as the id of its record")
+    :format(fibers.name(parent), fibers.path(parent)), { op = "key", component = fibers.path(parent) })
+end
+
 local function check_all(list, n, parent)
   local seen = {}
   for i = 1, n do
     local child = list[i]
     local key = child and child[KEY]
     if key then
+      if key ~= key then not_a_key(parent) end
       if seen[key] then duplicate(key, parent) end
       seen[key] = true
     end
@@ -35,6 +42,7 @@ function keys.check_updated(list, n, fresh, parent)
   if #fresh > 4 then return check_all(list, n, parent) end
   for _, j in ipairs(fresh) do
     local key = list[j][KEY]
+    if key ~= key then not_a_key(parent) end
     for i = 1, n do
       local child = list[i]
       if child and i ~= j and child[KEY] == key then duplicate(key, parent) end

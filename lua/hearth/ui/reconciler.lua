@@ -50,7 +50,7 @@ reconciler.kinds = kinds
 local root, create -- the root whose fibers are being worked on, and its renderer's create
 local working = false -- the component whose output is being worked on, for messages
 
-local log, n_log = {}, 0 -- (table, key, old value): what to undo; (fiber, STATE, state) of a dirty one that rendered
+local log, n_log = {}, 0 -- (table, key, old value): what to undo; (fiber, STATE, …) of a dirty one that rendered
 local patches, n_patches = {}, 0 -- (host fiber, old props, root): the node must be updated
 local structs, n_structs = {}, 0 -- (host fiber, root): its list of nodes changed
 local deleted, n_deleted = {}, 0 -- fibers taken out of the tree
@@ -100,7 +100,7 @@ local function rollback(b_log, b_patches, b_structs, b_deleted, b_relinks, b_rea
     if k ~= STATE then
       t[k] = old
     elseif t[STATE] == 0 then
-      scheduler.mark(t, old)
+      scheduler.mark(t, 2) -- its slots have what the undone render saw, so whether they changed says nothing
     end
   end
   for i = b_deleted + 1, n_deleted do
