@@ -125,36 +125,6 @@ describe("several processes on one store", function()
     return p, pid
   end
 
-  it("gives each of three that write without a pause its share", function()
-    local chunk = [[
-      local now = require("hearth.core.timer").now
-      db:write("here", tostring(now()), "", "text")
-      while #db:scan("here") < 3 do end
-      local n, stop = 0, now() + 0.6
-      while now() < stop do
-        n = n + 1
-        db:write("w", "k", tostring(n), "text")
-      end
-      io.write(n)
-    ]]
-    -- One that the machine lets wait has less, whatever the store does: without turns, one has next to nothing each time.
-    local counts, fair
-    for _ = 1, 5 do
-      local pipes, sum = {}, 0
-      counts, fair = {}, true
-      for i = 1, 3 do pipes[i] = elsewhere(chunk, true) end
-      for i, p in ipairs(pipes) do
-        counts[i] = assert(tonumber(p:read("a")))
-        p:close()
-        sum = sum + counts[i]
-      end
-      for _, n in ipairs(counts) do fair = fair and n >= sum / 3 / 2 end
-      if fair then break end
-      db:apply { { ns = "here", clear = true } }
-    end
-    assert.is_true(fair, table.concat(counts, " "))
-  end)
-
   it("goes on when a process that was writing is killed", function()
     local p, pid = writer()
     os.execute("kill -KILL " .. pid)
