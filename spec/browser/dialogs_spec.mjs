@@ -22,7 +22,8 @@ return hearth.component("App", function()
     end),
     button("Secret", function() say("typed " .. tostring(Alert.prompt("Word", { secure = true }))) end),
     button("Both", function()
-      local both = hearth.all { hearth.run_async(function() return Alert.confirm "First?" end), hearth.run_async(function() return Alert.confirm "Second?" end) }
+      local function ask(what) return hearth.run_async(function() return Alert.confirm(what) end) end
+      local both = hearth.all { ask "First?", ask "Second?" }
       say(tostring(both[1]) .. " " .. tostring(both[2]))
     end),
     button("Brief", function()

@@ -53,7 +53,8 @@ return hearth.component("App", function()
     hearth.ActivityIndicator { label = "Working" },
     hearth.Image { source = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
       alt = "a dot", on_load = function() say "loaded" end },
-    hearth.View { label = "Keys", focusable = true, on_key = function(e) say("key " .. e.key .. " " .. tostring(e.text) .. (e.ctrl and " ctrl" or "")) end,
+    hearth.View { label = "Keys", focusable = true,
+      on_key = function(e) say("key " .. e.key .. " " .. tostring(e.text) .. (e.ctrl and " ctrl" or "")) end,
       on_layout = function(box) hearth.app_box = box end, Text "keys go here" },
     hearth.FlatList(rows, { label = "Long", height = 8, key_extractor = function(r) return r.id end, render_item = function(r)
       return Text(r.text) end }),

@@ -118,7 +118,8 @@ export default function () {
     await button(page, "Click").click(); // what was there goes on
     await shows(page, "presses 2");
     await page.getByLabel("Draft").press("End");
-    server.write(APP.replace("hearth.use_state(0)", 'hearth.use_state("other hooks")').replace("return hearth.Column {", "hearth.use_state(1) return hearth.Column {"));
+    server.write(APP.replace("hearth.use_state(0)", 'hearth.use_state("other hooks")')
+      .replace("return hearth.Column {", "hearth.use_state(1) return hearth.Column {"));
     await shows(page, "clicks other hooks"); // begins anew
     await shows(page, "mine 1");
     assert.equal(await page.getByLabel("Draft").inputValue(), "half a");

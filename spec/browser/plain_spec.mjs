@@ -41,7 +41,8 @@ export default function () {
     const server = await world.serve({ source: APP });
     const moves = (page) => page.locator(".busy i").evaluate((e) => getComputedStyle(e).animationName);
     const ground = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-    const calm = await world.open(server, { reducedMotion: "reduce", colorScheme: "dark" }), lively = await world.open(server, { reducedMotion: "no-preference", colorScheme: "light" });
+    const calm = await world.open(server, { reducedMotion: "reduce", colorScheme: "dark" });
+    const lively = await world.open(server, { reducedMotion: "no-preference", colorScheme: "light" });
     assert.equal(await moves(calm), "none");
     assert.equal(await moves(lively), "turn");
     assert.match(await ground(calm), /rgb\(2\d, /);

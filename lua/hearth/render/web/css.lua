@@ -17,14 +17,20 @@ local POSITIONS = { start = "flex-start", ["end"] = "flex-end", center = "center
   space_between = "space-between", space_around = "space-around", space_evenly = "space-evenly" }
 local BORDERS = { single = "solid", rounded = "solid", bold = "solid", double = "double" }
 
+-- Never with an exponent, and no finer than anybody sees.
+local function number(v)
+  if v % 1 == 0 then return ("%.0f"):format(v) end
+  return (("%.4f"):format(v):gsub("%.?0+$", ""))
+end
+
 local function cells(unit, each)
   return function(v)
-    if type(v) == "number" then return ("%.14g%s"):format(v * each, v == 0 and "" or unit) end
-    return v
+    if type(v) ~= "number" then return v end
+    local text = number(v * each)
+    return (text == "0" or text == "-0") and "0" or text .. unit
   end
 end
 local across, down, lines, pixels = cells("ch", 1), cells("rem", 0.75), cells("rem", 1.5), cells("px", 1)
-local function number(v) return ("%.14g"):format(v) end
 local function position(v) return POSITIONS[v] end
 local function word(v) return (v:gsub("_", "-")) end
 -- Names that text renderers know too have shades that can be read, light or dark.

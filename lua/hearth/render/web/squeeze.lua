@@ -95,8 +95,10 @@ function squeeze.script(source)
   local list = {}
   pieces(source, function(kind, text, spaced) list[#list + 1] = { kind, text, spaced } end)
   local aliases = {}
-  for i, name in ipairs(LONG) do aliases[i] = short[name] .. "=" .. name end
-  local out, last = { "let ", table.concat(aliases, ","), ";" }, ";"
+  for _, name in ipairs(LONG) do
+    if short[name] then aliases[#aliases + 1] = short[name] .. "=" .. name end
+  end
+  local out, last = { aliases[1] and "let " .. table.concat(aliases, ",") .. ";" or "" }, ""
   for i, piece in ipairs(list) do
     local kind, text, spaced = piece[1], piece[2], piece[3]
     local before, after = list[i - 1] and list[i - 1][2] or "", list[i + 1] and list[i + 1][2] or ""

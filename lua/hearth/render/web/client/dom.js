@@ -28,7 +28,8 @@ function drop(e) {
 const alike = (a, b) => a.nodeName === b.nodeName && (a.type === b.type || isText(a) && isText(b));
 // What the control in a label is called: by that it is known again, also in a fresh mount.
 const name = (e) => {
-  const label = e.closest && e.closest("label"), c = label && label.querySelector("[name],[placeholder]"), span = label && label.querySelector("span");
+  const label = e.closest && e.closest("label"), c = label && label.querySelector("[name],[placeholder]");
+  const span = label && label.querySelector("span");
   return label ? (c ? c.name + c.placeholder : "") + (span ? span.textContent : "") : "";
 };
 

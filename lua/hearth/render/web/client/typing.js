@@ -23,8 +23,9 @@ function put(a, text) {
   a.setSelectionRange(...ends.map((i) => (text.endsWith(old.slice(i)) ? text.length - old.length + i : Math.min(i, text.length))));
 }
 
-// `log` is what was sent, [number, value], from the last that the app has handled on; `typed` is the last number that the user made, and
-// `redone` the last that we made, when we put upon the app's text what was typed since. What the app makes of older texts is of no interest.
+// `log` is what was sent, [number, value], from the last that the app has handled on; `typed` is the last number that the user made,
+// and `redone` the last that we made, when we put upon the app's text what was typed since: what the app makes of older texts is of no
+// interest.
 function setValue(a, b, fresh) {
   const log = a.log || [[0, a.value]];
   if (fresh) {
@@ -95,7 +96,8 @@ function mount(html, waiting) {
   };
   const drafts = {}, focus = document.activeElement;
   each((e, key) => {
-    e.draft = (isText(e) ? e.edited : e.sent > acked) ? drafts[key] = { name: name(e), value: e.value, on: e.checked, at: e.selectionEnd, e } : null;
+    const kept = isText(e) ? e.edited : e.sent > acked;
+    e.draft = kept ? drafts[key] = { name: name(e), value: e.value, on: e.checked, at: e.selectionEnd, e } : null;
   });
   number = acked = 0;
   out = [];

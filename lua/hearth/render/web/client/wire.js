@@ -25,7 +25,8 @@ function event(el, kind, ...value) {
 }
 
 // The tab's id is in sessionStorage only while the tab is not looked at, or goes: a tab that is opened as a copy of this one is another.
-let id = sessionStorage.getItem(TAB) || [...crypto.getRandomValues(new Uint8Array(12))].map((x) => (x + 256).toString(16).slice(1)).join("");
+const hex = (x) => (x + 256).toString(16).slice(1);
+let id = sessionStorage.getItem(TAB) || [...crypto.getRandomValues(new Uint8Array(12))].map(hex).join("");
 const keepTab = (e) => sessionStorage[document.hidden || e.type === "pagehide" ? "setItem" : "removeItem"](TAB, id);
 addEventListener("visibilitychange", keepTab);
 addEventListener("pagehide", keepTab);
