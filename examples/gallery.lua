@@ -21,8 +21,8 @@ local Welcome = hearth.component("Welcome", function(props)
   return Column {
     spacing = 1,
     Text("Everything here is one Lua file: examples/gallery.lua.", { style = { bold = true } }),
-    Text("The same file runs in a terminal, in a pipe and in a headless test. "
-      .. "Tab and the arrows move the focus, Enter presses, the mouse works too. "
+    Text("The same file runs in a terminal, in a browser, in a pipe and in a headless test. "
+      .. "Tab moves the focus, Enter presses, the mouse works too; in a terminal the arrows move the focus as well, "
       .. "Ctrl-Q leaves, F12 shows what the program printed."),
     card("Text",
       Text("bold", { style = { bold = true } }), Text("italic and underlined", { style = { italic = true, underline = true } }),

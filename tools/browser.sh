@@ -29,5 +29,5 @@ if ! cmp -s "$lock" "$BUILD/browser/package-lock.json" || [ ! -d "$modules/playw
 fi
 rm -rf "$BUILD/screenshots"
 mkdir -p "$BUILD/screenshots"
-BUILD=$BUILD CHROMIUM=$CHROMIUM NODE_PATH=$PWD/$modules exec node --test-reporter=./spec/browser/support/reporter.mjs \
+BUILD=$BUILD CHROMIUM=$CHROMIUM NODE_PATH=$(cd "$modules" && pwd) exec node --test-reporter=./spec/browser/support/reporter.mjs \
   --test-reporter-destination=stdout spec/browser/main.mjs "$@"
