@@ -133,6 +133,29 @@ export default function () {
     }
   });
 
+  it("takes edits anywhere in a text as an input without a server does", async (world) => {
+    const { page, proxy } = await live(world);
+    proxy.delay = 50;
+    let seed = 5;
+    const any = (n) => { // always the same numbers
+      seed = (seed * 1103515245 + 12345) % 2147483648;
+      return Math.floor(seed / 65536) % n;
+    };
+    const moves = ["Backspace", "Delete", "ArrowLeft", "ArrowLeft", "ArrowRight", "Home", "End"];
+    const keys = Array.from({ length: 120 }, () => (any(3) > 0 ? "abcdefghij"[any(10)] : moves[any(moves.length)]));
+    const results = [];
+    for (const label of ["Free", "Plain", "Upper"]) { // the first is nobody's but the browser's
+      const input = page.getByLabel(label);
+      await input.fill("");
+      for (const key of keys) await page.keyboard.press(key, { delay: 2 });
+      results.push(await input.inputValue());
+      if (label !== "Free") await becomes(page, label === "Plain" ? 0 : 1, label === "Plain" ? results[0] : results[0].toUpperCase());
+      await till(async () => (await input.inputValue()).toLowerCase() === results[0]);
+    }
+    assert.equal(results[1], results[0]);
+    assert.equal(results[2].toLowerCase(), results[0]);
+  });
+
   it("keeps caret and selection in the middle of a text", async (world) => {
     const { page } = await live(world);
     const input = page.getByLabel("Plain");
