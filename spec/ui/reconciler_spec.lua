@@ -150,6 +150,35 @@ describe("a renderer that hears insert and remove", function()
   end)
 end)
 
+describe("a renderer that raises", function()
+  it("is reported, and hears of everything with the next change", function()
+    local set
+    local App = component("App", function()
+      local n, set_n = use_state(0)
+      set = set_n
+      return Column { Text("a" .. n), Text("b" .. n) }
+    end)
+    local renderer = headless.new()
+    local update, calls = renderer.update, 0
+    renderer.update = function(node, props)
+      calls = calls + 1
+      if calls == 2 then error("no ink", 0) end
+      update(node, props)
+    end
+    local root = roots.mount(App {}, renderer)
+    set(1)
+    testing.settle()
+    local seen = require("hearth.core.task").unseen()
+    assert.equal(1, #seen)
+    assert.matches("no ink", seen[1])
+    set(2)
+    testing.settle()
+    local column = root.node.children[1]
+    assert.same({ "a2", "b2" }, { column.children[1].props.text, column.children[2].props.text })
+    root:unmount()
+  end)
+end)
+
 describe("random trees", function()
   local seed = 42
   local function random(n)

@@ -3,6 +3,7 @@
 -- effects.
 
 local binding = require "hearth.ui.binding"
+local bound_props = require "hearth.ui.bound_props"
 local boundary = require "hearth.ui.boundary"
 local errors = require "hearth.errors"
 local fibers = require "hearth.ui.fiber"
@@ -11,7 +12,7 @@ local placement = require "hearth.ui.placement"
 local reconciler = require "hearth.ui.reconciler"
 local scheduler = require "hearth.ui.scheduler"
 local task = require "hearth.core.task"
-local ui = require "hearth.core.ui"
+local touched = require "hearth.ui.touched"
 
 local TYPE <const> = 1
 local PROPS <const> = 2
@@ -29,21 +30,11 @@ local commit = {}
 
 local next, xpcall, ipairs, type = next, xpcall, ipairs, type
 local owner = task.owner
-local guarded, text = hooks.guarded, ui.text
+local guarded, touch = hooks.guarded, touched.touch
 local hosts, kinds = reconciler.hosts, reconciler.kinds
 local attempt, refresh, is_dying = reconciler.attempt, reconciler.refresh, reconciler.is_dying
 local take, use = scheduler.take, reconciler.use
 local on_error = boundary.on_error
-
-local touched, n_touched = {}, 0 -- roots whose renderer was told something
-
-local function touch(root)
-  if not root.touched then
-    root.touched = true
-    n_touched = n_touched + 1
-    touched[n_touched] = root
-  end
-end
 
 -- ---- errors
 
@@ -208,7 +199,6 @@ local function apply()
     local f, root = patches[i], patches[i + 2]
     touch(root)
     root.renderer.update(f[NODE], f[PROPS], patches[i + 1])
-    patches[i], patches[i + 1], patches[i + 2] = nil, nil, nil
   end
   if n_structs > 0 then
     local seen = {}
@@ -246,64 +236,6 @@ local function list_again()
   stale = {}
 end
 
--- Bound props whose source changed: the node alone changes, in place where the renderer takes single props (the table is the node's own).
-local function push(link, v)
-  local root, f, prop = link.root, link.fiber, link.prop
-  local renderer, own = root.renderer, f[PROPS]
-  if not root.touched then touch(root) end
-  local into = link.into
-  if into then
-    into[link.key] = v
-    v = link.whole
-  elseif link.is_text then
-    v = text(v)
-  end
-  local set = renderer.set
-  if set then
-    own[prop] = v
-    return set(f[NODE], prop, v)
-  end
-  local old = own
-  own = {}
-  for k, o in next, old do own[k] = o end
-  own[prop] = v
-  f[PROPS] = own
-  renderer.update(f[NODE], own, old)
-end
-
--- One protected call for as many as go well: there may be thousands in a frame.
-local links, n_links, at_link, applying = nil, 0, 0, nil
-
-local function apply_links()
-  while at_link < n_links do
-    at_link = at_link + 1
-    local link = links[at_link]
-    links[at_link], applying = nil, link
-    link.queued = false
-    if link.live then
-      local selector = link.selector
-      local v = link.get(link.source)
-      if selector then v = selector(v) end
-      if v ~= link.value then
-        link.value = v
-        push(link, v)
-      end
-    end
-  end
-end
-
-local function apply_bindings()
-  while binding.pending > 0 do
-    links, n_links = binding.take()
-    at_link = 0
-    while at_link < n_links do
-      local ok, err = xpcall(apply_links, on_error)
-      if not ok and not boundary.catch(applying.fiber, err) then applying.root.fail(err, applying.root.fiber, "a bound value") end
-    end
-    applying = nil
-  end
-end
-
 -- ---- the flush
 
 local function endless(f)
@@ -323,17 +255,6 @@ end
 local function later(list, n, ready, more)
   for i = 1, more do list[n + i] = ready[i] end
   return n + more
-end
-
--- Tells the renderers that their batch is complete.
-local function commit_touched()
-  while n_touched > 0 do -- one that raises is out of the list: the others are told in the next flush
-    local root = touched[n_touched]
-    touched[n_touched] = nil
-    n_touched = n_touched - 1
-    root.touched = false
-    root.committed()
-  end
 end
 
 -- Renders what is dirty, `f` first, and commits it but for the effects, which are added to `effects`.
@@ -381,8 +302,8 @@ local function flush()
       effects, n_effects = render_pass(f, effects, n_effects)
       f = take()
     end
-    if binding.pending > 0 then apply_bindings() end
-    if n_touched > 0 then commit_touched() end
+    if binding.pending > 0 then bound_props.apply() end
+    touched.commit()
     if n_effects > 0 then run_effects(effects, n_effects, false) end
     f = take()
   until not f and binding.pending == 0

@@ -449,7 +449,7 @@ function reconciler.failed_at()
   return f
 end
 
---- What the pass noted for the renderer: patches (whoever applies them empties the list), structs, relinks, each with its count.
+--- What the pass noted for the renderer: patches, structs, relinks, each with its count.
 function reconciler.noted() return patches, n_patches, structs, n_structs, relinks, n_relinks end
 
 -- Empties a list that is used again; a long one is left to the collector.
@@ -463,7 +463,7 @@ end
 ---@return table deleted, integer n_deleted, table ready, integer n_ready
 function reconciler.finish()
   if n_log > 0 then log, n_log = emptied(log, n_log), 0 end
-  n_patches = 0
+  if n_patches > 0 then patches, n_patches = emptied(patches, n_patches), 0 end
   if n_structs > 0 then structs, n_structs = emptied(structs, n_structs), 0 end
   if n_relinks > 0 then relinks, n_relinks = emptied(relinks, n_relinks), 0 end
   if n_undoable > 0 then undoable, n_undoable = emptied(undoable, n_undoable), 0 end
