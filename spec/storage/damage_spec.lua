@@ -161,6 +161,9 @@ for _, scheme in ipairs { "file:", "json:" } do
       os.execute("rm -f " .. path .. "*")
       os.execute("chmod 500 " .. folder)
       assert.equal("EACCES\tnamed\n", elsewhere(as_user, chunk))
+      url = scheme .. path .. "/deeper/b"
+      assert.equal("EACCES\tnil\n", elsewhere(as_user, chunk)) -- it names the folder that cannot be made
+      url = scheme .. path
       os.execute("chmod 000 " .. folder)
       assert.equal("EACCES\tnamed\n", elsewhere(as_user, chunk))
       os.execute("chmod 700 " .. folder)

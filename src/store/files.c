@@ -51,10 +51,13 @@ int hearth__make_folders(const char *path, hearth__fault *f) {
   if (!copy) return hearth__fail(f, "EIO", "out of memory");
   for (char *slash = strchr(copy + 1, '/'); slash && status == 0; slash = strchr(slash + 1, '/')) {
     *slash = '\0';
-    if (mkdir(copy, 0700) == 0)
+    int err = mkdir(copy, 0700) == 0 ? 0 : errno;
+    if (err == 0)
       status = hearth__sync_folder(copy) == 0 ? 0 : fail_errno(f, "sync the folder of", copy);
-    else if (errno != EEXIST && access(copy, F_OK) != 0)
+    else if (err != EEXIST && access(copy, F_OK) != 0) { /* one that is there may be in a folder that may not be written to */
+      errno = err;
       status = fail_errno(f, "make the folder", copy);
+    }
     *slash = '/';
   }
   free(copy);
