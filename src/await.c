@@ -143,9 +143,10 @@ static int main_await(lua_State *L, hearth__state *s, hearth__op *op) {
     if (!hearth__alive(h)) {
       hearth__turn(h, false);
       if (op->done || hearth__alive(h)) continue;
-      return hearth__raise(L, "ETIMEOUT", &(hearth__error_fields){.op = op->class_->verb},
-                           "%s: waits for ever: nothing is left in the loop that could answer it; settle it from a task, a timer or a thread",
-                           op->class_->verb);
+      return hearth__raise(
+          L, "ETIMEOUT", &(hearth__error_fields){.op = op->class_->verb},
+          "%s: waits for ever: nothing is left in the loop that could answer it; settle it from a task, a timer or a thread",
+          op->class_->verb);
     }
     hearth__turn(h, true);
   }
