@@ -3,7 +3,7 @@
 **   web_load html PORT SECONDS CONNECTIONS PID          requests a second of GET / with one browser's cookie, on connections that stay
 **   web_load sessions PORT COUNT PID                    KiB of process PID for each of COUNT browsers with one idle page
 **   web_load click PORT COUNT LABEL TEXT                one page clicks LABEL until it has seen "TEXT count": median and 99th percentile in ms
-**   web_load broadcast PORT PAGES CHANGES AHEAD LABEL TEXT PID     one page clicks, all see it; AHEAD clicks may be on their way: changes a second
+**   web_load broadcast PORT PAGES CHANGES AHEAD LABEL TEXT PID     one page after the other clicks, all see it; AHEAD clicks may be on their way: changes a second
 **
 ** html and broadcast then print the same for a second of the server's processor time, which does not depend on who else is at work here. */
 #include <arpa/inet.h>
@@ -25,6 +25,7 @@
 
 typedef struct page {
   int fd, seen; /* the highest count that it has seen */
+  int clicks;
   long got, acked;
   size_t size;
   char *bytes;
@@ -237,7 +238,10 @@ static void run_broadcast(int count, int changes, int ahead, const char *label, 
   int base = pages[0].seen; /* how often it was changed before */
   double t = now(), cpu = used(pid);
   while (done < changes) {
-    while (clicked < changes && clicked < done + ahead) click(&pages[0], node, ++clicked);
+    for (; clicked < changes && clicked < done + ahead; clicked++) {
+      page *p = &pages[clicked % count]; /* in turn: what one page may say in a second is bounded */
+      click(p, node, ++p->clicks);
+    }
     struct epoll_event events[256];
     int n = epoll_wait(epoll, events, 256, 10000);
     if (n <= 0) fail("no change came");
