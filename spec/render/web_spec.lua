@@ -74,6 +74,53 @@ describe("the web renderer", function()
     assert.is_nil(renderer.take())
   end)
 
+  it("tells as a whole what comes back after it was hidden, as it then is", function()
+    local set, set_inner
+    local gate = hearth.runtime.create_future()
+    local Late = hearth.component("Late", function()
+      hearth.await(gate)
+      return hearth.Text "late"
+    end)
+    local Here = hearth.component("Here", function()
+      local s
+      s, set_inner = hearth.use_state "here"
+      return hearth.Column { hearth.Button(s) }
+    end)
+    local App = hearth.component("App", function()
+      local more
+      more, set = hearth.use_state(false)
+      return hearth.Column { hearth.Suspense { fallback = hearth.Text "wait", Here {}, more and Late {} } }
+    end)
+    local renderer = mount(App {})
+    local known = {} -- the numbers of what the page has
+    local function see(html)
+      for id in html:gmatch 'data%-h="(%d+)"' do known[tonumber(id)] = true end
+    end
+    see(renderer.html())
+    local function patches()
+      testing.settle()
+      local list = hearth.json.decode(renderer.take() or "[]")
+      for _, patch in ipairs(list) do
+        assert.is_true(known[patch[2]])
+        for _, child in ipairs(patch[1] == "c" and patch[3] or {}) do
+          if type(child) == "string" then see(child) else assert.is_true(known[child]) end
+        end
+      end
+      return list
+    end
+    set(true)
+    local hidden = patches()[1][3]
+    assert.truthy(#hidden == 1 and hidden[1]:find("wait", 1, true))
+    known[2], known[3] = nil, nil -- a page drops what is not in its place
+    set_inner "there"
+    assert.same({}, patches())
+    assert.is_nil(renderer.event(3, "c"))
+    hearth.runtime.resolve_future(gate, true)
+    local shown = patches()[1][3]
+    assert.truthy(shown[1]:find(">there</button>", 1, true))
+    assert.truthy(shown[2]:find("late", 1, true))
+  end)
+
   it("tells many pages of one change, and of each what is its own", function()
     local setters, shared = {}, hearth.Store "all"
     local App = hearth.component("App", function(props)
@@ -114,6 +161,7 @@ describe("the web renderer", function()
       hearth.Slider { min = 0, max = 5, on_change = note "slide" },
       hearth.View { hidden = true, hearth.Button("hidden", { on_click = note "hidden" }) },
     })
+    renderer.html() -- a page has it
     local kids = renderer.top.children[1].children
     local function fire(i, kind, value) renderer.event((kids[i] or kids[7].children[1]).id, kind, value) end
     fire(1, "c")

@@ -44,6 +44,14 @@ local function same_look(a, b)
   return true
 end
 
+-- A node that left its place is on the page no more, nor is what is below it: `sent` says what the page has of a node. Put somewhere
+-- again, by a Suspense that shows what it hid, it is told as a whole.
+local function off_page(node)
+  if not node.sent then return end
+  node.sent = false
+  for _, child in ipairs(node.children) do off_page(child) end
+end
+
 -- Text as JSON. A change that all pages share is the same for each of them: encoded once.
 local last_text, last_quoted
 local function quoted(text)
@@ -155,8 +163,17 @@ function web.new()
   end
 
   function renderer.children(node, list)
-    for _, child in ipairs(node.children) do child.parent = false end
-    for _, child in ipairs(list) do child.parent = node end
+    local before = node.children
+    for _, child in ipairs(before) do
+      if child.parent == node then child.parent = false end -- it may have moved already
+    end
+    for _, child in ipairs(list) do
+      if child.parent and child.parent ~= node then off_page(child) end
+      child.parent = node
+    end
+    for _, child in ipairs(before) do
+      if not child.parent then off_page(child) end
+    end
     node.children = list
     if node.sent and node.differs & CHILDREN == 0 then
       node.differs = node.differs | CHILDREN
@@ -181,17 +198,12 @@ function web.new()
     return nodes[id]
   end
 
-  local function attached(node)
-    while node.parent do node = node.parent end
-    return node == renderer.top
-  end
-
   -- The moves that the page is told of.
   local function tell_moves(text)
     for i = 1, n_moved do
       local node = moved[i]
       moved[i] = nil
-      if node.move and not node.move.holds and node.sent and attached(node) then
+      if node.move and not node.move.holds and node.sent then
         local plan = moves.plan(node, node.move.links, html.parts)
         node.move = plan or false
         if plan then
@@ -222,7 +234,7 @@ function web.new()
   local function take_one()
     local node = updated[1]
     updated[1], node.differs, n_updated = nil, 0, 0
-    if not attached(node) then return nil end
+    if not node.sent then return nil end
     local html_now, patch = one.patch_of(node)
     if html_now == node.sent then return nil end
     node.sent = html_now
@@ -239,7 +251,7 @@ function web.new()
     local text
     for i = 1, n_updated do
       local node = updated[i]
-      if attached(node) then
+      if node.sent then
         local before, after = html.parts(node)
         local now = before .. after
         if now ~= node.sent then
@@ -250,7 +262,7 @@ function web.new()
     end
     for i = 1, n_restructured do
       local node = restructured[i]
-      if attached(node) then
+      if node.sent then
         local list = {}
         for k, child in ipairs(node.children) do list[k] = child.sent and child.id or quoted(html.full(child)) end
         text = (text and text .. "," or "[") .. '["c",' .. node.id .. ",[" .. table.concat(list, ",") .. "]]"
@@ -269,12 +281,12 @@ function web.new()
   ---@return hearth.Task|nil
   function renderer.event(id, kind, value)
     local node = find(id)
-    if not node or not attached(node) or node == renderer.top then return nil end
+    if not node or not node.sent or node == renderer.top then return nil end
     local running = events.fire(node, kind, value)
     -- A control shows what its component says. A page that shows something else, because the handler did not take it, hears of it.
     if kind == "v" and node.props.value ~= nil then
       local function compare()
-        if attached(node) and not (node.type == "TextInput" and tostring(node.props.value) == value) then
+        if node.sent and not (node.type == "TextInput" and tostring(node.props.value) == value) then
           node.sent = ""
           look_again(node)
           renderer.commit()
