@@ -32,26 +32,30 @@ local function message_of(err)
   return "The server cannot be reached"
 end
 
+-- Grows and shrinks while something is on its way.
+local Loading = hearth.component("Loading", function()
+  local width = hearth.use_animated_value(0)
+  hearth.use_async_effect(function() Animated.loop(Animated.timing(width, { to = 10, duration = 1000 })):await() end, {})
+  return Row { spacing = 1, Animated.View { style = { width = width, height = 1, background = "cyan" } }, Text "loading the post" }
+end)
+
+-- A post comes in from the right.
+local Card = hearth.component("Card", function(props)
+  local away = hearth.use_animated_value(6)
+  hearth.use_async_effect(function() Animated.timing(away, { to = 0, easing = "ease_out" }):await() end, {})
+  return Animated.View {
+    id = "post_card", style = { margin_left = away, border = "rounded", border_color = "cyan", padding_left = 1, padding_right = 1 },
+    Text(props.post.title, { id = "post_title", style = { bold = true } }),
+    Text(props.post.body, { id = "post_body" }),
+  }
+end)
+
 -- One post, loaded when it is chosen.
 local Post = hearth.component("Post", function(props)
   local post = hearth.use_query(function() return props.api.one(props.id) end, { props.id })
-  local width = hearth.use_animated_value(0)
-  hearth.use_effect(function()
-    if not post.loading then return end
-    local turning = Animated.loop(Animated.timing(width, { to = 10, duration = 1000 }))
-    turning:start()
-    return function()
-      turning:stop()
-      width:set_value(0)
-    end
-  end, { post.loading })
-  if post.error then return Text(message_of(post.error), { id = "post_error" }) end
-  local shown = post.data and post.data.id == props.id and post.data.post
-  return Column {
-    post.loading and Row { spacing = 1, Animated.View { style = { width = width, background = "cyan" } }, Text "loading the post" },
-    shown and Text(shown.title, { id = "post_title", style = { bold = true } }),
-    shown and Text(shown.body, { id = "post_body" }),
-  }
+  if post.error then return Text(message_of(post.error), { id = "post_error", style = { color = "red" } }) end
+  if not post.data or post.data.id ~= props.id then return Loading {} end -- what there is may be the one before
+  return Card { post = post.data.post, key = props.id }
 end)
 
 local Form = hearth.component("Form", function(props)
@@ -72,10 +76,12 @@ local Form = hearth.component("Form", function(props)
     end
   end
   return Column {
+    style = { border = "rounded", padding_left = 1, padding_right = 1 },
+    Text("A new post", { style = { bold = true } }),
     TextInput { label = "Title", value = title, on_change = set_title, on_submit = submit },
     TextInput { label = "Text", value = body, on_change = set_body, on_submit = submit },
     Button(sending.loading and "Sending…" or "Send", { disabled = sending.loading, on_click = submit }),
-    sending.error and Text("Not sent. " .. message_of(sending.error), { id = "send_error" }),
+    sending.error and Text("Not sent. " .. message_of(sending.error), { id = "send_error", style = { color = "red" } }),
   }
 end)
 
@@ -85,17 +91,22 @@ local Posts = hearth.component("Posts", function(props)
   local chosen, choose = hearth.use_state(nil)
   local rows = {}
   for i, item in ipairs(posts.data or {}) do
-    rows[i] = Button(item.post.title, { key = item.id, on_click = function() choose(item.id) end })
+    rows[i] = Button(item.post.title, {
+      key = item.id, style = { bold = item.id == chosen }, on_click = function() choose(item.id) end,
+    })
   end
   return Column {
-    spacing = 1, style = { padding = 1 },
+    spacing = 1, style = { padding = 1, max_width = 60 },
     Row {
       spacing = 1,
-      Text(posts.loading and "Posts (loading)" or ("Posts (%d)"):format(#rows), { id = "title" }),
-      Button("Reload", { on_click = posts.refetch }),
+      Text(posts.data and ("Posts (%d)"):format(#rows) or posts.loading and "Posts (loading)" or "Posts", {
+        id = "title", style = { bold = true },
+      }),
+      Button(posts.loading and posts.data and "Reloading…" or "Reload", { disabled = posts.loading, on_click = posts.refetch }),
     },
-    posts.error and Text(message_of(posts.error), { id = "list_error" }),
-    Column(rows),
+    posts.error and Text(message_of(posts.error), { id = "list_error", style = { color = "red" } }),
+    posts.data and #rows == 0 and Text("Nobody has written anything yet.", { style = { dim = true } }),
+    Row { spacing = 1, style = { wrap = "wrap" }, rows },
     chosen and Post { id = chosen, api = calls },
     Form {
       api = calls,

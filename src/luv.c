@@ -29,7 +29,14 @@ uv_loop_t *hearth__luv_loop(lua_State *L) {
   return c ? c->loop : NULL;
 }
 
-void hearth__luv_offer(lua_State *L, uv_loop_t *loop) {
+/* Finalizers run in the reverse order of their objects' making: after those of luv's handles, before that which unloads luv. */
+static int finish(lua_State *L) {
+  context *c = lua_touserdata(L, 1);
+  uv_run(c->loop, UV_RUN_NOWAIT);
+  return 0;
+}
+
+void hearth__luv_offer(lua_State *L, uv_loop_t *loop, bool ours) {
   if (find(L)) return;
   lua_pushstring(L, slot);
   context *c = lua_newuserdatauv(L, sizeof *c, 0);
@@ -39,6 +46,12 @@ void hearth__luv_offer(lua_State *L, uv_loop_t *loop) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   c->L = lua_tothread(L, -1);
   lua_pop(L, 1);
+  if (ours) {
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, finish);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+  }
   lua_rawset(L, LUA_REGISTRYINDEX);
 }
 

@@ -137,8 +137,14 @@ describe("examples/posts", function()
     assert.is_false(frames.active())
     screen:click "Hearth"
     screen:find_by_text "loading the post"
+    testing.settle()
     assert.is_true(frames.active())
     screen:find_by_text "Its state stays."
+    for _ = 1, 400 do -- the card comes in
+      if not frames.active() then break end
+      hearth.sleep(0.005)
+    end
     assert.is_false(frames.active())
+    assert.equal(0, screen:get_by_id "post_card".props.style.margin_left)
   end)
 end)

@@ -15,6 +15,14 @@ describe("use_async_effect", function()
     end)
   end
 
+  -- As many turns of the loop as the effect below takes, and some more.
+  local function turns()
+    for _ = 1, 5 do
+      testing.settle()
+      hearth.sleep(0)
+    end
+  end
+
   it("runs as a task after the commit, once for {}, again for other deps, and each time without", function()
     local C = with(function(props)
       assert(hearth.in_task())
@@ -23,27 +31,26 @@ describe("use_async_effect", function()
     end)
     local screen = testing.render(C { n = 1, deps = {} })
     assert.same({}, log) -- not inside the render
-    testing.settle()
-    hearth.sleep(0.002)
+    turns()
     screen:rerender(C { n = 2, deps = {} })
-    hearth.sleep(0.002)
+    turns()
     assert.same({ 1 }, log)
     screen:unmount()
 
     log = {}
     screen = testing.render(C { n = 1, deps = { "a" } })
-    hearth.sleep(0.002)
+    turns()
     screen:rerender(C { n = 2, deps = { "a" } })
     screen:rerender(C { n = 3, deps = { "b" } })
-    hearth.sleep(0.002)
+    turns()
     assert.same({ 1, 3 }, log)
     screen:unmount()
 
     log = {}
     screen = testing.render(C { n = 1 })
-    hearth.sleep(0.002)
+    turns()
     screen:rerender(C { n = 2 })
-    hearth.sleep(0.002)
+    turns()
     assert.same({ 1, 2 }, log)
   end)
 

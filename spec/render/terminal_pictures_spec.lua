@@ -25,10 +25,10 @@ describe("the picture of", function()
 
   it("examples/posts.lua", function()
     local server = Server.start()
+    finally(function() server:stop() end)
     t = terminal.open({ "run", "examples/posts.lua" }, { env = { "POSTS_URL=" .. server.base } })
     t:see "Posts (2)"
     t:matches "posts"
-    server:stop()
   end)
 
   it("each page of the gallery", function()

@@ -263,6 +263,17 @@ describe("embedding", function()
     assert.matches("done: idle", out)
   end)
 
+  it("closes handles of luv that a script left open", function()
+    for _, code in ipairs {
+      "uv.new_timer()", "uv.new_timer():unref()", "T = uv.new_timer() T:start(1e6, 0, print) T:unref()",
+      "T = uv.new_tcp() T:bind('127.0.0.1', 0) T:listen(1, print) T:unref()", "uv.new_timer() os.exit(0, true)",
+      "local e uv.spawn('true', {}, function() e = true end) while not e do require 'hearth'.sleep(0.005) end",
+      "C = uv.spawn('cat', { stdio = { uv.new_pipe() } }, print) C:unref()",
+    } do
+      assert.are.same({ 0, "" }, { hearth("local uv = require 'luv' " .. code) }, code)
+    end
+  end)
+
   it("works in a plain lua5.4, on luv's loop where luv is loaded", function()
     if sanitized then return assert.is_true(sanitized) end -- the stock interpreter has no sanitizer in it
     local lua = ("LUA_CPATH='%s/?.so;;' lua5.4 "):format(build)

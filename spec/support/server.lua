@@ -1,19 +1,35 @@
 -- The server of examples/posts_server.c for a spec: started, and ended by itself when the spec's process ends.
 
 local hearth = require "hearth"
+local timer = require "hearth.core.timer"
+local uv = require "luv"
 
 local Server = {}
 Server.__index = Server
 
-local function build_folder()
-  return os.getenv "BUILD" or "build"
+-- In real time, whatever the clock of the test is.
+local function wait_for(check, what)
+  for _ = 1, 2000 do
+    if check() then return end
+    timer.sleep(0.002, "r")
+  end
+  error(what, 3)
 end
 
 ---@return table server with `base`, its URL
 function Server.start()
-  local pipe = assert(io.popen("exec " .. build_folder() .. "/posts-server </dev/null", "r"))
-  local port = assert(pipe:read "l", "posts-server did not start; make " .. build_folder() .. "/posts-server")
-  return setmetatable({ pipe = pipe, port = tonumber(port), base = "http://127.0.0.1:" .. port }, Server)
+  local program = (os.getenv "BUILD" or "build") .. "/posts-server"
+  local self = setmetatable({ ended = false }, Server)
+  local out, said = uv.new_pipe(), ""
+  -- Not through io.popen: a process waits for those at its end, and this one lives until then.
+  self.child = assert(uv.spawn(program, { stdio = { nil, out, 2 } }, function() self.ended = true end), "make " .. program)
+  self.child:unref()
+  out:read_start(function(_, bytes) said = said .. (bytes or "") end)
+  wait_for(function() return said:find "\n" end, program .. " did not start")
+  out:close()
+  self.port = tonumber(said:match "%d+")
+  self.base = "http://127.0.0.1:" .. self.port
+  return self
 end
 
 function Server:url(path)
@@ -36,9 +52,9 @@ function Server:until_stats(check)
 end
 
 function Server:stop()
-  if io.type(self.pipe) == "closed file" then return end
-  pcall(hearth.fetch, self:url "/quit", { timeout = 1 })
-  self.pipe:close()
+  if self.ended then return end
+  self.child:kill "sigkill"
+  wait_for(function() return self.ended end, "the server does not end")
 end
 
 return Server

@@ -102,6 +102,15 @@ function testing._begin_test(_name)
   each "begin"
 end
 
+-- The tasks that the test began and that go on.
+local function left_over()
+  local left = {}
+  for _, t in ipairs(task.live()) do
+    if not (known and known[t]) and not t:done() then left[#left + 1] = t end
+  end
+  return left
+end
+
 --- After a test and its after_each blocks: unmounts, cancels what is left, undoes clock and faults.
 ---@return string[] problems what the test left behind
 function testing._end_test()
@@ -109,12 +118,13 @@ function testing._end_test()
   unmount_all(problems)
   diagnostics.listener = nil
   diagnostics.reset()
-  -- Cancelled async effects end in the next turn; those that go on are leaks.
-  timer.sleep(0, "r")
-  local left = {}
-  for _, t in ipairs(task.live()) do
-    if not (known and known[t]) and not t:done() then left[#left + 1] = t end
-  end
+  -- Cancelled async effects end in the next turn, what they awaited in the one after it, and so on; those that go on are leaks.
+  local left = left_over()
+  repeat
+    local before = #left
+    timer.sleep(0, "r")
+    left = left_over()
+  until #left == 0 or #left >= before
   for _, t in ipairs(left) do
     problems[#problems + 1] = ("a task outlived the test: %s\n%s\nawait it, or cancel it before the test "
       .. "ends"):format(t:name(), task.traceback(t) or "")
