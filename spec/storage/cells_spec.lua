@@ -604,6 +604,27 @@ describe("the cells of a store", function()
       assert.are.same({41, 2}, {stored "a", stored "b"})
     end)
 
+    it("is given up as a whole where one of its hooks says rollback", function()
+      put("b", "5")
+      local a, b = cell_of "a", cell_of "b"
+      drain()
+      local tickets = {}
+      hearth.batch(function()
+        tickets[1] = cells.set(a, 1, voice {on_write_error = "rollback"})
+        tickets[2] = cells.set(b, 2)
+      end)
+      turn()
+      handle:perform(errors.new("EIO", "disk"))
+      handle:deliver()
+      drain()
+      later(0.2)
+      drain()
+      assert.are.same({nil, 5, "clean"}, {shown(a), shown(b), cells.save_state(b)})
+      assert.is_nil(stored "a")
+      assert.are.equal(5, stored "b")
+      for _, ticket in ipairs(tickets) do assert.is_false((pcall(ticket.await, ticket))) end
+    end)
+
     it("does not hold its other keys for one of which nothing is left", function()
       local b = cell_of "b"
       drain()

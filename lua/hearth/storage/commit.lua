@@ -224,17 +224,18 @@ function Pool:failed(sent, groups, err)
       end
     end
   end
-  local tries, wait = 0, {}
+  local tries, wait, final = 0, {}, false   -- they are one `hearth.batch`, or one cell: all are given up, or none
   for _, cell in ipairs(cells) do
     regroup(cell, groups[cell])
     cell.write_tries = cell.write_tries + 1
     tries = math.max(tries, cell.write_tries)
+    final = final or is_final(err, cell.log[cell.sent])
   end
   for _, cell in ipairs(cells) do
     local ops, failed, _ = table.move(cell.log, 1, cell.sent, 1, {})   -- luacheck: ignore 311
     cell.write_error = err
     self:tell(cell, err, ops)
-    if is_final(err, ops[#ops]) then
+    if final then
       ops, _, failed = cell:rollback()
       cell.write_error, cell.group = nil, nil
       for _, op in ipairs(ops) do ticket.lost(op, err) end
