@@ -1,7 +1,7 @@
 -- The web server's raw verbs: how long it waits for whom.
 
 local hearth = require "hearth"
-local program = require "spec.examples.program"
+local program = require "spec.support.program"
 local uv = require "luv"
 
 local SIZE <const> = 12 * 1024 * 1024

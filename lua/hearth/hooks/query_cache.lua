@@ -1,6 +1,7 @@
 -- The queries of this process: one entry per key, or per component where there is no key. An entry runs at most one request; a request that
 -- was superseded is cancelled, and if it ends all the same nobody hears of it.
 
+local attempt = require "hearth.hooks.attempt"
 local task = require "hearth.core.task"
 local errors = require "hearth.errors"
 local hooks = require "hearth.ui.hooks"
@@ -86,17 +87,6 @@ end
 
 -- ---- requests
 
-local function awaitable(x)
-  if task.is(x) then return true end
-  local meta = type(x) == "table" and getmetatable(x)
-  return meta and type(meta.__await) == "function"
-end
-
-local function with_traceback(err)
-  if errors.is(err) and err.traceback == nil then err.traceback = debug.traceback(nil, 2) end
-  return err
-end
-
 local function settle(entry, ok, value)
   local future = entry.future
   entry.future = nil
@@ -105,8 +95,7 @@ local function settle(entry, ok, value)
 end
 
 local function run(entry, fetcher, generation)
-  local ok, value = xpcall(fetcher, with_traceback)
-  if ok and awaitable(value) then ok, value = pcall(task.await, value) end
+  local ok, value = attempt.await(fetcher)
   if entry.generation ~= generation then return end
   entry.task, entry.loading = nil, false
   if ok then

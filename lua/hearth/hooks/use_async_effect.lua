@@ -2,22 +2,11 @@
 -- unmounted. What it returns may be a cleanup, or something to await. Its errors go to the nearest ErrorBoundary.
 
 local async = require "hearth.core.task"
+local attempt = require "hearth.hooks.attempt"
 local commit = require "hearth.ui.commit"
 local errors = require "hearth.errors"
 local hooks = require "hearth.ui.hooks"
 local use_effect = require("hearth.hooks.use_effect").use_effect
-
-local function awaitable(x)
-  if async.is(x) then return true end
-  local meta = type(x) == "table" and getmetatable(x)
-  return meta and type(meta.__await) == "function"
-end
-
--- Where the error is that nobody in the effect caught.
-local function with_traceback(err)
-  if errors.is(err) and err.traceback == nil then err.traceback = debug.traceback(nil, 2) end
-  return err
-end
 
 ---@param fn fun(): any
 ---@param deps? any[]
@@ -27,8 +16,7 @@ return function(fn, deps)
   use_effect(function()
     local gone, cleanup = false, nil
     local t = async.spawn(function()
-      local ok, result = xpcall(fn, with_traceback)
-      if ok and awaitable(result) then ok, result = pcall(async.await, result) end
+      local ok, result = attempt.await(fn)
       if not ok then
         if errors.is_cancelled(result) and gone then error(result, 0) end
         if not gone then commit.fail(fiber, result, "an async effect") end

@@ -1,7 +1,7 @@
 -- use_mutation(fn) -> state{data, loading, error}, mutate(...) -> call. Each call runs fn as a task, whatever others do; the state is that
 -- of the call that was started last, and `loading` is true until the last one that runs has ended.
 
-local errors = require "hearth.errors"
+local attempt = require "hearth.hooks.attempt"
 local hooks = require "hearth.ui.hooks"
 local task = require "hearth.core.task"
 
@@ -26,11 +26,6 @@ end
 ---@return boolean
 function Call:done() return self.future:done() end
 
-local function with_traceback(err)
-  if errors.is(err) and err.traceback == nil then err.traceback = debug.traceback(nil, 2) end
-  return err
-end
-
 -- Once for each call, however it ended.
 local function ended(slot, call, ok, value, ...)
   if call.future:done() then return end
@@ -51,7 +46,7 @@ local function start(slot, fn, ...)
   slot.running = slot.running + 1
   slot.last, slot.data, slot.error = call, nil, nil
   hooks.mark_dirty(slot[2])
-  call.task = task.spawn(function(...) ended(slot, call, xpcall(fn, with_traceback, ...)) end, ...)
+  call.task = task.spawn(function(...) ended(slot, call, attempt.call(fn, ...)) end, ...)
   call.task:name("a mutation of " .. hooks.path(slot[2]))
   -- One that was cancelled before it began.
   call.task:on_done(function(t) ended(slot, call, false, select(2, t:result())) end)
