@@ -251,7 +251,7 @@ static void two_plain_states_share_the_loop_of_luv(void) {
   for (int i = 0; i < 2; i++) {
     L[i] = luaL_newstate();
     luaL_openlibs(L[i]);
-    hearth__luv_offer(L[i], &loop); /* as luv has it when it is loaded first */
+    hearth__luv_offer(L[i], &loop, false); /* as luv has it when it is loaded first */
     luaL_requiref(L[i], "hearth", luaopen_hearth, 1);
     lua_pop(L[i], 1);
     CHECK(luaL_dostring(L[i], "n = 0 hearth.run_async(function() for i = 1, 20 do hearth.sleep(0.001) n = n + 1 end end)") == LUA_OK);
