@@ -248,6 +248,27 @@ static void what_failed_transactions_left_in_the_log_is_no_damage(void) {
   for (int i = 0; i < 4; i++) free(logs[i]);
 }
 
+/* Somebody has begun the log anew in the index, and was killed before it wrote the first byte: what lies there was written back before. */
+static void a_log_that_was_about_to_begin_anew_is_no_damage(void) {
+  result r = {0};
+  char path[128], log[140];
+  size_t size = 0;
+  sqlite3 *db;
+  snprintf(path, sizeof path, "%s/anew.sqlite3", folder);
+  snprintf(log, sizeof log, "%s-wal", path);
+  for (int i = 0; i < KEYS; i += 10) fill(path, i, i + 10);
+  char *bytes = read_file(log, &size);
+  CHECK(bytes && size > 10000);
+  CHECK(sqlite3_open(path, &db) == SQLITE_OK); /* and keeps it open: the index lives */
+  CHECK(sqlite3_exec(db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL) == SQLITE_OK);
+  write_file(log, bytes, size);
+  look(path, &r);
+  CHECK(r.opened == 1);
+  CHECK(r.right == KEYS);
+  sqlite3_close(db);
+  free(bytes);
+}
+
 static void a_damaged_value_costs_no_other(void) {
   result r = {0};
   char *bytes = malloc(image_size);
@@ -327,6 +348,7 @@ int main(void) {
   RUN(flipped_bits_never_give_a_wrong_value);
   RUN(a_damaged_log_never_gives_a_wrong_value);
   RUN(what_failed_transactions_left_in_the_log_is_no_damage);
+  RUN(a_log_that_was_about_to_begin_anew_is_no_damage);
   RUN(a_damaged_value_costs_no_other);
   RUN(foreign_files_are_refused_whatever_is_asked);
   RUN(newer_formats_are_refused);
