@@ -133,6 +133,19 @@ export default function () {
     }
   });
 
+  it("loses nothing of what comes faster than a page may send", async (world) => {
+    const { page } = await live(world);
+    const input = page.getByLabel("Note"), text = FOX.repeat(30);
+    await input.focus();
+    await page.evaluate((text) => { // thousands of letters a second, each an event of its own
+      for (const c of text) document.execCommand("insertText", false, c);
+    }, text);
+    await becomes(page, 4, text);
+    await input.pressSequentially(" and more");
+    await becomes(page, 4, `${text} and more`);
+    assert.equal(await input.inputValue(), `${text} and more`);
+  });
+
   it("takes edits anywhere in a text as an input without a server does", async (world) => {
     const { page, proxy } = await live(world);
     proxy.delay = 50;

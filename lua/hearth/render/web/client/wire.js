@@ -12,12 +12,16 @@ function send(kind, ...body) {
   }
   const m = [++number, kind, ...body];
   out.push(m);
-  if (ready) deliver(m);
+  deliver();
   return number;
 }
-function deliver(m) {
-  m.gone = true;
-  socket.send(JSON.stringify(m));
+// Some at a time: a page that sends more than the server takes would be cut, and what waits here may still become one event.
+function deliver() {
+  for (const m of ready ? out.slice(0, 64) : []) {
+    if (m.gone === socket) continue;
+    m.gone = socket;
+    socket.send(JSON.stringify(m));
+  }
 }
 function event(el, kind, ...value) {
   const n = send("e", +el.dataset.h, kind, ...value);
@@ -64,6 +68,7 @@ function receive(m) {
   if (m.a !== undefined) {
     acked = m.a;
     out = out.filter((x) => x[0] > acked);
+    deliver();
   }
   if (m.t === "new") {
     session = m.s;
@@ -74,7 +79,7 @@ function receive(m) {
   if (m.t === "new" || m.t === "ok") {
     tries = 0;
     live(true);
-    out.forEach(deliver);
+    deliver();
     settle();
   }
   if (!m.q || m.q <= got) return;
