@@ -5,7 +5,7 @@ let socket, session = null, ready = false, number = 0, out = [], greeted = 0, go
 
 function send(kind, ...body) {
   const last = out[out.length - 1];
-  // What was typed while nobody hears it is one event.
+  // What was typed and has not been sent is one event.
   if (body[1] === "v" && last && !last.gone && last[2] === body[0] && last[3] === "v") {
     last[4] = body[2];
     return last[0];
