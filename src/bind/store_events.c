@@ -249,7 +249,7 @@ static void start_hearing(hearth__handle *hd) {
     } else
       uv_unref((uv_handle_t *)hd->notice);
   }
-  if (path) {
+  if (hearth__store_has_others(hd->store)) {
     hd->poll.fire = slow_look;
     hearth__timer_start(ss->h, &hd->poll, poll_seconds, HEARTH__TIMER_UNREF | HEARTH__TIMER_REAL);
   }

@@ -52,16 +52,29 @@ static char *resolve(const char *path, int links) {
   return joined;
 }
 
+enum { ENGINES_MAX = 16 };
+
+static struct {
+  const char *scheme;
+  const hearth__engine_class *class_;
+} engines[ENGINES_MAX] = {{"memory:", &hearth__memory_engine}, {"file:", &hearth__sqlite_engine}, {"json:", &hearth__json_engine}};
+
+int hearth__engine_add(const char *scheme, const hearth__engine_class *class_) {
+  for (size_t i = 0; i < ENGINES_MAX; i++)
+    if (!engines[i].scheme) {
+      engines[i].scheme = scheme;
+      engines[i].class_ = class_;
+      return 0;
+    }
+  return -1;
+}
+
 static const hearth__engine_class *class_of(const char *url, const char **location) {
-  static const struct {
-    const char *scheme;
-    const hearth__engine_class *class_;
-  } schemes[] = {{"memory:", &hearth__memory_engine}, {"file:", &hearth__sqlite_engine}, {"json:", &hearth__json_engine}};
-  for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
-    if (strncmp(url, schemes[i].scheme, strlen(schemes[i].scheme)) == 0) {
-      *location = url + strlen(schemes[i].scheme);
-      if (schemes[i].class_ != &hearth__memory_engine && strncmp(*location, "//", 2) == 0) *location += 2;
-      return schemes[i].class_;
+  for (size_t i = 0; i < ENGINES_MAX && engines[i].scheme; i++)
+    if (strncmp(url, engines[i].scheme, strlen(engines[i].scheme)) == 0) {
+      *location = url + strlen(engines[i].scheme);
+      if (engines[i].class_->is_file && strncmp(*location, "//", 2) == 0) *location += 2;
+      return engines[i].class_;
     }
   *location = url;
   return strstr(url, "://") ? NULL : &hearth__sqlite_engine;
@@ -111,7 +124,8 @@ static hearth__db *db_new(const char *url, char *location, const hearth__store_o
 }
 
 static int db_open(hearth__db *db, const hearth__engine_class *class_, const hearth__store_options *o, hearth__fault *f) {
-  hearth__engine_options options = {.read_only = o->read_only, .set_aside = o->set_aside, .now = o->now, .abort = &db->abort};
+  hearth__engine_options options = {
+      .read_only = o->read_only, .set_aside = o->set_aside, .now = o->now, .abort = &db->abort, .news = hearth__db_news, .news_arg = db};
   if (class_->open(db->location, &options, &db->engine, f) != 0) return -1;
   if (class_->changes) {
     hearth__conn *conn = NULL;
@@ -140,8 +154,8 @@ static int db_acquire(const char *url, const hearth__store_options *o, hearth__d
   if (!class_) return hearth__fail(f, "EINVAL", "%s: no engine for this URL (file:PATH, json:PATH, memory:, memory:NAME)", url);
   bool memory = class_ == &hearth__memory_engine, fresh = memory && !*location;
   if (!memory && !*location) return hearth__fail(f, "EINVAL", "%s: the path is missing", url);
-  char *resolved = memory ? strdup(url) : resolve(location, 0);
-  if (!resolved && !memory) resolved = strdup(location); /* a folder that is missing: the engine makes it */
+  char *resolved = class_->is_file ? resolve(location, 0) : strdup(memory ? url : location);
+  if (!resolved && class_->is_file) resolved = strdup(location); /* a folder that is missing: the engine makes it */
   if (!resolved) return hearth__fail(f, "EIO", "out of memory");
   uv_once(&registry.once, registry_init);
   uv_mutex_lock(&registry.lock);

@@ -65,6 +65,8 @@ struct hearth__store {
   hearth__landed *landed, **landed_tail;
   atomic_int waking; /* threads between deciding to wake it and having done so */
   bool woken, listening, read_only, given_up;
+  bool told;           /* `news` is on its way */
+  hearth__landed news; /* others have committed: looks for what */
   int64_t quota;
   size_t batches, jobs; /* in flight */
   atomic_int refs;
@@ -83,6 +85,8 @@ void hearth__store_release(hearth__store *s); /* without the lock */
 void hearth__db_kick(hearth__db *db);         /* under the lock: the writer may begin */
 void hearth__batch_deliver(hearth__store *s, hearth__landed *l);
 void hearth__store_purge_one(hearth__store *s, const hearth__name *name, int64_t now); /* if it has expired */
+
+void hearth__db_news(void *db); /* any thread: others may have committed; those who listen look for it */
 
 /* writer.c */
 int hearth__writer_start(hearth__db *db);

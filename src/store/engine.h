@@ -3,7 +3,11 @@
 ** answers a whole group of batches in two round trips: load, then apply with commit.
 **
 ** The writer's side (begin .. commit or rollback) is used by one thread at a time. A conn is a reader's private connection, used by
-** one thread at a time; `conn` NULL means the writer's own, inside its transaction. Functions return 0, or -1 with the fault filled. */
+** one thread at a time; `conn` NULL means the writer's own, inside its transaction. Functions return 0, or -1 with the fault filled.
+**
+** An engine may block as long as it takes (unless it is `instant`), and its connections may get lost: that is ENET, and the next call begins
+** with connecting again. Only a commit must not be in doubt: one whose answer got lost is looked for, by its revision in the log of changes, once
+** there is a connection again, before commit returns. */
 #ifndef HEARTH__ENGINE_H
 #define HEARTH__ENGINE_H
 
@@ -44,7 +48,11 @@ typedef struct hearth__scan {
 typedef struct hearth__engine_options {
   bool read_only, set_aside;
   int64_t now;
-  atomic_bool *abort; /* set by the front to end a wait for other processes */
+  atomic_bool *abort; /* set by the front to end a wait for others */
+  /* To be called, on any thread, when others have committed, or may have: after a notification, or when a lost connection is there again. An
+  ** engine that is told of nothing needs no call: `notice`, or a slow look now and then, do. */
+  void (*news)(void *arg);
+  void *news_arg;
 } hearth__engine_options;
 
 typedef struct hearth__usage {
@@ -61,6 +69,7 @@ typedef int hearth__text_fn(void *arg, const char *text);
 typedef struct hearth__engine_class {
   const char *name;
   bool instant; /* nothing blocks: called on the loop's thread, without a writer thread */
+  bool is_file; /* its location is a path: however it is written, one file is one database */
 
   int (*open)(const char *location, const hearth__engine_options *options, hearth__engine **out, hearth__fault *f);
   void (*close)(hearth__engine *e); /* readers have been closed */
@@ -91,8 +100,8 @@ typedef struct hearth__engine_class {
   int (*usage)(hearth__engine *e, hearth__conn *c, const char *ns, size_t ns_size, hearth__usage *u, hearth__fault *f);
   int (*namespaces)(hearth__engine *e, hearth__conn *c, hearth__key_fn *fn, void *arg, hearth__fault *f);
   int (*kept)(hearth__engine *e, hearth__conn *c, hearth__kept_fn *fn, void *arg, hearth__fault *f);
-  /* What was committed after `since`, in order. *complete is false when the log does not reach back that far. NULL: nobody else
-  ** ever commits. */
+  /* What was committed after `since`, in order. *complete is false when the log does not reach back that far. A reader does not wait for a
+  ** transaction here: the front's own may be waiting for it. NULL: nobody else ever commits. */
   int (*changes)(hearth__engine *e, hearth__conn *c, int64_t since, int64_t *commit, bool *complete, hearth__log_fn *fn, void *arg,
                  hearth__fault *f);
   /* Structure of the whole, one line of text for each thing that is wrong. May be NULL. */
@@ -100,7 +109,8 @@ typedef struct hearth__engine_class {
   int (*backup)(hearth__engine *e, hearth__conn *c, const char *path, atomic_bool *stop, hearth__fault *f); /* NULL: has none */
   void (*stats)(hearth__engine *e, void (*add)(void *arg, const char *name, int64_t value), void *arg);     /* may be NULL */
 
-  /* Any thread, no lock, a few nanoseconds: has nobody else committed since `known`? NULL: nobody ever does. */
+  /* Any thread, no lock, a few nanoseconds: has nobody else committed since `known`? What the cache knows is told only then, so one that has lost
+  ** its connection says no. NULL: nobody ever does. */
   bool (*current)(hearth__engine *e, int64_t known);
   const char *(*notice)(hearth__engine *e); /* a file that changes with each commit, for uv_fs_event; may be NULL */
 } hearth__engine_class;
@@ -108,6 +118,9 @@ typedef struct hearth__engine_class {
 struct hearth__engine {
   const hearth__engine_class *class_;
 };
+
+/* Makes an engine known by the scheme of its URLs, with the colon; before the first open. -1: there is no room. */
+int hearth__engine_add(const char *scheme, const hearth__engine_class *class_);
 
 extern const hearth__engine_class hearth__memory_engine, hearth__sqlite_engine, hearth__json_engine;
 

@@ -341,6 +341,7 @@ static const char *notice(hearth__engine *e) {
 
 const hearth__engine_class hearth__json_engine = {
     .name = "json",
+    .is_file = true,
     .open = open_json,
     .close = close_json,
     .begin = begin,

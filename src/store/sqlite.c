@@ -124,6 +124,7 @@ static const char *notice(hearth__engine *e) {
 
 const hearth__engine_class hearth__sqlite_engine = {
     .name = "sqlite",
+    .is_file = true,
     .open = hearth__sqlite_open,
     .close = close_engine,
     .begin = hearth__sqlite_begin,

@@ -112,6 +112,31 @@ void hearth__store_listen(hearth__store *s, bool on) {
   uv_mutex_unlock(&s->db->lock);
 }
 
+static void news_came(hearth__store *s, hearth__landed *l) {
+  (void)l;
+  uv_mutex_lock(&s->db->lock);
+  s->told = false;
+  uv_mutex_unlock(&s->db->lock);
+  if (!s->given_up) hearth__store_poll(s);
+}
+
+void hearth__db_news(void *arg) {
+  hearth__db *db = arg;
+  uv_mutex_lock(&db->lock);
+  for (hearth__store *s = db->stores; s; s = s->next) {
+    if (!s->listening || s->told) continue;
+    s->told = true;
+    s->news.deliver = news_came;
+    hearth__land(s, &s->news);
+  }
+  uv_mutex_unlock(&db->lock);
+  hearth__db_wake(db);
+}
+
+bool hearth__store_has_others(hearth__store *s) {
+  return s->db->engine->class_->changes != NULL;
+}
+
 const char *hearth__store_notice(hearth__store *s) {
   const hearth__engine_class *class_ = s->db->engine->class_;
   return class_->notice ? class_->notice(s->db->engine) : NULL;

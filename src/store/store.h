@@ -163,6 +163,7 @@ void hearth__events_release(hearth__events *ev);
 void hearth__store_listen(hearth__store *s, bool on);
 /* Looks for the commits of other processes; what is found comes through on_events. Cheap when there are none. */
 void hearth__store_poll(hearth__store *s);
+bool hearth__store_has_others(hearth__store *s);    /* may others commit? Then it is polled now and then */
 const char *hearth__store_notice(hearth__store *s); /* a file to watch, or NULL */
 
 /* Removes what has expired at `now`, as an ordinary commit. */
