@@ -16,10 +16,20 @@ typedef struct row {
   char log[];
 } row;
 
+/* What a transaction is to do when it is committed. */
+typedef struct staged {
+  struct staged *next;
+  bool clears;
+  hearth__record record;
+  size_t ns_size, key_size;
+  char name[];
+} staged;
+
 typedef struct client client;
 static struct {
-  hearth__memory data; /* its lock is the server's: a transaction holds it */
-  uv_mutex_t log_lock; /* readers of the log wait for no transaction */
+  hearth__memory data; /* what is committed: readers wait for no transaction */
+  uv_mutex_t writing;  /* a transaction holds it */
+  uv_mutex_t log_lock;
   row *rows, **last;
   int64_t commit;
   client *clients[2];
@@ -33,6 +43,7 @@ struct client {
   hearth__engine engine;
   hearth__engine_options options;
   bool began;
+  staged *first, **last;
   atomic_bool lost;
   atomic_int commit_is; /* what becomes of the next commit */
   _Atomic int64_t told; /* the newest commit that it was told of */
@@ -75,35 +86,82 @@ static void toy_close(hearth__engine *e) {
 }
 
 static int toy_begin(hearth__engine *e, int64_t *commit, hearth__fault *f) {
-  if (trip(of(e), f) != 0) return -1;
-  of(e)->began = true;
-  return hearth__memory_begin(&server.data.engine, commit, f);
+  client *c = of(e);
+  if (trip(c, f) != 0) return -1;
+  uv_mutex_lock(&server.writing);
+  c->began = true;
+  c->last = &c->first;
+  *commit = server.commit;
+  return 0;
 }
 
+static int stage(client *c, const hearth__name *name, const hearth__record *r) {
+  staged *st = calloc(1, sizeof *st + name->ns_size + name->key_size);
+  st->clears = !r;
+  if (r) st->record = *r;
+  hearth__blob_retain(st->record.value);
+  st->ns_size = name->ns_size;
+  st->key_size = name->key_size;
+  memcpy(st->name, name->ns, name->ns_size);
+  memcpy(st->name + name->ns_size, name->key, name->key_size);
+  *c->last = st;
+  c->last = &st->next;
+  return 0;
+}
+
+/* These go with the commit. */
 static int toy_apply(hearth__engine *e, hearth__change *changes, size_t n, hearth__fault *f) {
-  (void)e; /* goes with the commit */
-  return hearth__memory_apply(&server.data.engine, changes, n, f);
+  (void)f;
+  for (size_t i = 0; i < n; i++) {
+    if (changes[i].record->state != HEARTH__ABSENT) changes[i].record->id = 1;
+    stage(of(e), &changes[i].name, changes[i].record);
+  }
+  return 0;
 }
 
 static int toy_clear(hearth__engine *e, const char *ns, size_t ns_size, hearth__fault *f) {
-  (void)e;
-  return hearth__memory_clear(&server.data.engine, ns, ns_size, f);
+  (void)f;
+  return stage(of(e), &(hearth__name){.ns = ns, .ns_size = ns_size, .key = ""}, NULL);
 }
 
 static int toy_keep(hearth__engine *e, const hearth__name *name, const hearth__record *r, int64_t now, hearth__fault *f) {
   (void)e;
-  return hearth__memory_keep_damaged(&server.data.engine, name, r, now, f);
+  (void)name;
+  (void)r;
+  (void)now;
+  return hearth__fail(f, "EIO", "the toy has no quarantine");
 }
 
 static int toy_drop(hearth__engine *e, int64_t id, bool *found, hearth__fault *f) {
-  (void)e;
-  return hearth__memory_drop_kept(&server.data.engine, id, found, f);
+  (void)id;
+  *found = false;
+  return toy_keep(e, NULL, NULL, 0, f);
+}
+
+/* The end of a transaction: what it staged is done, or forgotten. */
+static void finish(client *c, int64_t revision) {
+  int64_t before;
+  hearth__engine *data = &server.data.engine;
+  if (revision) hearth__memory_begin(data, &before, NULL);
+  for (staged *st = c->first, *next; st; st = next) {
+    hearth__name name = {.ns = st->name, .ns_size = st->ns_size, .key = st->name + st->ns_size, .key_size = st->key_size};
+    hearth__change change = {.name = name, .record = &st->record};
+    if (revision && st->clears)
+      hearth__memory_clear(data, name.ns, name.ns_size, NULL);
+    else if (revision)
+      hearth__memory_apply(data, &change, 1, NULL);
+    next = st->next;
+    hearth__blob_release(st->record.value);
+    free(st);
+  }
+  if (revision) hearth__memory_commit(data, revision, NULL, 0, NULL);
+  c->first = NULL;
+  c->began = false;
+  uv_mutex_unlock(&server.writing);
 }
 
 static void toy_rollback(hearth__engine *e) {
-  if (!of(e)->began) return;
-  of(e)->began = false;
-  hearth__memory_rollback(&server.data.engine);
+  if (of(e)->began) finish(of(e), 0);
 }
 
 static bool has_row(int64_t revision) {
@@ -132,8 +190,7 @@ static int toy_commit(hearth__engine *e, int64_t revision, const void *log, size
     server.last = &r->next;
     server.commit = revision;
     uv_mutex_unlock(&server.log_lock);
-    c->began = false;
-    hearth__memory_commit(&server.data.engine, revision, log, size, f);
+    finish(c, revision);
     for (int i = 0; i < 2; i++)
       if (server.clients[i] && !atomic_load(&server.clients[i]->lost)) {
         atomic_store(&server.clients[i]->told, revision);
@@ -158,28 +215,36 @@ static void toy_disconnect(hearth__engine *e, hearth__conn *c) {
 }
 
 #define ASK(call) (trip(of(e), f) != 0 ? -1 : (call))
+static hearth__conn *const reader = (hearth__conn *)&server; /* any but NULL: it takes the lock of the data */
 static int toy_load(hearth__engine *e, hearth__conn *c, hearth__item *items, size_t n, hearth__fault *f) {
-  return ASK(hearth__memory_load(&server.data.engine, c, items, n, f));
+  (void)c;
+  return ASK(hearth__memory_load(&server.data.engine, reader, items, n, f));
 }
 static int toy_scan(hearth__engine *e, hearth__conn *c, const hearth__scan *s, hearth__key_fn *fn, void *arg, hearth__fault *f) {
-  return ASK(hearth__memory_scan(&server.data.engine, c, s, fn, arg, f));
+  (void)c;
+  return ASK(hearth__memory_scan(&server.data.engine, reader, s, fn, arg, f));
 }
 static int toy_each(hearth__engine *e, hearth__conn *c, const char *ns, size_t size, bool values, hearth__record_fn *fn, void *arg,
                     hearth__fault *f) {
-  return ASK(hearth__memory_each(&server.data.engine, c, ns, size, values, fn, arg, f));
+  (void)c;
+  return ASK(hearth__memory_each(&server.data.engine, reader, ns, size, values, fn, arg, f));
 }
 static int toy_expiring(hearth__engine *e, hearth__conn *c, int64_t until, int64_t limit, hearth__record_fn *fn, void *arg,
                         hearth__fault *f) {
-  return ASK(hearth__memory_expiring(&server.data.engine, c, until, limit, fn, arg, f));
+  (void)c;
+  return ASK(hearth__memory_expiring(&server.data.engine, reader, until, limit, fn, arg, f));
 }
 static int toy_usage(hearth__engine *e, hearth__conn *c, const char *ns, size_t size, hearth__usage *u, hearth__fault *f) {
-  return ASK(hearth__memory_usage(&server.data.engine, c, ns, size, u, f));
+  (void)c;
+  return ASK(hearth__memory_usage(&server.data.engine, reader, ns, size, u, f));
 }
 static int toy_namespaces(hearth__engine *e, hearth__conn *c, hearth__key_fn *fn, void *arg, hearth__fault *f) {
-  return ASK(hearth__memory_namespaces(&server.data.engine, c, fn, arg, f));
+  (void)c;
+  return ASK(hearth__memory_namespaces(&server.data.engine, reader, fn, arg, f));
 }
 static int toy_kept(hearth__engine *e, hearth__conn *c, hearth__kept_fn *fn, void *arg, hearth__fault *f) {
-  return ASK(hearth__memory_kept_each(&server.data.engine, c, fn, arg, f));
+  (void)c;
+  return ASK(hearth__memory_kept_each(&server.data.engine, reader, fn, arg, f));
 }
 
 static int toy_changes(hearth__engine *e, hearth__conn *c, int64_t since, int64_t *commit, bool *complete, hearth__log_fn *fn, void *arg,
@@ -368,7 +433,7 @@ int main(void) {
   class_ = toy;
   class_.open = toy_open_as;
   CHECK(hearth__memory_init(&server.data, &hearth__memory_engine) == 0);
-  CHECK(uv_mutex_init(&server.log_lock) == 0);
+  CHECK(uv_mutex_init(&server.log_lock) == 0 && uv_mutex_init(&server.writing) == 0);
   server.last = &server.rows;
   CHECK(hearth__engine_add("toy:", &class_) == 0);
   if (!start(&a, "toy:a") || !start(&b, "toy:b")) return 1;
@@ -389,5 +454,6 @@ int main(void) {
   }
   hearth__memory_free(&server.data);
   uv_mutex_destroy(&server.log_lock);
+  uv_mutex_destroy(&server.writing);
   return check_end();
 }

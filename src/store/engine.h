@@ -3,7 +3,8 @@
 ** answers a whole group of batches in two round trips: load, then apply with commit.
 **
 ** The writer's side (begin .. commit or rollback) is used by one thread at a time. A conn is a reader's private connection, used by
-** one thread at a time; `conn` NULL means the writer's own, inside its transaction. Functions return 0, or -1 with the fault filled.
+** one thread at a time; `conn` NULL means the writer's own, inside its transaction. Where others can commit (`changes`) a reader never waits for a
+** transaction: it sees what was committed before; the front's own may be waiting for it. Functions return 0, or -1 with the fault filled.
 **
 ** An engine may block as long as it takes (unless it is `instant`), and its connections may get lost: that is ENET, and the next call begins
 ** with connecting again. Only a commit must not be in doubt: one whose answer got lost is looked for, by its revision in the log of changes, once
@@ -100,8 +101,8 @@ typedef struct hearth__engine_class {
   int (*usage)(hearth__engine *e, hearth__conn *c, const char *ns, size_t ns_size, hearth__usage *u, hearth__fault *f);
   int (*namespaces)(hearth__engine *e, hearth__conn *c, hearth__key_fn *fn, void *arg, hearth__fault *f);
   int (*kept)(hearth__engine *e, hearth__conn *c, hearth__kept_fn *fn, void *arg, hearth__fault *f);
-  /* What was committed after `since`, in order. *complete is false when the log does not reach back that far. A reader does not wait for a
-  ** transaction here: the front's own may be waiting for it. NULL: nobody else ever commits. */
+  /* What was committed after `since`, in order. *complete is false when the log does not reach back that far. NULL: nobody else
+  ** ever commits. */
   int (*changes)(hearth__engine *e, hearth__conn *c, int64_t since, int64_t *commit, bool *complete, hearth__log_fn *fn, void *arg,
                  hearth__fault *f);
   /* Structure of the whole, one line of text for each thing that is wrong. May be NULL. */
