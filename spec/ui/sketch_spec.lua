@@ -136,6 +136,58 @@ describe("a text that is rendered again", function()
   end)
 end)
 
+describe("a list that is rendered again", function()
+  -- A node and all below it, as text; functions and styles apart.
+  local function shown(node)
+    local parts = {}
+    for name, value in pairs(node.props) do
+      if type(value) ~= "function" and name ~= "style" then parts[#parts + 1] = name .. "=" .. tostring(value) end
+    end
+    table.sort(parts)
+    for _, child in ipairs(node.children) do parts[#parts + 1] = shown(child) end
+    return ("%s(%s)"):format(node.type, table.concat(parts, " "))
+  end
+
+  local Cell = hearth.component("Cell", function(props)
+    assert.equal(props.name, hearth.use_ref(props.name).current) -- state stays with its key
+    return Text(props.text, { id = "cell" .. props.name })
+  end)
+
+  -- Four kinds of rows; 0 is a hole, what is below a row without a key.
+  local function row(n, seed)
+    local text = "text " .. seed % 3
+    if n == 0 then return false end
+    if n < 0 then return "plain " .. n end
+    if n % 4 == 0 then return Text(text, { key = n }) end
+    if n % 4 == 1 then return Button(text, { key = n, style = { bold = seed % 2 == 0 } }) end
+    if n % 4 == 2 then return Cell { key = n, name = n, text = text } end
+    return Column { key = n, spacing = 1, text, Text("inner", { id = "x" .. seed % 2 }) }
+  end
+
+  it("is what it would be if it were new, whatever moved, came, went or changed", function()
+    local List = hearth.component("List", function(props)
+      local items = { n = #props.rows }
+      for i, n in ipairs(props.rows) do items[i] = row(n, props.seed) end
+      return Column { Column(items), props.nested and items or nil }
+    end)
+    local screen
+    for seed = 1, 300 do
+      math.randomseed(seed)
+      local pool, rows = {}, {}
+      for i = 1, 15 do pool[i] = i end
+      for i = 1, math.random(0, 12) do
+        local kind = math.random(10)
+        rows[i] = kind == 1 and 0 or kind == 2 and -math.random(2) or table.remove(pool, math.random(#pool))
+      end
+      local element = List { rows = rows, seed = math.random(0, 3), nested = math.random(2) == 1 }
+      if screen then screen:rerender(element) else screen = testing.render(element) end
+      local fresh = testing.render(element)
+      assert.equal(shown(fresh:get_all_by_type "Column"[1]), shown(screen:get_all_by_type "Column"[1]), "seed " .. seed)
+      fresh:unmount()
+    end
+  end)
+end)
+
 describe("every element", function()
   for _, name in ipairs { "Text", "Button", "TextInput", "Checkbox", "Switch", "Picker", "Slider", "ProgressBar", "ActivityIndicator",
     "Image", "Spacer", "Column", "Row", "View", "ScrollView", "Modal", "Pressable" } do

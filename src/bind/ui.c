@@ -244,7 +244,7 @@ static void normalise(lua_State *L, const matching *t) {
   for (lua_Integer j = t->from; j <= t->n; j++) {
     lua_settop(L, BY_KEY);
     lua_geti(L, WANTED, j);
-    if (is_hole(L, A) || (lua_type(L, A) == LUA_TTABLE && push_type(L, A) != LUA_TNIL)) continue;
+    if (is_hole(L, A) || is_sketch(L, A) || (lua_type(L, A) == LUA_TTABLE && get(L, A, UP_TYPE) != LUA_TNIL)) continue;
     if (!copied) {
       lua_createtable(L, (int)t->n, 0);
       for (lua_Integer k = t->from; k <= t->n; k++) {
@@ -268,19 +268,25 @@ static void load(lua_State *L, lua_Integer j, lua_Integer o) {
   lua_rawgeti(L, OLD, o);
 }
 
+/* Do the item and the fiber that are loaded have one type and one key? */
+static bool same_kind(lua_State *L) {
+  push_type(L, A);
+  lua_rawgeti(L, B, TYPE);
+  if (!lua_rawequal(L, -1, -2)) return false;
+  push_key(L, A);
+  return same_key(L, B);
+}
+
 /* If the wanted j, which is loaded, goes on with the old o, it takes it. Those without keys are told apart by their place. */
 static bool take(lua_State *L, const matching *t, lua_Integer j, lua_Integer o) {
   if (t->taken[o] || is_hole(L, A) || is_hole(L, B)) return false;
-  bool same = same_element(L, A, B);
-  if (!same || j != o) {
-    lua_settop(L, B);
-    push_type(L, A);
-    lua_rawgeti(L, B, TYPE);
-    if (!same && !lua_rawequal(L, -1, -2)) return false;
-    push_key(L, A);
-    if (lua_isnil(L, -1) && j != o) return false;
-    if (!same && !same_key(L, B)) return false;
+  if (j != o) {
+    lua_rawgeti(L, B, KEY);
+    if (!lua_toboolean(L, -1)) return false;
   }
+  bool same = same_element(L, A, B);
+  lua_settop(L, B);
+  if (!same && !same_kind(L)) return false;
   t->found[j] = same ? SAME : CHANGED;
   t->taken[o] = 1;
   lua_pushvalue(L, B);
