@@ -32,7 +32,7 @@ uv_loop_t *hearth__luv_loop(lua_State *L) {
 /* Finalizers run in the reverse order of their objects' making: after those of luv's handles, before that which unloads luv. */
 static int finish(lua_State *L) {
   context *c = lua_touserdata(L, 1);
-  uv_run(c->loop, UV_RUN_NOWAIT);
+  if (c->pcall) uv_run(c->loop, UV_RUN_NOWAIT); /* luv was loaded: it has put its own there */
   return 0;
 }
 
