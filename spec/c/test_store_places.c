@@ -23,11 +23,11 @@ int __wrap_statfs(const char *path, struct statfs *buf) {
   return status;
 }
 
-static bool full;
+static int room; /* what it says when it is asked for room; 0: as it is */
 int __real_posix_fallocate(int fd, off_t offset, off_t size);
 int __wrap_posix_fallocate(int fd, off_t offset, off_t size);
 int __wrap_posix_fallocate(int fd, off_t offset, off_t size) {
-  return full ? ENOSPC : __real_posix_fallocate(fd, offset, size);
+  return room ? room : __real_posix_fallocate(fd, offset, size);
 }
 
 static hearth__store *open_at(const char *path, bool read_only, hearth__fault *f) {
@@ -70,7 +70,7 @@ static void a_full_disk_is_refused_before_anything_is_mapped(void) {
   for (int i = 0; i < 2; i++) {
     snprintf(path, sizeof path, "%s/full%d", folder, i);
     snprintf(url, sizeof url, "%s%s", schemes[i], path);
-    full = true;
+    room = ENOSPC;
     CHECK(!open_at(url, false, &f));
     CHECK_STR(f.code, "ENOSPC");
     CHECK(strstr(f.message, path));
@@ -78,11 +78,12 @@ static void a_full_disk_is_refused_before_anything_is_mapped(void) {
       snprintf(name, sizeof name, "%s%s", path, suffixes[k]);
       CHECK(stat(name, &st) != 0);
     }
-    full = false;
+    room = i == 0 ? 0 : EOPNOTSUPP;
     hearth__store *s = open_at(url, false, &f);
     CHECK(s);
     if (s) hearth__store_close(s, 1000, NULL, NULL);
   }
+  room = 0;
 }
 
 typedef struct bench {

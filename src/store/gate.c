@@ -137,6 +137,7 @@ static int make_room(int fd) {
   if (fstat(fd, &st) != 0) return -1;
   if (st.st_size >= PAGE && st.st_blocks > 0) return 0;
   errno = posix_fallocate(fd, 0, PAGE);
+  if (errno == EOPNOTSUPP || errno == EINVAL) return ftruncate(fd, PAGE); /* a file system that cannot promise it */
   return errno == 0 ? 0 : -1;
 }
 
