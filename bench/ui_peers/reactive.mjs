@@ -1,7 +1,7 @@
 // The reactive cores of Preact, React, Vue and Solid on a renderer that does next to nothing, as Hearth's headless one: what bench/reactive.lua
 // compares with. Prints a line for each figure: NAME CASE SECONDS; the cases are those of bench/reactive.lua. Medians of processor time.
 // Needs `node --expose-gc --conditions=browser` (Solid's package gives Node its renderer of strings otherwise).
-const MANY = 10000, TIMES = 2000, ROWS = 1000, RUNS = Number(process.argv[2] || 7);
+const MANY = 10000, TIMES = 2000, ROWS = 1000, RUNS = Number(process.argv[2] || 5);
 
 // ---- the tree: nodes with children in a list, and the little of a DOM that Preact asks for
 
@@ -109,7 +109,7 @@ async function bench(name, peer) {
   await unmount();
   const rows = await peer.rows();
   for (const kind of ["same", "swap", "reverse", "insert"])
-    await measure(name, kind, RUNS * 4 + 1, 1, (i) => order_of(i % 2 ? "same" : kind), async (order) => {
+    await measure(name, kind, RUNS * 2 + 1, 1, (i) => order_of(i % 2 ? "same" : kind), async (order) => {
       rows.show(order);
       const done = peer.flush();
       if (done) await done;
