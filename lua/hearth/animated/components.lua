@@ -4,7 +4,7 @@
 local binding = require "hearth.ui.binding"
 local node = require "hearth.animated.node"
 
-local format = string.format
+local type = type
 
 local components = {}
 
@@ -32,11 +32,11 @@ local function copy(style, places)
   return out
 end
 
--- A number as a text shows it: a whole one without a fraction.
+-- A number as a text shows it: a whole one without a fraction. Each frame of each text makes one, so it is `..`, not a call.
 local function text_of(value)
   if type(value) == "string" then return value end
-  if value > -1e14 and value < 1e14 and value ~= 0 then return format("%.14g", value) end
-  return tostring(math.tointeger(value) or value)
+  if value % 1 == 0 then value = math.tointeger(value) or value end
+  return value .. ""
 end
 
 local function bound(value, selector)
