@@ -1,4 +1,5 @@
 -- hearth.core.stdio: lines from standard input, through the program, because the spec has its own standard input.
+local files = require "spec.support.files"
 local program = require "spec.support.program"
 
 local READ = [[
@@ -21,7 +22,7 @@ describe("lines from standard input", function()
   after_each(function() os.remove(script) end)
 
   local function through(shell)
-    local pipe = assert(io.popen((shell:gsub("HEARTH", ("timeout 10 %s %s"):format(program.binary(), script)))))
+    local pipe = assert(io.popen((shell:gsub("HEARTH", ("timeout 60 %s %s"):format(program.binary(), script)))))
     local out = pipe:read "a"
     local _, _, status = pipe:close()
     return out, status
@@ -53,9 +54,15 @@ describe("lines from standard input", function()
     os.remove(script)
     script = program.file [[
       local stdio, hearth = require "hearth.core.stdio", require "hearth"
+      io.stdout:setvbuf "no"
       hearth.run_async(function() for i = 1, 3 do hearth.sleep(0.01) print("tick", i) end end)
       print(stdio.read_line())]]
-    assert.equal("tick\t1\ntick\t2\ntick\t3\nlate\n", (through "{ sleep 0.3; echo late; } | HEARTH"))
+    -- The line is written when the ticks have been seen.
+    local seen = files.temporary()
+    files.write(seen, "")
+    assert.equal("tick\t1\ntick\t2\ntick\t3\nlate\n",
+      (through(("{ until grep -q 3 %s; do sleep 0.01; done; echo late; } | HEARTH | tee %s"):format(seen, seen))))
+    files.remove(seen)
   end)
 
   it("are for one task at a time, which may be cancelled without losing any", function()
