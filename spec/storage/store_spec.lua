@@ -121,6 +121,56 @@ describe("hearth.storage.open", function()
     a:close()
   end)
 
+  it("leaves no long log behind when it is closed, also where somebody has it open", function()
+    local path = support.folder() .. "/z.sqlite3"
+    local function log_bytes()
+      local f = assert(io.open(path .. "-wal"))
+      local n = f:seek "end"
+      f:close()
+      return n
+    end
+    local a = hearth.storage.open { url = path }
+    for i = 1, 4 do a:set("k" .. i, ("x"):rep(1 << 20)) end
+    assert.is_true(log_bytes() > 4 << 20)
+    a:close()
+    assert.is_true(log_bytes() <= 1 << 20)
+    a = hearth.storage.open { url = path }
+    local program = require "spec.support.program"
+    for i = 5, 8 do a:set("k" .. i, ("y"):rep(1 << 20)) end
+    local out = program.run { "-e", ([[
+      local s = require "hearth".storage.open { url = %q }
+      for i = 9, 12 do s:set("k" .. i, ("z"):rep(1 << 20)) end
+      s:close()
+      io.write "written"]]):format(path) }
+    assert.equal("written", out)
+    for i, c in ipairs { "x", "x", "x", "x", "y", "y", "y", "y", "z", "z", "z", "z" } do
+      assert.equal(c, a:get("k" .. i):sub(-1))
+    end
+    a:set("after", "1")
+    a:close()
+    a = hearth.storage.open { url = path }
+    assert.equal("1", a:get "after")
+    assert.equal("z", a:get("k12"):sub(1, 1))
+    a:close()
+  end)
+
+  it("names the verb and the key once in an error from below", function()
+    local a = hearth.storage.open { url = "memory:" }
+    local function message(code, op, verb, ...)
+      require "hearth.testing".faults { fail = { op = op, nth = 1, code = code } }
+      return tostring(err(a[verb], a, ...))
+    end
+    a:set("k", "1")
+    local told = "a fault that the test asked for"
+    assert.equal('EIO: store:get("k"): ' .. told, message("EIO", "read", "get", "k"))
+    assert.equal('EIO: store:get_json("k"): ' .. told, message("EIO", "read", "get_json", "k"))
+    assert.equal('ENOSPC: store:set("k"): ' .. told, message("ENOSPC", "write", "set", "k", "2"))
+    assert.equal([[ENOSPC: store:set("a (\"b\"): c"): ]] .. told, message("ENOSPC", "write", "set", 'a ("b"): c', "2"))
+    assert.equal('ENOSPC: store:set_json("k"): ' .. told, message("ENOSPC", "write", "set_json", "k", 2))
+    assert.equal('ENOSPC: store:delete("k"): ' .. told, message("ENOSPC", "write", "delete", "k"))
+    a:close()
+  end)
+
   it("refuses bad options", function()
     for _, options in ipairs {
       { ulr = "memory:" }, { url = 1 }, { namespace = 1 }, { quota = -1 }, { quota = "1" }, { read_only = 1 }, { on_error = 1 },

@@ -16,7 +16,7 @@ void hearth__push_fault(lua_State *L, const hearth__fault *f, const char *verb, 
     fields.ns = lua_tostring(L, -1);
     fields.key = name->key;
     fields.key_size = name->key_size;
-    snprintf(place, sizeof place, " \"%.*s\"", (int)(name->key_size > 100 ? 100 : name->key_size), name->key);
+    snprintf(place, sizeof place, "(\"%.*s\")", (int)(name->key_size > 100 ? 100 : name->key_size), name->key);
   }
   const char *path = f->message[0] == '/' ? strstr(f->message, ": ") : NULL; /* messages about a file begin with it */
   if (path) {

@@ -104,6 +104,13 @@ end
 -- Trouble of the store itself, of which `on_error` hears; the rest is the caller's own.
 local trouble = { EIO = true, EACCES = true, EROFS = true, ENOSPC = true, ECORRUPT = true, EQUOTA = true, ENET = true, ETIMEOUT = true }
 
+-- What an error from below says, without the place that it begins with: ("key"), of which src/bind/store_push.c shows 100 bytes, up to a NUL.
+local function behind_place(message, key)
+  local place = type(key) == "string" and '("' .. key:sub(1, 100):match "^[^\0]*" .. '")' or ""
+  if message:sub(1, #place) == place then message = message:sub(#place + 1) end
+  return (message:gsub("^:?%s*", ""))
+end
+
 ---Gives an error from below the name of the verb, the key and the namespace.
 ---@return any err
 function check.label(view, verb, key, err)
@@ -112,7 +119,7 @@ function check.label(view, verb, key, err)
   if below ~= verb then
     err.op = verb
     local message = tostring(err.message)
-    if below and message:sub(1, #below) == below then message = message:sub(#below + 1):gsub("^%b()", ""):gsub("^:?%s*", "") end
+    if below and message:sub(1, #below) == below then message = behind_place(message:sub(#below + 1), err.key) end
     local subject = err.key or key
     err.message = (subject ~= nil and ("%s(%s): "):format(verb, show(subject)) or verb .. ": ") .. message
   end
