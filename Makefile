@@ -27,7 +27,7 @@ term_LIBS := -lncursesw -ltinfo -luv
 image_SRC  := src/bind/image.c src/term/picture.c
 image_LIBS := -lpng16 -lturbojpeg
 
-LIB_SRC  := $(filter-out $(foreach f,$(FEATURES),$($(f)_SRC)),$(sort $(wildcard src/*.c src/store/*.c src/bind/*.c)))
+LIB_SRC  := $(filter-out $(foreach f,$(FEATURES),$($(f)_SRC)),$(sort $(wildcard src/*.c src/json/*.c src/store/*.c src/bind/*.c)))
 HOST_SRC := $(sort $(wildcard host/*.c))
 LUA_SRC  := $(sort $(shell find lua \( -name '*.lua' -o -name '*.js' -o -name '*.css' \) -not -path '*/types/*')) # types/ is for editors
 HOST_LUA := $(sort $(wildcard host/*.lua))

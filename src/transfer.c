@@ -7,7 +7,7 @@
 #include <lauxlib.h>
 
 #include "error.h"
-#include "json.h"
+#include "json/json.h"
 #include "outcome.h"
 #include "state.h"
 

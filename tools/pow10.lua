@@ -1,5 +1,5 @@
--- Prints src/json_pow10.c: the 128 leading bits of every power of ten that printing and reading doubles need.
--- usage: lua5.4 tools/pow10.lua > src/json_pow10.c
+-- Prints src/json/pow10.c: the 128 leading bits of every power of ten that printing and reading doubles need.
+-- usage: lua5.4 tools/pow10.lua > src/json/pow10.c
 --
 -- A number is a list of 32-bit limbs, the lowest first.
 
@@ -43,7 +43,7 @@ end
 print [[
 /* The 128 leading bits of the powers of ten from 10^-342 to 10^324, cut off; those of 10^-27 to 10^-1 are rounded up, which is
 ** what makes halfway cases exact when numbers are read. Printed by tools/pow10.lua. */
-#include "json_internal.h"
+#include "json/internal.h"
 
 const uint64_t hearth__json_pow10[HEARTH__POW10_LAST - HEARTH__POW10_FIRST + 1][2] = {]]
 local line = {}

@@ -8,7 +8,7 @@
 #include <lualib.h>
 
 #include "check.h"
-#include "json.h"
+#include "json/json.h"
 
 /* ---- an allocator that counts what is alive and fails on demand */
 

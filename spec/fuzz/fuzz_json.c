@@ -6,7 +6,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-#include "json.h"
+#include "json/json.h"
 
 #define MUST(cond)        \
   do {                    \

@@ -1,5 +1,5 @@
 /* require "hearth.core.json": the codec, its marks, sets, and comparison and copying of values. */
-#include "json.h"
+#include "json/json.h"
 
 #include <lauxlib.h>
 

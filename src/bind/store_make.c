@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "bind/store.h"
-#include "json.h"
+#include "json/json.h"
 #include "ref.h"
 #include "state.h"
 

@@ -5,7 +5,7 @@
 
 #include "bind/store.h"
 #include "error.h"
-#include "json.h"
+#include "json/json.h"
 #include "module.h"
 
 /* ---- one key */

@@ -7,7 +7,7 @@
 
 #include "bind/store.h"
 #include "error.h"
-#include "json.h"
+#include "json/json.h"
 #include "module.h"
 #include "ref.h"
 

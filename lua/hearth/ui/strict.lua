@@ -17,7 +17,7 @@ function strict.freeze(v)
   if type(v) ~= "table" or getmetatable(v) ~= nil then return end
   local fields = {}
   setmetatable(v, {
-    fields, null, -- by this the codec of JSON knows it (src/json_internal.h)
+    fields, null, -- by this the codec of JSON knows it (src/json/internal.h)
     __index = fields,
     __newindex = frozen,
     __len = function() return #fields end,

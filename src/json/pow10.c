@@ -1,6 +1,6 @@
 /* The 128 leading bits of the powers of ten from 10^-342 to 10^324, cut off; those of 10^-27 to 10^-1 are rounded up, which is
 ** what makes halfway cases exact when numbers are read. Printed by tools/pow10.lua. */
-#include "json_internal.h"
+#include "json/internal.h"
 
 const uint64_t hearth__json_pow10[HEARTH__POW10_LAST - HEARTH__POW10_FIRST + 1][2] = {
     {0xeef453d6923bd65au, 0x113faa2906a13b3fu}, {0x9558b4661b6565f8u, 0x4ac7ca59a424c507u}, {0xbaaee17fa23ebf76u, 0x5d79bcf00d2df649u},

@@ -2,7 +2,7 @@
 #include <lauxlib.h>
 
 #include "error.h"
-#include "json_internal.h"
+#include "json/internal.h"
 
 #include <math.h>
 

@@ -7,7 +7,7 @@
 #include <lauxlib.h>
 
 #include "error.h"
-#include "json_internal.h"
+#include "json/internal.h"
 
 typedef struct frame {
   const struct frame *up;

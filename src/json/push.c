@@ -6,7 +6,7 @@
 #include <lauxlib.h>
 
 #include "error.h"
-#include "json_internal.h"
+#include "json/internal.h"
 
 enum { SMALL = 1024 };
 

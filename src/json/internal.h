@@ -9,7 +9,7 @@
 
 #include <lua.h>
 
-#include "json.h"
+#include "json/json.h"
 
 /* ---- buffers: grown by realloc or by the allocator of a Lua state */
 

@@ -2,7 +2,7 @@
 ** No Lua here and no recursion: the containers that are open are a small array. Any thread. */
 #include <stdlib.h>
 
-#include "json_internal.h"
+#include "json/internal.h"
 
 typedef struct parser {
   hearth__json_tape *tape;

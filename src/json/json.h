@@ -37,7 +37,7 @@ char *hearth__json_print(const hearth__json_tape *tape, size_t *size);
 
 void hearth__json_tape_free(hearth__json_tape *tape);
 
-/* ---- values on their way (json_pack.c) */
+/* ---- values on their way (pack.c) */
 
 /* From this length of text on it is made and read on another thread. */
 enum { HEARTH__JSON_LARGE = 64 << 10 };

@@ -1,7 +1,7 @@
 /* Numbers as text. A double is printed by the shortest digits that read back as the same double (and of those the nearest), after
 ** Raffaello Giulietti's Schubfach: the interval of decimals that round to it is scaled by a power of ten, in 128 bits rounded to
 ** odd, and one of at most four candidates is taken. */
-#include "json_internal.h"
+#include "json/internal.h"
 
 static const char pairs[] =
     "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657585960616263"

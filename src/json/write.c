@@ -1,7 +1,7 @@
 /* Tape to text, in the one form that a value has: members by the bytes of their keys, elements of sets in their order. Any thread. */
 #include <stdlib.h>
 
-#include "json_internal.h"
+#include "json/internal.h"
 
 typedef struct printer {
   const hearth__json_item *items;

@@ -1,7 +1,7 @@
 /* Strings as JSON text, and buffers. Any thread. */
 #include <stdlib.h>
 
-#include "json_internal.h"
+#include "json/internal.h"
 
 bool hearth__json_grow(hearth__json_buffer *b, size_t n) {
   if (n > SIZE_MAX / 2 - b->size) return false;

@@ -5,7 +5,7 @@
 #include <lauxlib.h>
 
 #include "error.h"
-#include "json_internal.h"
+#include "json/internal.h"
 
 #define PACKED_CLASS "hearth.json.packed"
 #define READER_CLASS "hearth.json.reader"

@@ -2,7 +2,7 @@
 ** nothing leaks when Lua raises a memory error. It hangs in the registry. */
 #include <lauxlib.h>
 
-#include "json_internal.h"
+#include "json/internal.h"
 
 enum { KEPT = 4 << 20 };
 
