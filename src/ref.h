@@ -1,4 +1,5 @@
-/* References from C into Lua, and the few registry slots that Hearth uses. The only room that touches the registry. */
+/* References from C into Lua, and the few registry slots that Hearth uses. Nobody else keeps anything in the
+** registry; what stands there by itself (package.preload, Lua's main thread) is read where it is needed. */
 #ifndef HEARTH__REF_H
 #define HEARTH__REF_H
 

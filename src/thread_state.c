@@ -9,13 +9,16 @@
 #include "inbox.h"
 #include "module.h"
 #include "outcome.h"
+#include "ref.h"
 #include "thread_internal.h"
 #include "traceback.h"
 
 enum { HOOK_EVERY = 1000 };
 
+static char job_slot; /* of a worker's state: the job that it is for */
+
 static hearth__job *job_of(lua_State *L) {
-  lua_getfield(L, LUA_REGISTRYINDEX, "hearth.job");
+  hearth__slot_push(L, &job_slot);
   hearth__job *j = lua_touserdata(L, -1);
   lua_pop(L, 1);
   return j;
@@ -105,7 +108,7 @@ static int set_up(lua_State *L) {
   lua_pushcfunction(L, w_exit);
   lua_setfield(L, -2, "exit");
   lua_pushvalue(L, 1);
-  lua_setfield(L, LUA_REGISTRYINDEX, "hearth.job");
+  hearth__slot_set(L, &job_slot);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   luaL_newlib(L, worker_verbs);
   lua_setfield(L, -2, "hearth.core.worker");

@@ -2,6 +2,9 @@
 # Installs the Debian packages that are missing for what is asked: build, test, lint. Says what it installs; does
 # nothing, and asks nothing of the network, when all is there.
 set -eu
+# Two targets of one `make -j` may both ask: one after the other.
+exec 9<"$0"
+flock 9
 packages=""
 for what in "$@"; do
   case $what in

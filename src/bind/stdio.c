@@ -17,6 +17,7 @@
 
 #include "error.h"
 #include "module.h"
+#include "ref.h"
 #include "task.h"
 
 typedef struct reader reader;
@@ -118,7 +119,7 @@ static int push_line(lua_State *L, reader *r) {
 }
 
 static reader *find_reader(lua_State *L) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &reader_key);
+  hearth__slot_push(L, &reader_key);
   reader *r = lua_touserdata(L, -1);
   lua_pop(L, 1);
   return r;
@@ -161,7 +162,7 @@ static reader *make_reader(lua_State *L, hearth__state *s) {
   r->h = hearth__runtime_of(s);
   r->closer.close = close_reader;
   lua_pushlightuserdata(L, r);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &reader_key); /* freed by the closer; if this raises, only `r` is lost */
+  hearth__slot_set(L, &reader_key); /* freed by the closer; if this raises, only `r` is lost */
   int flags = fcntl(STDIN_FILENO, F_GETFL);
   struct stat st;
   if (flags < 0) {

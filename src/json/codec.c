@@ -3,10 +3,11 @@
 #include <lauxlib.h>
 
 #include "json/internal.h"
+#include "ref.h"
 
 enum { KEPT = 4 << 20 };
 
-static const char registry_key = 0;
+static const char slot = 0;
 
 static void release(hearth__json_codec *c) {
   hearth__json_tape_clear(&c->tape);
@@ -28,7 +29,7 @@ void hearth__json_codec_trim(hearth__json_codec *c) {
 }
 
 hearth__json_codec *hearth__json_codec_push(lua_State *L) {
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key) == LUA_TUSERDATA) return lua_touserdata(L, -1);
+  if (hearth__slot_push(L, &slot) == LUA_TUSERDATA) return lua_touserdata(L, -1);
   lua_pop(L, 1);
   luaL_checkstack(L, 8, NULL);
   hearth__json_codec *c = lua_newuserdatauv(L, sizeof *c, 2);
@@ -51,7 +52,7 @@ hearth__json_codec *hearth__json_codec_push(lua_State *L) {
   c->set_class = lua_topointer(L, -1);
   lua_setiuservalue(L, -2, HEARTH__CODEC_SET);
   lua_pushvalue(L, -1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);
+  hearth__slot_set(L, &slot);
   return c;
 }
 
