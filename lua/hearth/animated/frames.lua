@@ -1,5 +1,6 @@
 -- The pulse of all animations: 60 frames a second from the loop, only while something moves. A motion is {start=, ends=, value=,
--- at=fn(motion, ms) -> value, done; finish=fn(motion, finished, time)}; each frame moves every value once.
+-- at=fn(motion, ms) -> value, done; finish=fn(motion, finished, time)}; each frame moves every value once. One by an easing is, besides,
+-- {ease=, length=, from=, way=, to=}: a frame works it out of these.
 --
 -- Times are whole microseconds from a motion's start, and timers are set a little early, so that a clock that is moved in parts (0.1 + 0.2)
 -- meets every end exactly.
@@ -17,7 +18,8 @@ local now = timer.now
 
 -- What a frame needs of each motion lies in lists of its own: a thousand tables, looked at once in a frame, are memory that has to be fetched.
 local motions, count = {}, 0
-local starts, ends, curves, values = {}, {}, {}, {} -- motion.start, .ends, .at, .value
+local starts, ends, values = {}, {}, {} -- motion.start, .ends, .value
+local eases, lengths, froms, ways = {}, {}, {}, {} -- motion.ease (or false), .length, .from, .way
 local pulse, due -- the timer that is set, and for when
 local epoch -- when the first of those that move now began
 
@@ -54,13 +56,19 @@ local function advance(time)
   local start, ms -- those that began together are as far
   while at_place <= count do
     local i = at_place
-    local motion = motions[i]
     if starts[i] ~= start then
       start = starts[i]
       ms = elapsed(start, time)
     end
-    local x, done = curves[i](motion, ms)
-    move(values[i], x)
+    local ease, motion, done = eases[i], nil, false
+    if ease and ms < lengths[i] then
+      move(values[i], froms[i] + ways[i] * ease(ms / lengths[i]))
+    else
+      local x
+      motion = motions[i]
+      x, done = motion:at(ms)
+      move(values[i], x)
+    end
     if done then
       frames.remove(motion)
       n_ended = n_ended + 1
@@ -109,15 +117,19 @@ local order = 0
 ---@type fun(motion: table)|false
 frames.observer = false
 
+local function put(place, motion)
+  motion.place = place
+  motions[place], starts[place], ends[place], values[place] = motion, motion.start, motion.ends, motion.value
+  eases[place], lengths[place], froms[place], ways[place] = motion.ease or false, motion.length or 0, motion.from or 0, motion.way or 0
+end
+
 ---Starts a motion.
 ---@param motion table
 function frames.add(motion)
   order = order + 1
   motion.order = order
   count = count + 1
-  motions[count], starts[count], ends[count] = motion, motion.start, motion.ends
-  curves[count], values[count] = motion.at, motion.value
-  motion.place = count
+  put(count, motion)
   local time = now()
   if count == 1 then epoch = motion.start end
   arm(time)
@@ -131,12 +143,8 @@ function frames.remove(motion)
   if not place then return end
   motion.place = nil
   local last = motions[count]
-  if last ~= motion then
-    motions[place], starts[place], ends[place] = last, starts[count], ends[count]
-    curves[place], values[place] = curves[count], values[count]
-    last.place = place
-  end
-  motions[count], starts[count], ends[count], curves[count], values[count] = nil, nil, nil, nil, nil
+  if last ~= motion then put(place, last) end
+  motions[count], values[count], eases[count] = nil, nil, nil -- the others hold numbers
   count = count - 1
   if count == 0 and pulse then
     pulse:stop()
@@ -162,7 +170,7 @@ function frames.reset()
     local motion = motions[i]
     motion.place, motion.value.motion = nil, false
   end
-  motions, starts, ends, curves, values, count = {}, {}, {}, {}, {}, 0
+  motions, values, eases, count = {}, {}, {}, 0
   if pulse then pulse:stop() end
   pulse = nil
 end

@@ -93,11 +93,9 @@ function motions.wait(time, ms, done)
   end
 end
 
--- {length, from, way, ease, to}: what each frame needs lies together.
 local function timing_at(motion, ms)
-  local length = motion[1]
-  if ms >= length then return motion[5], true end
-  return motion[2] + motion[3] * motion[4](ms / length), false
+  if ms >= motion.length then return motion.to, true end
+  return motion.from + motion.way * motion.ease(ms / motion.length), false
 end
 
 ---Moves `value` to `to` in `duration` ms (300) by an easing (ease_in_out).
@@ -110,7 +108,9 @@ function motions.timing(value, options)
   local duration = whole(options.duration or 300)
   local ease, css = easing.of(options.easing), easing.css(options.easing)
   return of_value(value, options.delay, function(from)
-    return { duration, from, to - from, ease, to, at = timing_at, ms = duration, css = css }
+    return {
+      length = duration, from = from, way = to - from, ease = ease, to = to, at = timing_at, ms = duration, css = css,
+    }
   end)
 end
 

@@ -16,22 +16,22 @@ local bound_props = {}
 
 local function push(link, v)
   local root, f, prop = link.root, link.fiber, link.prop
-  local renderer, own = root.renderer, f[PROPS]
+  local renderer = root.renderer
   if not root.touched then touch(root) end
-  local into = link.into
+  local into, set = link.into, renderer.set
   if into then
     into[link.key] = v
     v = link.whole
+    if set then return set(f[NODE], prop, v) end -- the props have it: the same table
   elseif link.is_text then
     v = text(v)
   end
-  local set = renderer.set
+  local old = f[PROPS]
   if set then
-    own[prop] = v
+    old[prop] = v
     return set(f[NODE], prop, v)
   end
-  local old = own
-  own = {}
+  local own = {}
   for k, o in next, old do own[k] = o end
   own[prop] = v
   f[PROPS] = own
