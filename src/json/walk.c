@@ -25,6 +25,7 @@ typedef struct walker {
   size_t bytes; /* of the strings */
   bool own;     /* strings are copied to the tape */
   int depth;
+  int room;        /* the stack has been checked up to here */
   const char *why; /* what is wrong with the value at codec->path; "" when memory was short */
 } walker;
 
@@ -89,6 +90,7 @@ static bool own_strings(walker *w) {
   hearth__json_tape *tape = w->tape;
   w->own = true;
   w->limit = SIZE_MAX;
+  if (w->bytes == 0) return true; /* no strings, or empty ones, of which nothing is read */
   for (size_t i = 0; i < tape->count; i++) {
     hearth__json_item *it = &tape->items[i];
     if (HEARTH__ITEM_TYPE(it) == ITEM_STRING && !(it->as.text = own_string(tape, it->as.text, HEARTH__ITEM_COUNT(it))))
@@ -126,6 +128,14 @@ static inline bool put_string(walker *w, int idx, const char **text, size_t *siz
 
 static bool walk_table(walker *w, const frame *up, int t);
 
+/* The integer on the top of the stack. */
+static inline bool put_integer(walker *w) {
+  hearth__json_item *it;
+  if (!put(w, ITEM_INTEGER, &it)) return false;
+  it->as.integer = lua_tointeger(w->L, -1);
+  return true;
+}
+
 /* The value on the top of the stack; `at` tells where it is. */
 static bool walk(walker *w, const frame *at) {
   lua_State *L = w->L;
@@ -137,12 +147,8 @@ static bool walk(walker *w, const frame *at) {
       return put_string(w, -1, &text, &size);
     }
     case LUA_TNUMBER:
-      if (!put(w, ITEM_INTEGER, &it)) return false;
-      if (lua_isinteger(L, -1)) {
-        it->as.integer = lua_tointeger(L, -1);
-        return true;
-      }
-      it->head = HEARTH__ITEM(ITEM_FLOAT, 0);
+      if (lua_isinteger(L, -1)) return put_integer(w);
+      if (!put(w, ITEM_FLOAT, &it)) return false;
       it->as.number = lua_tonumber(L, -1);
       if (isfinite(it->as.number)) return true;
       return refuse(w, at, isnan(it->as.number) ? "NaN is not a value of JSON" : "an infinity is not a value of JSON");
@@ -190,7 +196,8 @@ static bool walk_array(walker *w, const frame *up, frame *me, int t, size_t *cou
   do { /* the first key and its value are on the stack */
     if (!lua_isinteger(L, -2) || lua_tointeger(L, -2) != i) goto out_of_order;
     me->index = i;
-    if (!walk(w, me)) return false;
+    /* What costs is the calls into Lua, and integers are the most values to the byte of text: they are spared one. */
+    if (!(lua_isinteger(L, -1) ? put_integer(w) : walk(w, me))) return false;
     lua_pop(L, 1);
     i++;
   } while (lua_next(L, t));
@@ -239,10 +246,13 @@ static bool walk_set(walker *w, const frame *up, int t, size_t *count) {
       if (i == 0) lua_pop(L, 1);
       ++*count;
     }
+  lua_settop(L, t);
   return true;
 }
 
-/* The table at t; above it the stack is restored. */
+enum { SLOTS = 12 }; /* of the stack, for one table without those in it */
+
+/* The table at t, which is on the top; so it is again afterwards. */
 static bool walk_table(walker *w, const frame *up, int t) {
   lua_State *L = w->L;
   frame me = {.up = up, .table = lua_topointer(L, t)};
@@ -250,7 +260,10 @@ static bool walk_table(walker *w, const frame *up, int t) {
   for (const frame *f = up; f; f = f->up)
     if (f->table == me.table) return refuse(w, up, "cycle: the table contains itself");
   if (w->depth == HEARTH__JSON_DEPTH) return refuse(w, up, "nested more than 1000 deep");
-  if (!lua_checkstack(L, 12)) return out_of_memory(w);
+  if (t + SLOTS > w->room) {
+    if (!lua_checkstack(L, SLOTS)) return out_of_memory(w);
+    w->room = t + SLOTS;
+  }
   hearth__json_mark mark = hearth__json_mark_of(L, w->codec, t);
   hearth__json_type type = mark == MARK_SET ? ITEM_SET : mark == MARK_ARRAY ? ITEM_ARRAY : ITEM_OBJECT;
   size_t at = w->tape->count, count = 0;
@@ -276,7 +289,6 @@ static bool walk_table(walker *w, const frame *up, int t) {
   }
   w->depth--;
   if (!ok) return false; /* whoever began the walk restores the stack */
-  lua_settop(L, t);
   it = &w->tape->items[at];
   it->head = HEARTH__ITEM(type, count);
   it->as.end = w->tape->count;
@@ -297,6 +309,7 @@ static bool run(walker *w, int idx, size_t limit) {
   w->bytes = 0;
   w->own = limit == 0;
   w->depth = 0;
+  w->room = 0;
   lua_pushvalue(L, idx);
   bool ok = walk(w, NULL);
   lua_settop(L, top);
