@@ -9,6 +9,7 @@
 #include "error.h"
 #include "luv.h"
 #include "module.h"
+#include "populate.h"
 #include "ref.h"
 #include "state.h"
 
@@ -52,6 +53,18 @@ static void *allocate(void *ud, void *ptr, size_t old, size_t size) {
   return p;
 }
 
+/* As luaL_newstate's own, but for large blocks: a string of many megabytes is made in one go, on the loop. */
+static void *allocate_freely(void *ud, void *ptr, size_t old, size_t size) {
+  (void)ud, (void)old;
+  if (size == 0) {
+    free(ptr);
+    return NULL;
+  }
+  void *p = realloc(ptr, size);
+  if (!ptr) hearth__populate(p, size);
+  return p;
+}
+
 /* Fills a new state, protected: light userdata at 1 the state, at 2 its options. */
 static int install(lua_State *L) {
   hearth__state *s = lua_touserdata(L, 1);
@@ -90,6 +103,7 @@ hearth__state *hearth__state_new(hearth_t *h, const hearth__state_options *optio
     s->owns_L = true;
     s->L = s->memory_limit ? lua_newstate(allocate, s) : luaL_newstate();
     if (!s->L) goto no_memory;
+    if (!s->memory_limit) lua_setallocf(s->L, allocate_freely, NULL);
   }
   s->next = h->states;
   h->states = s;

@@ -6,9 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "populate.h"
+
 hearth__blob *hearth__blob_new(const void *bytes, size_t size) {
   hearth__blob *b = malloc(sizeof *b + size + 1);
   if (!b) return NULL;
+  if (bytes) hearth__populate(b, sizeof *b + size);
   atomic_init(&b->refs, 1);
   b->size = size;
   if (bytes && size) memcpy(b->bytes, bytes, size);
