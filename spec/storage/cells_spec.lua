@@ -481,9 +481,9 @@ describe("the cells of a store", function()
       put("a", '"one"')
       put("b", '"two"')
       local a, b = cell_of "a", cell_of "b"
-      a.rebase = out_of_memory
+      a.begin = out_of_memory
       drain()
-      a.rebase = nil
+      a.begin = nil
       assert.are.equal(1, #reports)
       later(0.06)
       drain()

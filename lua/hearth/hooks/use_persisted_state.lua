@@ -37,7 +37,7 @@ batch_scope.follow(batch.current, batch.join)
 ---@field options hearth.PersistedOptions?
 ---@field serial integer         of the cell, when what is on screen was looked at last
 ---@field info hearth.PersistedInfo
----@field seen table?            the info fields that the last render has read
+---@field seen table|false            the info fields that the last render has read
 ---@field replaces hearth.Voice? the slot before the key changed, which leaves its cell when this one arrives
 local Voice = {}
 Voice.__index = Voice
@@ -64,7 +64,8 @@ end
 
 local function compute(voice, cell)
   cell.told = nil
-  local value = cell:read()
+  local value = cell.value
+  if type(value) == "table" then value = cell:read() end
   if value == nil then return initial_of(voice) end
   if not voice.merge then return value end
   if voice.merged_serial ~= cell.serial then
@@ -102,7 +103,7 @@ local function differs(voice)
     if not ok or not rawequal(value, rendered) or math_type(value) ~= math_type(rendered) then return true end
     voice.serial = cell.serial
   end
-  return voice.seen ~= nil and persisted_info.differs(voice)
+  return voice.seen and persisted_info.differs(voice)
 end
 hooks.value_kind(KIND, differs)
 
@@ -157,7 +158,7 @@ local function bind(fiber, key, initial, options)
   -- With room for what every slot gets.
   local voice = setmetatable({
     KIND, fiber, false, nil,
-    initial = initial, cell = nil, serial = nil, info = nil, arrived = nil, next_voice = nil, last_voice = nil,
+    initial = initial, cell = nil, serial = nil, info = nil, arrived = false, seen = false, next_voice = nil, last_voice = nil,
   }, Voice)
   if type(initial) == "function" then voice.is_lazy = true end
   if options then take_options(voice, options) end
@@ -217,7 +218,7 @@ return function(key, initial, options)
     if options.version or options.validate then cell.pool:use_schema(cell, options) end
     if options.gate then wait_for_load(slot) end
   end
-  slot.seen = nil
+  slot.seen = false
   local value = compute(slot, cell)
   slot[RENDERED], slot.serial = value, cell.serial
   if strict_mode then strict.freeze(value) end

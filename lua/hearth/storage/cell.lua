@@ -209,6 +209,17 @@ function Cell:rebase(base, force)
   return refold(self)
 end
 
+--- The first base of a cell that nobody has touched yet: by far the most of what is loaded. -> false: `rebase` is needed
+---@param value any   private
+---@param revision integer
+---@return boolean
+function Cell:begin(value, revision)
+  if self.base ~= UNKNOWN or value == nil or self.n > 0 or self.group or self.barriers then return false end
+  self.base = {known = true, value = value, revision = revision}
+  self.value, self.serial = value, self.serial + 1
+  return true
+end
+
 --- Makes the tables that were set in this turn final, "as they then are", and lets the last value absorb what it hides.
 ---@param keep integer?   the operations issued up to this one are left alone
 ---@return boolean changed, {op: hearth.CellOp, error: any}[] failed   values that can no longer be stored and are gone

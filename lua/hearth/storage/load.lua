@@ -90,7 +90,10 @@ function Pool:take(cell, found, revision)
   local is_text = type(found) == "string"
   if is_text and not cell.schema then
     local ok, value = pcall(decode, found)
-    if ok then return self:rebase(cell, {known = true, value = value, revision = revision}, true) end
+    if ok then
+      if cell:begin(value, revision) then return self:publish(cell) end
+      return self:rebase(cell, {known = true, value = value, revision = revision}, true)
+    end
   end
   self:adopt(cell, is_text and {value = found, revision = revision} or found or {revision = revision}, true)
 end
