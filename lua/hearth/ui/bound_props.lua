@@ -21,8 +21,7 @@ local function push(link, v)
   local into, set = link.into, renderer.set
   if into then
     into[link.key] = v
-    v = link.whole
-    if set then return set(f[NODE], prop, v) end -- the props have it: the same table
+    v = link.whole -- the props may hold an equal one, of the render before
   elseif link.is_text then
     v = text(v)
   end
