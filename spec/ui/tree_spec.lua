@@ -411,3 +411,45 @@ describe("async effects", function()
     assert.same({ "start 1", "cancelled 1", "start 2", "cancelled 2", "start 3", "cleanup 3" }, log)
   end)
 end)
+
+describe("the collector, which a mount holds off", function()
+  local roots, headless = require "hearth.ui.root", require "hearth.render.headless"
+  local function is_running() return collectgarbage "isrunning" end
+
+  it("goes on once the first frame is committed, for effects too", function()
+    local rendering, in_effect
+    local C = component("C", function()
+      rendering = is_running()
+      use_effect(function() in_effect = is_running() end)
+      return Text "x"
+    end)
+    local root = roots.mount(C {}, headless.new())
+    assert.same({ false, true, true }, { rendering, in_effect, is_running() })
+    root:unmount()
+  end)
+
+  it("goes on after a layout effect that shows its root again, a render and a renderer that fail", function()
+    local root, C
+    C = component("C", function(p)
+      hearth.use_layout_effect(function()
+        if p.n == 2 then root:rerender(C { n = 3 }) end
+      end, { p.n })
+      return p.n < 4 and Text("x") or error "no"
+    end)
+    root = roots.mount(C { n = 1 }, headless.new())
+    root:rerender(C { n = 2 })
+    assert.is_true(is_running())
+    assert.has_error(function() root:rerender(C { n = 4 }) end)
+    assert.is_true(is_running())
+    root:unmount()
+
+    local renderer = headless.new()
+    local children = renderer.children
+    renderer.children = function(node, nodes)
+      if #nodes > 0 then error "a renderer that fails" end
+      children(node, nodes)
+    end
+    assert.has_error(function() roots.mount(C { n = 1 }, renderer) end)
+    assert.is_true(is_running())
+  end)
+end)

@@ -53,6 +53,14 @@ local function render_into(self, element)
   return false, broken
 end
 
+-- Lets the collector go on that `show` has stopped: when the frame is committed, before effects run, or when there is none.
+local function collect_again(self)
+  if self.collects_later then
+    self.collects_later = false
+    collectgarbage "restart"
+  end
+end
+
 -- Renders `element` as the only child of the root fiber and flushes; raises what no boundary caught.
 local function show(self, element)
   local rendering = hooks.rendering()
@@ -62,13 +70,16 @@ local function show(self, element)
   local outer = reconciler.root()
   local before = self.synchronous
   self.synchronous, self.failure = true, nil
-  -- Nearly all that a first render makes stays: collecting meanwhile would walk it again and again.
+  -- Nearly all that a first render makes stays: collecting meanwhile would walk it again and again. The frame is shown first.
   local collecting = collectgarbage "isrunning"
   if collecting then collectgarbage "stop" end
+  self.collects_later = self.collects_later or collecting -- a layout effect may come here again
   local ok, err = render_into(self, element)
-  if collecting then collectgarbage "restart" end
+  local whole, broken = true, nil
+  if ok then whole, broken = pcall(commit.flush, true) end
+  collect_again(self)
+  if not whole then error(broken, 0) end
   if ok then
-    commit.flush(true)
     err = self.failure and self.failure[1]
     ok = not self.failure
   else
@@ -90,12 +101,13 @@ function root.mount(element, renderer, options)
   local self = setmetatable({
     renderer = renderer, place = placement.placer(renderer), commits = 0, renders = {},
     observe = options and options.observe or false, inert = options and options.inert or false,
-    suspends = false, touched = false, portals = nil, synchronous = false,
+    suspends = false, touched = false, portals = nil, synchronous = false, collects_later = false,
     owner = task.owner(), -- on whose behalf its effects run (hearth.owner)
   }, Root)
   self.fail = failing(self)
   self.committed = function()
     self.commits = self.commits + 1
+    collect_again(self)
     if renderer.commit then renderer.commit(self.node) end
   end
   self.render = function(f)
