@@ -23,6 +23,9 @@ function contents() {
   } catch (e) { /* empty, then */ }
   return [items, m];
 }
+// A message has at most 1 MiB: a value that is larger is not mirrored.
+const ROOM = 9e5;
+const bytes = (x) => new Blob([JSON.stringify(x)]).size;
 function store(d) {
   const m = contents()[1], answer = { ack: d.revision }, removed = d.cleared ? Object.keys(m) : [];
   const keep = () => setItem.call(localStorage, MARKS, JSON.stringify(m));
@@ -32,6 +35,13 @@ function store(d) {
     for (const key of removed.concat(d.removed || [])) {
       removeItem.call(localStorage, key);
       delete m[key];
+    }
+    if (d.cleared) { // what is left is told: the marks may be older than another tab's last write
+      let room = ROOM;
+      for (const [key, now] of Object.entries(contents()[0])) {
+        room -= bytes([key, now]);
+        if (room > 0) answer.localstorage = { ...answer.localstorage, [key]: now };
+      }
     }
     for (const [key, [text, json]] of Object.entries(d.localstorage || {})) {
       const old = m[key];
@@ -51,9 +61,6 @@ function store(d) {
   }
   send("l", answer);
 }
-// A message has at most 1 MiB: a value that is larger is not mirrored.
-const ROOM = 9e5;
-const bytes = (x) => new Blob([JSON.stringify(x)]).size;
 function tell(key) {
   const [items, m] = contents(), now = items[key];
   if (key === MARKS || !told || now && bytes(now) > ROOM) return;
