@@ -79,11 +79,14 @@ describe("hearth serve, with many that come and go,", function()
       hearth.all(tasks)
       site.pages = {}
       Page.till({ messages = {} }, function() return value 'hearth_web_sessions{state="connected"}' == 0 end)
-      local p, first = site:mounted(cookies[1], { tab = "abcdef" })
-      p:send { 1, "e", Site.id_of(first.html, "Collect"), "c" }
-      p:wait_for "n 99"
-      p:close()
-      memory[round] = value "hearth_lua_memory_bytes"
+      -- The least of three: the figure counts what was dropped since the collection, too.
+      for _ = 1, 3 do
+        local p, first = site:mounted(cookies[1], { tab = "abcdef" })
+        p:send { 1, "e", Site.id_of(first.html, "Collect"), "c" }
+        p:wait_for "n 99"
+        memory[round] = math.min(memory[round] or math.huge, value "hearth_lua_memory_bytes")
+        p:close()
+      end
     end
     assert.truthy(value 'hearth_web_sessions{state="away"}' <= 40)
     assert.truthy(value "hearth_web_sessions_opened_total" > 100)
