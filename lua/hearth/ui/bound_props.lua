@@ -21,7 +21,7 @@ local function push(link, v)
   local into, set = link.into, renderer.set
   if into then
     into[link.key] = v
-    v = link.whole -- the props may hold an equal one, of the render before
+    v = link.whole
   elseif link.is_text then
     v = text(v)
   end

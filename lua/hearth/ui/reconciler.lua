@@ -328,6 +328,11 @@ local function update_host(f, props, depth)
       assign(f, PROPS, new)
       patches[n_patches + 1], patches[n_patches + 2], patches[n_patches + 3] = f, own, root
       n_patches = n_patches + 3
+    elseif new_links then
+      -- Nothing to show, but from now on frames change what is in the new table.
+      for _, link in next, new_links do
+        if link.whole then assign(own, link.prop, link.whole) end
+      end
     end
   end
   if n > 0 or f[CHILD] then update_children(f, props, n, depth) end

@@ -16,12 +16,10 @@ local moves = {}
 
 -- Calls fn() while values are what `xs` says.
 local function at(node, links, xs, fn)
-  local props, olds, before, styles = node.props, {}, {}, {}
+  local props, olds, before = node.props, {}, {}
   for value, x in pairs(xs) do before[value], value.current = value.current, x end
   for i, link in ipairs(links) do
-    local into, key, prop = link.into or props, link.key or link.prop, link.prop
-    -- After a render that changed nothing the node still has the style of the render before.
-    if link.whole and styles[prop] == nil then styles[prop], props[prop] = props[prop], link.whole end
+    local into, key = link.into or props, link.key or link.prop
     olds[i] = into[key]
     local v = link.get(link.source)
     if link.selector then v = link.selector(v) end
@@ -30,7 +28,6 @@ local function at(node, links, xs, fn)
   local result = fn()
   for value, x in pairs(before) do value.current = x end
   for i, link in ipairs(links) do (link.into or props)[link.key or link.prop] = olds[i] end
-  for prop, old in pairs(styles) do props[prop] = old end
   return result
 end
 
