@@ -157,21 +157,22 @@ void hearth__clock_free(hearth_t *h) {
 void hearth__clock_fake(hearth_t *h, bool on) {
   hearth__clock *c = &h->clock;
   if (on == c->fake) return;
-  double real = real_now();
-  if (on) {
-    c->fake_now = c->fake_start = real;
-    c->wall_start = real_wall();
-  } else {
-    for (size_t i = 0; i < c->heap[0].count; i++) c->heap[0].items[i]->due += real - c->fake_now;
-  }
+  double was = hearth__now(h);
   c->fake = on;
+  if (on) {
+    c->fake_now = c->fake_start = ceil(was);
+    c->wall_start = real_wall();
+  }
+  double shift = hearth__now(h) - was;
+  for (size_t i = 0; i < c->heap[0].count; i++) c->heap[0].items[i]->due += shift;
   arm(h, &c->heap[0]);
 }
 
 bool hearth__clock_step(hearth_t *h, double to) {
   hearth__clock *c = &h->clock;
   hearth__heap *q = &c->heap[0];
-  if (q->count > 0 && q->items[0]->due <= to) {
+  to = round(to * 1e9) / 1e9; /* ten tenths are one second, for the clock and for what is due after one */
+  if (q->count > 0 && q->items[0]->due < to + 1e-9) {
     if (q->items[0]->due > c->fake_now) c->fake_now = q->items[0]->due;
     fire(h, q, q->items[0]);
     return true;

@@ -49,7 +49,8 @@ void hearth__clock_free(hearth_t *h);
 int hearth__timer_start(hearth_t *h, hearth__timer *t, double seconds, unsigned flags);
 void hearth__timer_stop(hearth_t *h, hearth__timer *t); /* idle is fine */
 
-/* The fake clock. Timers keep what is left of their time in both directions. */
+/* The fake clock. It begins at a whole second, so that a test may add and compare times. Timers keep what is left of their time in both
+ * directions. */
 void hearth__clock_fake(hearth_t *h, bool on);
 /* Moves the fake clock to the next timer that is due by `to` and fires it: true; or to `to`: false. */
 bool hearth__clock_step(hearth_t *h, double to);

@@ -105,6 +105,24 @@ describe("a screen", function()
     assert.equal(30, math.floor(clock:now() - before + 0.5))
   end)
 
+  it("has a clock that adds up: it begins at a whole second, and ten tenths are one", function()
+    local clock = testing.fake_clock()
+    local start = clock:now()
+    assert.equal(start, math.floor(start))
+    for n = 1, 200 do
+      local woken = false
+      hearth.run_async(function()
+        hearth.sleep(n / 10)
+        woken = true
+      end)
+      for _ = 1, n - 1 do clock:advance(0.1) end
+      assert.is_false(woken)
+      clock:advance(0.1)
+      assert.is_true(woken, n .. " tenths")
+    end
+    assert.equal(2010, clock:now() - start)
+  end)
+
   it("may have its clock moved back: nothing runs until the time is there again", function()
     local clock = testing.fake_clock()
     local start = clock:now()

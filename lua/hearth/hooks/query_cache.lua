@@ -170,7 +170,7 @@ end
 
 ---Is what it has older than `seconds`, or not there?
 function Entry:stale(seconds)
-  return not self.has_data or timer.now() - self.loaded_at >= seconds
+  return not self.has_data or timer.now() >= self.loaded_at + seconds
 end
 
 ---Forgets all that is kept, as at the start of the program: for tests.
