@@ -4,6 +4,7 @@
 -- usage: hearth bench/fetch.lua [ROUNDS]
 
 local hearth = require "hearth"
+local median = require("bench.support.measure").median
 
 local build = os.getenv "BUILD" or "build"
 local requests, times = 1000, 5
@@ -42,11 +43,6 @@ local function run(command, cold, warm)
   end
   pipe:close()
   assert(n == times, command)
-end
-
-local function median(list)
-  table.sort(list)
-  return list[#list // 2 + 1]
 end
 
 local cold, warm, raw_cold, raw_warm = {}, {}, {}, {}

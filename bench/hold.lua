@@ -2,6 +2,7 @@
 -- set and read back. The targets: 5 ms for a string of 16 MiB, 4 ms per MiB of text for a table.
 local hearth = require "hearth"
 local uv = require "luv"
+local median = require("bench.support.measure").median
 
 local folder = os.tmpname()
 os.remove(folder)
@@ -28,11 +29,6 @@ local function hold(fn, ...)
   local took = uv.hrtime() - began
   polling_begins()
   return longest, took / 1e6
-end
-
-local function median(list)
-  table.sort(list)
-  return list[#list // 2 + 1]
 end
 
 local ROUNDS, MIB = 7, 1 << 20

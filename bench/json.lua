@@ -3,6 +3,7 @@
 
 local json = require "hearth.core.json"
 local cjson = require "cjson".new()
+local median = require("bench.support.measure").median
 
 local rounds = tonumber(arg[1]) or 15
 
@@ -37,11 +38,6 @@ local cases = {
   {"a number", 41, 20000},
   {"a string", "hello, world", 20000},
 }
-
-local function median(t)
-  table.sort(t)
-  return t[(#t + 1) // 2]
-end
 
 -- The median times of two functions, run in turns.
 local function compare(a, b, x, y, times)

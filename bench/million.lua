@@ -1,23 +1,13 @@
 -- A store of 1,000,000 keys: how much later than an empty program one ends that reads its first value, and what walking and counting take. Runs take
 -- turns, figures are medians.
 local hearth = require "hearth"
-local now = hearth.now
+local measure = require "bench.support.measure"
+local median, timed = measure.median, measure.timed
 
 local KEYS, PART, RUNS = 1000000, 50000, 31
 local program = (os.getenv "BUILD" or "build") .. "/hearth"
 local folder = io.popen("mktemp -d"):read "l"
 local url = "file:" .. folder .. "/store.sqlite3"
-
-local function median(list)
-  table.sort(list)
-  return list[#list // 2 + 1]
-end
-
-local function timed(fn, ...)
-  local t = now()
-  fn(...)
-  return now() - t
-end
 
 local db = hearth.storage.open { url = url }
 local filled = timed(function()

@@ -1,16 +1,12 @@
 -- Hearth's store beside others, in the same run and on the same disk: what an app would use instead. The peers are measured by bench/peers/store.js on
 -- Node, each at its durable setting; tools/peers.sh installs them. Tarantool is no package of Debian or npm: measure it by hand where it is at hand.
 local hearth = require "hearth"
+local median = require("bench.support.measure").median
 local now = hearth.now
 
 local MANY, ROUNDS = 10000, 5
 local build = os.getenv "BUILD" or "build"
 local folder = io.popen("mktemp -d"):read "l"
-
-local function median(list)
-  table.sort(list)
-  return list[#list // 2 + 1]
-end
 
 local function times(n, fn)
   local took = {}

@@ -7,15 +7,11 @@ local headless = require "hearth.render.headless"
 local default = require "hearth.storage.default"
 local core = require "hearth.core.store"
 local task = require "hearth.core.task"
+local median = require("bench.support.measure").median
 
 default.use(core.open("memory:", {}))
 
 local clock = hearth.now
-
-local function median(list)
-  table.sort(list)
-  return list[#list // 2 + 1]
-end
 
 -- The median of `rounds` runs of fn, which returns seconds.
 local function measure(rounds, fn)

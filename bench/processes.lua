@@ -2,6 +2,7 @@
 -- waits while two others do. Rounds alternate, figures are medians. Free, and all on one processor; the one is no measure for the other.
 local store = require "hearth.core.store"
 local now = require("hearth.core.timer").now
+local median = require("bench.support.measure").median
 
 local ROUNDS, SECONDS = 7, 1
 
@@ -22,11 +23,6 @@ while now() < stop do
 end
 print(n)
 ]]):format(url, SECONDS))
-end
-
-local function median(list)
-  table.sort(list)
-  return list[#list // 2 + 1]
 end
 
 local function writers(n, prefix)

@@ -7,13 +7,9 @@ local headless = require "hearth.render.headless"
 local hooks_state = hearth.use_state
 local flush = require("hearth.ui.commit").flush
 local roots = require "hearth.ui.root"
+local median = require("bench.support.measure").median
 local Text, Column, component = hearth.Text, hearth.Column, hearth.component
 local clock = os.clock
-
-local function median(times)
-  table.sort(times)
-  return times[#times // 2 + 1]
-end
 
 -- Seconds of fn(), the median of `runs`; prepare() runs before each, off the clock.
 local function measure(runs, fn, prepare, after)

@@ -2,24 +2,13 @@
 -- a time the median over all of them. Run it free and under `taskset -c 0`; the one is no measure for the other.
 local hearth = require "hearth"
 local store = require "hearth.core.store"
-local now = hearth.now
+local measure = require "bench.support.measure"
+local median, timed = measure.median, measure.timed
 
 local ROUNDS, ROWS, READS = 5, 10000, 2000
 local build = os.getenv "BUILD" or "build"
 local folder = io.popen("mktemp -d"):read "l"
 local url = "file:" .. folder .. "/store.sqlite3"
-
-local function median(list)
-  table.sort(list)
-  return list[#list // 2 + 1]
-end
-
--- Runs fn; the seconds it took.
-local function timed(fn, ...)
-  local t = now()
-  fn(...)
-  return now() - t
-end
 
 -- The medians that a raw program prints, "NAME NANOSECONDS" a line, in seconds.
 local function raw(command, ...)

@@ -7,10 +7,7 @@ local build = os.getenv "BUILD" or "build"
 local rounds, sessions = tonumber(arg and arg[1]) or 3, tonumber(arg and arg[2]) or 5000
 local load = build .. "/bench/web_load"
 
-local function median(list)
-  table.sort(list)
-  return list[#list // 2 + 1]
-end
+local median = require("bench.support.measure").median
 
 -- Starts a server: its pid and its port.
 local function start(command)
@@ -59,7 +56,7 @@ local function compare(kind, rest)
     stop(server)
   end
   for _ = 1, rounds do
-    add(ours, hearth("bench/web_app.lua", "memory:"))
+    add(ours, hearth("bench/support/web_app.lua", "memory:"))
     local server = peer()
     if server then add(theirs, server) end
   end

@@ -1,4 +1,4 @@
-// What bench/web_app.lua does, on Node with `ws`: the same page, the same messages, one encode for all pages.
+// What bench/support/web_app.lua does, on Node with `ws`: the same page, the same messages, one encode for all pages.
 "use strict";
 const http = require("http");
 const { WebSocketServer } = require("ws");

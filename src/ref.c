@@ -22,3 +22,22 @@ void hearth__slot_set(lua_State *L, const void *slot) {
 int hearth__slot_push(lua_State *L, const void *slot) {
   return lua_rawgetp(L, LUA_REGISTRYINDEX, slot);
 }
+
+void *hearth__slot_pointer(lua_State *L, const void *slot) {
+  hearth__slot_push(L, slot);
+  void *p = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return p;
+}
+
+void hearth__slot_push_weak(lua_State *L, const void *slot, const char *mode) {
+  if (hearth__slot_push(L, slot) == LUA_TTABLE) return;
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushstring(L, mode);
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_pushvalue(L, -1);
+  hearth__slot_set(L, slot);
+}

@@ -17,5 +17,9 @@ int hearth__ref_push(lua_State *L, int ref);
 /* Pops the top value into the slot that is named by an address of ours; and pushes what is there. */
 void hearth__slot_set(lua_State *L, const void *slot);
 int hearth__slot_push(lua_State *L, const void *slot);
+/* The light userdata that is there, or NULL. */
+void *hearth__slot_pointer(lua_State *L, const void *slot);
+/* Pushes the weak table that is there, made at first use; mode: "k" or "v". Raises when memory is short. */
+void hearth__slot_push_weak(lua_State *L, const void *slot, const char *mode);
 
 #endif

@@ -18,10 +18,7 @@
 static const char state_slot = 's';
 
 hearth__state *hearth__find_state(lua_State *L) {
-  hearth__slot_push(L, &state_slot);
-  hearth__state *s = lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  return s;
+  return hearth__slot_pointer(L, &state_slot);
 }
 
 hearth_t *hearth__runtime_of(const hearth__state *s) {

@@ -116,16 +116,7 @@ int hearth__l_accept(lua_State *L) {
 int hearth__l_writer(lua_State *L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
-  if (hearth__slot_push(L, &writers_slot) != LUA_TTABLE) {
-    lua_newtable(L);
-    lua_createtable(L, 0, 1);
-    lua_pushliteral(L, "k");
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
-    lua_pushvalue(L, -1);
-    hearth__slot_set(L, &writers_slot);
-    lua_replace(L, 2);
-  }
+  hearth__slot_push_weak(L, &writers_slot, "k");
   lua_pushvalue(L, 1);
   lua_pushboolean(L, 1);
   lua_rawset(L, 2);

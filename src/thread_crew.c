@@ -102,9 +102,7 @@ no_lock:
 }
 
 hearth__crew *hearth__crew_of(lua_State *L, hearth__state *s) {
-  hearth__slot_push(L, &crew_slot);
-  hearth__crew *c = lua_touserdata(L, -1);
-  lua_pop(L, 1);
+  hearth__crew *c = hearth__slot_pointer(L, &crew_slot);
   return c ? c : crew_new(L, s);
 }
 

@@ -18,10 +18,7 @@ enum { HOOK_EVERY = 1000 };
 static char job_slot; /* of a worker's state: the job that it is for */
 
 static hearth__job *job_of(lua_State *L) {
-  hearth__slot_push(L, &job_slot);
-  hearth__job *j = lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  return j;
+  return hearth__slot_pointer(L, &job_slot);
 }
 
 /* A pcall may swallow the error. From the second time on it is raised at each instruction, so that it gets out of every loop. */

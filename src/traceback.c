@@ -30,16 +30,7 @@ static const char origin_slot = 'o';
 void hearth__came_from(lua_State *L, int idx) {
   idx = lua_absindex(L, idx);
   luaL_checkstack(L, 4, NULL);
-  if (hearth__slot_push(L, &origin_slot) != LUA_TTABLE) {
-    lua_pop(L, 1);
-    lua_createtable(L, 2, 0);
-    lua_createtable(L, 0, 1);
-    lua_pushliteral(L, "v");
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
-    lua_pushvalue(L, -1);
-    hearth__slot_set(L, &origin_slot);
-  }
+  hearth__slot_push_weak(L, &origin_slot, "v");
   lua_insert(L, -2); /* … origin text */
   lua_rawseti(L, -2, 2);
   lua_pushvalue(L, idx);

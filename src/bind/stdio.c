@@ -119,10 +119,7 @@ static int push_line(lua_State *L, reader *r) {
 }
 
 static reader *find_reader(lua_State *L) {
-  hearth__slot_push(L, &reader_key);
-  reader *r = lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  return r;
+  return hearth__slot_pointer(L, &reader_key);
 }
 
 static int line_push(lua_State *L, hearth__op *op) {

@@ -12,10 +12,7 @@
 static const char stores_slot = 's';
 
 hearth__stores *hearth__stores_of(lua_State *L) {
-  hearth__slot_push(L, &stores_slot);
-  hearth__stores *ss = lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  return ss;
+  return hearth__slot_pointer(L, &stores_slot);
 }
 
 void hearth__stores_unref(hearth__stores *ss) {

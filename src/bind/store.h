@@ -94,9 +94,10 @@ void hearth__wait_free(hearth__wait *w);
 /* kind: "read", "write" or NULL (never fails). After this the wait is on its way. */
 void hearth__wait_go(hearth__wait *w, const char *kind);
 void hearth__wait_fail(hearth__wait *w, const char *code, const char *why);
-const hearth__fault *hearth__wait_fault(const hearth__wait *w, hearth__fault *room); /* NULL: none */
-void hearth__wait_begin(hearth__wait *w);                                            /* what was delayed begins */
-void hearth__wait_undelay(hearth__wait *w);                                          /* takes it out of the delayed ones */
+/* Why it failed: its own reason (put into `room`), else that of the work that it waited for; NULL: it did not. `job` may be NULL. */
+const hearth__fault *hearth__wait_fault(const hearth__wait *w, const hearth__fault *job, hearth__fault *room);
+void hearth__wait_begin(hearth__wait *w);   /* what was delayed begins */
+void hearth__wait_undelay(hearth__wait *w); /* takes it out of the delayed ones */
 void hearth__wait_landed(hearth__wait *w);
 void hearth__wait_release(hearth__op *op); /* release of every class here */
 

@@ -67,8 +67,7 @@ static int take_key(void *arg, const char *key, size_t size) {
 static int look_push(lua_State *L, hearth__op *op) {
   look *l = (look *)op;
   hearth__fault room;
-  const hearth__fault *f = hearth__wait_fault(&l->wait, &room);
-  if (!f && l->job.fault.code) f = &l->job.fault;
+  const hearth__fault *f = hearth__wait_fault(&l->wait, &l->job.fault, &room);
   if (f) return hearth__raise_fault(L, f, op->class_->verb, NULL);
   return l->push(L, l);
 }

@@ -63,9 +63,9 @@ static int one_push(lua_State *L, hearth__op *op) {
   hearth__read_item *item = &o->read->items[0];
   hearth__name name = hearth__entry_name(item->entry);
   hearth__fault room;
-  if (hearth__wait_fault(&o->wait, &room)) return hearth__raise_fault(L, &room, o->verb, &name);
-  if (o->read->job.fault.code) return hearth__raise_fault(L, &o->read->job.fault, o->verb, &name);
-  if (item->fault) return hearth__raise_fault(L, item->fault, o->verb, &name);
+  const hearth__fault *f = hearth__wait_fault(&o->wait, &o->read->job.fault, &room);
+  if (!f) f = item->fault;
+  if (f) return hearth__raise_fault(L, f, o->verb, &name);
   if (o->as == AS_JSON) return push_json(L, &item->record, &o->tape);
   return push_value(L, &item->record, o->as == VALUE_ONLY);
 }
@@ -202,8 +202,8 @@ static int many_push(lua_State *L, hearth__op *op) {
   many *m = (many *)op;
   const char *verb = op->class_->verb;
   hearth__fault room;
-  if (hearth__wait_fault(&m->wait, &room)) return hearth__raise_fault(L, &room, verb, NULL);
-  if (m->read->job.fault.code) return hearth__raise_fault(L, &m->read->job.fault, verb, NULL);
+  const hearth__fault *f = hearth__wait_fault(&m->wait, &m->read->job.fault, &room);
+  if (f) return hearth__raise_fault(L, f, verb, NULL);
   int n = (int)m->read->n;
   lua_createtable(L, m->map ? 0 : n, m->map ? n : 0);
   for (int i = 0; i < n; i++) {
@@ -330,8 +330,8 @@ static int load_push(lua_State *L, hearth__op *op) {
   many *m = (many *)op;
   const char *verb = op->class_->verb;
   hearth__fault room;
-  if (hearth__wait_fault(&m->wait, &room)) return hearth__raise_fault(L, &room, verb, NULL);
-  if (m->read->job.fault.code) return hearth__raise_fault(L, &m->read->job.fault, verb, NULL);
+  const hearth__fault *f = hearth__wait_fault(&m->wait, &m->read->job.fault, &room);
+  if (f) return hearth__raise_fault(L, f, verb, NULL);
   int n = (int)m->read->n;
   lua_createtable(L, n * 2, 0);
   for (int i = 0; i < n; i++) {

@@ -94,8 +94,8 @@ void hearth__wait_fail(hearth__wait *w, const char *code, const char *why) {
   w->why = why;
 }
 
-const hearth__fault *hearth__wait_fault(const hearth__wait *w, hearth__fault *room) {
-  if (!w->code) return NULL;
+const hearth__fault *hearth__wait_fault(const hearth__wait *w, const hearth__fault *job, hearth__fault *room) {
+  if (!w->code) return job && job->code ? job : NULL;
   hearth__fail(room, w->code, "%s", w->why);
   return room;
 }

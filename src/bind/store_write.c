@@ -100,7 +100,7 @@ static const hearth__fault *fault_of(const write_wait *w, hearth__name *name, bo
   const hearth__batch *b = w->batch;
   *named = b->n == 1 && b->ops[0].entry && b->ops[0].verb != HEARTH__CLEAR;
   if (*named) *name = hearth__entry_name(b->ops[0].entry);
-  return w->wait.code ? hearth__wait_fault(&w->wait, room) : b->fault;
+  return hearth__wait_fault(&w->wait, b->fault, room);
 }
 
 static void check_fault(lua_State *L, hearth__op *op) {
