@@ -12,11 +12,13 @@ const char hearth__future_kind = 'f';
 
 static int l_resolve(lua_State *L);
 static int l_reject(lua_State *L);
+static int l_keep(lua_State *L);
 static int l_to_string(lua_State *L);
 static int l_gc(lua_State *L);
 
 static const luaL_Reg methods[] = {{"resolve", l_resolve},
                                    {"reject", l_reject},
+                                   {"keep", l_keep},
                                    {"await", hearth__l_await},
                                    {"done", hearth__l_done},
                                    {"on_done", hearth__l_on_done},
@@ -60,6 +62,12 @@ static int l_reject(lua_State *L) {
   if (first) hearth__outcome_settle(L, 1, o, hearth__status_of_error(L, 2), 1);
   lua_pushboolean(L, first);
   return 1;
+}
+
+/* f:keep(on): the program goes on while somebody waits for it. */
+static int l_keep(lua_State *L) {
+  hearth__outcome_keep(check_future(L, "keep"), lua_toboolean(L, 2));
+  return 0;
 }
 
 static int l_to_string(lua_State *L) {

@@ -33,11 +33,30 @@ hearth__outcome *hearth__check_outcome(lua_State *L, int idx, const char *verb) 
                 luaL_typename(L, idx));
 }
 
+/* Counted among the holds of its state, which lets go of them all when it ends. */
+static void hold(hearth__state *s, bool on) {
+  if (!on && s->holds == 0) return;
+  if (on) {
+    s->holds++;
+    hearth__hold(s->h);
+  } else {
+    s->holds--;
+    hearth__unhold(s->h);
+  }
+}
+
+void hearth__outcome_keep(hearth__outcome *o, bool on) {
+  if (o->keeps == on) return;
+  o->keeps = on;
+  if (o->first) hold(o->state, on);
+}
+
 void hearth__waiter_add(hearth__outcome *o, hearth__waiter *w, void (*settled)(hearth__waiter *w, hearth__outcome *o)) {
   w->on = o;
   w->settled = settled;
   w->next = NULL;
   w->prev = o->last;
+  if (o->keeps && !o->first) hold(o->state, true);
   *(o->last ? &o->last->next : &o->first) = w;
   o->last = w;
 }
@@ -47,6 +66,7 @@ void hearth__waiter_remove(hearth__waiter *w) {
   if (!o) return;
   *(w->prev ? &w->prev->next : &o->first) = w->next;
   *(w->next ? &w->next->prev : &o->last) = w->prev;
+  if (o->keeps && !o->first) hold(o->state, false);
   w->on = NULL;
 }
 

@@ -38,6 +38,7 @@ struct hearth__outcome {
   bool seen;  /* somebody has looked at the result, or waits for it */
   bool lent;  /* a task for those who wait for it: it is cancelled when one of them gives up */
   bool heard; /* on_done functions have been started: they may still look at it */
+  bool keeps; /* the program goes on while somebody waits for it */
 };
 
 extern const char hearth__task_kind, hearth__future_kind;
@@ -59,6 +60,9 @@ int hearth__outcome_push(lua_State *L, int idx, hearth__outcome *o);
 
 void hearth__waiter_add(hearth__outcome *o, hearth__waiter *w, void (*settled)(hearth__waiter *w, hearth__outcome *o));
 void hearth__waiter_remove(hearth__waiter *w); /* idle is fine */
+
+/* From now on the program goes on while somebody waits for it, or no longer for that reason. */
+void hearth__outcome_keep(hearth__outcome *o, bool on);
 
 /* The class of a task's own op. */
 extern const hearth__op_class hearth__task_op;

@@ -194,3 +194,88 @@ describe("persisted state at the end of the program", function()
     end)
   end)
 end)
+
+-- A mounted user interface keeps a program alive, and so does a task that awaits a ticket for which a timer will do something.
+describe("a program that awaits the ticket of a set, with nothing on screen", function()
+  local function run(options, fault, tail)
+    local script = program.file(([[
+      local hearth = require "hearth"
+      local testing = require "hearth.testing"
+      local core = require "hearth.core.store"
+      local set
+      local C = hearth.component("C", function()
+        local v
+        v, set = hearth.use_persisted_state("k", 0, {%s})
+        return hearth.Text(tostring(v))
+      end)
+      core.set_faults {fail = {%s}}
+      testing.render(C {}):unmount()
+    ]]):format(options, fault) .. tail)
+    local from = hearth.now()
+    local out, status, err = program.run({script}, nil, {HEARTH_STORE = "memory:"})
+    os.remove(script)
+    return out, status, err, hearth.now() - from
+  end
+
+  local AWAIT <const> = "print(set(1):await() > 0)"
+  local NO_FAULT <const> = "op = 'read', nth = 1000000"
+  local WRITE <const> = "op = 'write', times = 2, code = 'ENOSPC'"
+
+  for what, case in pairs {
+    ["a write that is tried again"] = {"", WRITE, AWAIT},
+    ["an updater whose write is tried again"] = {"", WRITE, "print(set(function(n) return n + 1 end):await() > 0)"},
+    ["a load that is tried again"] = {"", "op = 'read', times = 2, code = 'EIO'", AWAIT},
+    ["a store whose opening is tried again"] = {"", "op = 'open', times = 2, code = 'EIO'", AWAIT},
+    ["write_delay"] = {"write_delay = 0.05", WRITE, AWAIT},
+    ["what another set of the turn has hidden"] = {"", WRITE, "local t = set {1} set {2} print(t:await() > 0)"},
+    ["a write of which it heard before"] = {"", WRITE, "local t = set(1) pcall(t.await, t, 0.01) print(t:await() > 0)"},
+  } do
+    it("gets the answer: " .. what, function()
+      local out, status, err = run(case[1], case[2], case[3])
+      assert.are.same({"true\n", 0, ""}, {out, status, err})
+    end)
+  end
+
+  it("gets the answer in a task, after the main chunk has ended", function()
+    local out, status, err = run("", WRITE, "hearth.run_async(function() " .. AWAIT .. " end)")
+    assert.are.same({"true\n", 0, ""}, {out, status, err})
+  end)
+
+  it("gets the answer for a key whose batch waits for another key that cannot be read yet", function()
+    local out, status, err = run("", NO_FAULT, [[
+      local A = hearth.component("A", function()
+        _, A_SET = hearth.use_persisted_state("a", 0)
+        return hearth.Text ""
+      end)
+      core.set_faults {fail = {op = "read", times = 2, code = "EIO"}}
+      testing.render(A {}):unmount()
+      local k
+      hearth.batch(function() k = set(1) A_SET(1) end)
+      print(k:await() > 0)
+    ]])
+    assert.are.same({"true\n", 0, ""}, {out, status, err})
+  end)
+
+  it("ends soon when its patience is over, though the write is still tried again", function()
+    local out, _, err, seconds = run("", "op = 'write', times = 1e9, code = 'ENOSPC'",
+      "print(select(2, pcall(function() set(1):await(0.5) end)).code)")
+    assert.are.equal("ETIMEOUT\n", out)
+    assert.matches('key "k" of use_persisted_state', err)
+    assert.is_true(seconds < 4)
+  end)
+
+  it("hears that it waits for ever where nothing is tried again", function()
+    local out = run("", NO_FAULT, [[
+      local raw = require("hearth.storage.default").await "the script"
+      raw:write("default", "newer", "5", "json", nil, nil, 2)
+      local Newer = hearth.component("Newer", function()
+        _, set = hearth.use_persisted_state("newer", 0, {version = 1})
+        return hearth.Text ""
+      end)
+      testing.render(Newer {}):unmount()
+      testing.settle()
+      print(select(2, pcall(function() set(1):await() end)).code)
+    ]])
+    assert.are.equal("ETIMEOUT\n", out)
+  end)
+end)

@@ -31,4 +31,34 @@ describe("a set of what cannot be stored", function()
       assert.is_nil(hearth.AsyncStorage.get "k")
     end)
   end
+
+  local function refused(ticket, value)
+    local ok, err = pcall(ticket.await, ticket)
+    assert.is_false(ok)
+    assert.are.same({ "EINVAL", "use_persisted_state", "k", "$.list[2]" }, { err.code, err.op, err.key, err.path })
+    assert.matches('set of use_persisted_state%("k"%): .*%$%.list%[2%]: function', err.message)
+    assert.are.equal(value, hearth.AsyncStorage.get_json "k")
+  end
+
+  it("by an updater rejects its ticket with the verb, the key and the path, and changes nothing", function()
+    refused(set(function() return { list = { 1, print } } end), nil)
+    set "kept"
+    local ticket = set(function(v) return { list = { v, print } } end)
+    set(function(v) return v .. "!" end)
+    refused(ticket, "kept!")
+  end)
+
+  it("by a change of the table after the call rejects its ticket in the same way", function()
+    local value = { list = { 1, 2 } }
+    local ticket = set(value)
+    value.list[2] = print
+    refused(ticket, nil)
+  end)
+
+  it("leaves alone what an updater raised, whatever it is", function()
+    local own = hearth.json and select(2, pcall(hearth.json.encode, { print }))
+    local ticket = set(function() error(own, 0) end)
+    local _, err = pcall(ticket.await, ticket)
+    assert.are.equal(own, err)
+  end)
 end)

@@ -29,7 +29,7 @@ function PlainCell:set(v, voice)
   if type(v) == "function" then
     local ok, result = pcall(cells.guarded(v), voice:view(self.value))
     if not ok then
-      dropped(nil, self, done, result)
+      dropped(nil, self, {op = done, error = result})
       return done
     end
     v = result

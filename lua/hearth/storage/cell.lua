@@ -135,9 +135,9 @@ function Cell:read()
 end
 
 --- Adds an operation. "same": shown as before; "none": it changes nothing, here or on disk, and was not added;
---- "failed": its updater raised (the second result) and it was not added.
+--- "failed": its updater raised, or returned what cannot be stored, and it was not added.
 ---@param op hearth.CellOp
----@return "changed"|"same"|"none"|"failed" outcome, any err
+---@return "changed"|"same"|"none"|"failed" outcome, hearth.CellFailure? failure
 function Cell:append(op)
   local n, base, log = self.n + 1, self.base, self.log
   local expires_at, failed = self.expires_at, op.kind == "update" and {} or NONE
@@ -156,7 +156,7 @@ function Cell:append(op)
   end
   if failed[1] and base.known then
     log[n] = nil
-    return "failed", failed[1].error
+    return "failed", failed[1]
   end
   if not changed and n == 1 and base.known and not base.error and not base.stale and self.expires_at == expires_at then
     log[n] = nil
@@ -194,7 +194,7 @@ end
 --- revision than the one we have is no news, unless `force`.
 ---@param base hearth.CellBase
 ---@param force boolean?
----@return boolean changed, {op: hearth.CellOp, error: any}[] failed   updaters that raised over it and are gone
+---@return boolean changed, hearth.CellFailure[] failed   updaters that raised over it and are gone
 function Cell:rebase(base, force)
   local old = self.base
   if self.sent > 0 then
@@ -222,7 +222,7 @@ end
 
 --- Makes the tables that were set in this turn final, "as they then are", and lets the last value absorb what it hides.
 ---@param keep integer?   the operations issued up to this one are left alone
----@return boolean changed, {op: hearth.CellOp, error: any}[] failed   values that can no longer be stored and are gone
+---@return boolean changed, hearth.CellFailure[] failed   values that can no longer be stored and are gone
 function Cell:seal(keep)
   local log, changed, failed = self.log, false, {}
   local first = math.max(self.sent, keep and self:count_until(keep) or 0) + 1
@@ -233,7 +233,7 @@ function Cell:seal(keep)
       if not ok and type(copy) ~= "table" then error(copy, 0) end   -- not EINVAL: memory has run out, and this is done again
       op.open = nil
       if not ok then
-        failed[#failed + 1] = {op = op, error = copy}
+        failed[#failed + 1] = {op = op, error = copy, unstorable = true}
         self:drop(op)
         changed = true
       elseif not same(copy, op.copy) then

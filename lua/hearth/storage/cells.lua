@@ -123,15 +123,6 @@ end
 
 -- ---- operations
 
-local function unstorable(cell, err)
-  if errors.is(err) then
-    return errors.new(err.code, ("set of %s(%q): %s"):format(VERB, cell.key, err.message), {
-      op = VERB, key = cell.key, namespace = cell.ns, path = err.path,
-    })
-  end
-  return err
-end
-
 -- When the cell is to be written, as the hook that set it wants. What is due at once stays so.
 local function delay(cell, voice)
   local wait = voice and voice.write_delay
@@ -149,10 +140,10 @@ end
 -- An updater must not set its own key: that would change what is being folded.
 local function append_update(cell, op)
   cell.folding = true
-  local ok, outcome, err = pcall(cell.append, cell, op)
+  local ok, outcome, failure = pcall(cell.append, cell, op)
   cell.folding = nil
   if not ok then error(outcome, 0) end
-  return outcome, err
+  return outcome, failure
 end
 
 local function issue(cell, op)
@@ -174,10 +165,10 @@ local function issue(cell, op)
     batch_scope.enter(scope, cell)
     op.group = scope
   end
-  local outcome, err
-  if op.kind == "update" then outcome, err = append_update(cell, op) else outcome, err = cell:append(op) end
+  local outcome, failure
+  if op.kind == "update" then outcome, failure = append_update(cell, op) else outcome, failure = cell:append(op) end
   if outcome == "failed" then
-    pool:dropped(cell, op, err)
+    pool:dropped(cell, failure)
   elseif outcome == "none" then
     ticket.resolve(op, cell.base.revision)
   else
@@ -237,7 +228,7 @@ function cells.set(cell, value, voice)
   end
   if not plain then
     local ok, copy = pcall(private, value)
-    if not ok then error(unstorable(cell, copy), 0) end
+    if not ok then error(pool_module.unstorable(cell, op, copy), 0) end
     op.copy, op.open = copy, true
   end
   return issue(cell, op)

@@ -28,7 +28,27 @@ function Pool:mark(cell)
     if list == NONE then self.to_commit = {cell} else list[#list + 1] = cell end
     cell.marked = true
   end
-  if not self.scheduled and self.raw then self:touch() end
+  if not self.scheduled then
+    if self.raw then self:touch() else self:keep(cell) end
+  end
+end
+
+local function is_timed(cell)
+  return cell.write_timer ~= nil or cell.load_timer ~= nil or cell.delay_timer ~= nil
+end
+
+--- The cell cannot be written now. Where a timer has a say in when it can (a retry, `write_delay`), an await of one of its tickets keeps the
+--- program alive, which the timer does not; where nothing will come, an await does not either.
+---@param cell hearth.Cell
+function Pool.keep(_, cell)
+  local on = is_timed(cell)
+  for other in pairs(cell.group and cell.group.cells or NONE) do on = on or is_timed(other) end
+  if not on and not cell.kept then return end
+  cell.kept = on
+  for i = cell.n, 1, -1 do
+    if on and ticket.is_kept(cell.log[i]) then break end   -- and those before it
+    ticket.keep(cell.log[i], on)
+  end
 end
 
 -- How many operations may be sent: those before the first verb that waits for its turn.
@@ -85,14 +105,17 @@ function Pool:commit_due()
   for _, cell in ipairs(marked) do
     cell.marked, cell.hot = nil, nil
     if not chosen[cell] and cell.n > 0 and is_due(cell, now) then
-      for _, other in ipairs(together(cell) or {}) do
+      local ready = together(cell)
+      for _, other in ipairs(ready or NONE) do
         if not chosen[other] then
           chosen[other] = true
           cells[#cells + 1] = other
         end
       end
+      if not ready then self:keep(cell) end
     elseif cell.due and cell.n > 0 and not chosen[cell] then
       self:wait_delay(cell, now)
+      self:keep(cell)
     end
   end
   if cells[1] then self:commit(cells) end
@@ -269,7 +292,7 @@ function Pool:split(cells, groups)
   for _, cell in ipairs(cells) do
     regroup(cell, groups[cell])
     local _, failed = cell:unsent()
-    for _, f in ipairs(failed) do self:dropped(cell, f.op, f.error) end
+    for _, f in ipairs(failed) do self:dropped(cell, f) end
   end
   local done = {}
   for _, cell in ipairs(cells) do

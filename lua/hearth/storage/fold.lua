@@ -18,24 +18,29 @@ local pcall = pcall
 ---@field group table?              the `hearth.batch` it was issued in
 ---@field absorbed hearth.CellOp[]? earlier operations that this one made invisible: they land with it
 
+---@class hearth.CellFailure        an operation that is dropped
+---@field op hearth.CellOp
+---@field error any                 what its updater raised, or
+---@field unstorable boolean?       why its value cannot be stored
+
 local function call(op, value)
   return op.fn(op.owner:view(private(value)))
 end
 
--- An updater on a copy of its own. -> true, what it returned, the private copy of that; or false, error
+-- An updater on a copy of its own. -> what it returned, the private copy of that; or nil, nil, why it failed
 local function run(op, value)
   local ok, result = pcall(call, op, value)
-  if not ok then return false, result end
+  if not ok then return nil, nil, {op = op, error = result} end
   local storable, copy = pcall(private, result)
-  if not storable then return false, copy end
-  return true, result, copy
+  if not storable then return nil, nil, {op = op, error = copy, unstorable = true} end
+  return result, copy
 end
 
 --- log[first..last] over a value. An updater that raises is stepped over and listed in `failed`.
 ---@param log hearth.CellOp[]
 ---@param first integer
 ---@param last integer
----@param failed {op: hearth.CellOp, error: any}[]
+---@param failed hearth.CellFailure[]
 ---@param value any            private; nil: absent
 ---@param expires_at number?
 ---@param shown any            the object handed out for `value`, if there is one
@@ -48,9 +53,9 @@ return function(log, first, last, failed, value, expires_at, shown)
     elseif op.kind == "set" then
       value, expires_at, shown = op.copy, op.expires_at, op.value
     else
-      local ok, result, copy = run(op, value)
-      if not ok then
-        failed[#failed + 1] = {op = op, error = result}
+      local result, copy, failure = run(op, value)
+      if failure then
+        failed[#failed + 1] = failure
       elseif result == nil then
         value, expires_at, shown = nil, nil, nil
       else

@@ -141,7 +141,10 @@ function Pool:load_failed(cells, err)
     if cell.base.known then self:tell(cell, err) else self:refuse(cell, err) end
   end
   local wait = {}   -- one timer for all; a cell that is read earlier leaves it
-  for _, cell in ipairs(cells) do cell.load_timer = wait end
+  for _, cell in ipairs(cells) do
+    cell.load_timer = wait
+    self:keep(cell)
+  end
   timer.after(back_off(tries), function()
     if self.dead then return end
     for _, cell in ipairs(cells) do

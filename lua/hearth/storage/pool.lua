@@ -164,7 +164,7 @@ end
 ---@param failed table?
 function Pool:after(cell, failed)
   if failed and failed[1] then
-    for _, f in ipairs(failed) do self:dropped(cell, f.op, f.error) end
+    for _, f in ipairs(failed) do self:dropped(cell, f) end
   end
   if cell.expires_at ~= cell.expiry_at then self:watch_expiry(cell) end
   if cell.n > cell.sent then
@@ -189,8 +189,25 @@ function Pool:leave_group(cell)
   end
 end
 
---- An operation is gone: its updater raised, or its value can no longer be stored.
-function Pool.dropped(_, cell, op, err)
+--- The error for a value that cannot be stored: that of the encoder, with the verb and the key.
+---@param cell hearth.Cell
+---@param op hearth.CellOp
+---@param err any
+---@return any
+function M.unstorable(cell, op, err)
+  if not errors.is(err) then return err end
+  local what = op.kind == "update" and "the updater returned what cannot be stored: " or ""
+  return errors.new(err.code, ("set of use_persisted_state(%q): %s%s"):format(cell.key, what, err.message), {
+    op = "use_persisted_state", key = cell.key, namespace = cell.ns, path = err.path,
+  })
+end
+
+--- An operation is gone: its updater raised, or its value cannot be stored.
+---@param cell hearth.Cell
+---@param failure hearth.CellFailure
+function Pool.dropped(_, cell, failure)
+  local op, err = failure.op, failure.error
+  if failure.unstorable then err = M.unstorable(cell, op, err) end
   ticket.lost(op, err)
   if op.owner and op.owner.on_error then
     task.spawn(op.owner.on_error, err)

@@ -8,6 +8,7 @@ local task = require "hearth.core.task"
 ---@field package answer any      the revision, or the error
 ---@field package future any
 ---@field package seen boolean?   somebody asked for the outcome
+---@field package kept boolean?   the program goes on while somebody waits for it
 local Ticket = {}
 Ticket.__index = Ticket
 Ticket.__name = "hearth.Ticket"
@@ -64,6 +65,21 @@ function M.lost(op, err)
   for _, hidden in ipairs(op.absorbed or {}) do M.reject(hidden, err) end
 end
 
+--- From now on the program goes on while somebody waits for the operation, or no longer for that reason.
+---@param op hearth.CellOp
+---@param on boolean
+function M.keep(op, on)
+  op.kept = on
+  if op.future then op.future:keep(on) end
+  for _, hidden in ipairs(op.absorbed or {}) do M.keep(hidden, on) end
+end
+
+---@param op hearth.CellOp
+---@return boolean
+function M.is_kept(op)
+  return op.kept == true
+end
+
 --- Has anybody asked how it went?
 ---@param ticket hearth.Ticket
 ---@return boolean
@@ -77,6 +93,7 @@ function Ticket:__await()
   if not future then
     future = task.future()
     self.future = future
+    if self.kept then future:keep(true) end
     if self.state == "ok" then future:resolve(self.answer) end
     if self.state == "error" then future:reject(self.answer) end
   end
