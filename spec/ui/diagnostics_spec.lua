@@ -54,6 +54,34 @@ describe("misuse of hooks", function()
     assert.equal("EHOOK", failure(testing.render, component("S", function() store:set(2) end) {}).code)
   end)
 
+  it("by a set in a render that waits, but not by others meanwhile", function()
+    local store, sets, results = hearth.Store(1), nil, {}
+    local Other = component("Other", function()
+      local n, set = use_state(0)
+      sets = set
+      return Text("other " .. n)
+    end)
+    local Late = component("Late", function()
+      local _, set = use_state(1)
+      hearth.sleep(0.01)
+      for i, fn in ipairs { set, function(v) store:set(v) end } do
+        local ok, err = pcall(fn, 2)
+        results[i] = ok and "was set" or err.code
+      end
+      return Text "late"
+    end)
+    local screen = testing.render(Column { Other {}, hearth.Suspense { fallback = "wait", Late {} } })
+    sets(function(n) return n + 1 end)
+    sets(function(n) return n + 1 end)
+    store:set(5)
+    screen:find_by_text "late"
+    testing.settle()
+    assert.same({ "EHOOK", "EHOOK" }, results)
+    assert.equal("other 2\nlate", screen:text())
+    store:set(6)
+    assert.equal(6, store:get())
+  end)
+
   it("by an effect that never settles", function()
     local C = component("Loop", function()
       local n, set = use_state(0)

@@ -360,6 +360,20 @@ describe("Store", function()
     assert.equal("failed: two is odd here\n2", screen:text())
   end)
 
+  it("bound to a Text shows any value as tostring does, nil as nothing", function()
+    local store = hearth.Store(false)
+    local screen = testing.render(Column { Text(store:bind()), Text "end" })
+    local named = setmetatable({}, { __tostring = function() return "a table with a name" end })
+    for _, v in ipairs { 0, 7, -7, 10, 1234567890, math.maxinteger, math.mininteger, 0.5, -0.0, 1e100, 3.0, true, false, "text", named } do
+      store:set(v)
+      testing.settle()
+      assert.equal(tostring(v) .. "\nend", screen:text())
+    end
+    store:set(nil)
+    testing.settle()
+    assert.equal("", screen:get_by_type("Column").children[1].props.text)
+  end)
+
   it("bound to a prop changes the node without a render", function()
     local store = hearth.Store(1)
     local C = component("C", function(p)

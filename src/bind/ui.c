@@ -401,11 +401,7 @@ static int l_match(lua_State *L) {
 
 /* ---- what Lua cannot do cheaply */
 
-/* is_function(v), is_string(v), is_table(v): `type` makes a string of its answer, which takes longer than the rest of a setter */
-static int l_is_function(lua_State *L) {
-  lua_pushboolean(L, lua_type(L, 1) == LUA_TFUNCTION);
-  return 1;
-}
+/* is_string(v), is_table(v): `type` makes a string of its answer, which takes longer than the rest of a setter */
 static int l_is_string(lua_State *L) {
   lua_pushboolean(L, lua_type(L, 1) == LUA_TSTRING);
   return 1;
@@ -415,12 +411,32 @@ static int l_is_table(lua_State *L) {
   return 1;
 }
 
+/* is_function(v) -> v if it is a function, else nothing: every setter asks */
+static int l_is_function(lua_State *L) {
+  return lua_type(L, 1) == LUA_TFUNCTION;
+}
+
+/* Pushes what tostring makes of an integer, without its detour through printf. */
+static void push_integer(lua_State *L, lua_Integer i) {
+  char digits[24], *end = digits + sizeof digits, *p = end;
+  lua_Unsigned u = i < 0 ? 0U - (lua_Unsigned)i : (lua_Unsigned)i;
+  do *--p = (char)('0' + u % 10);
+  while (u /= 10);
+  if (i < 0) *--p = '-';
+  lua_pushlstring(L, p, (size_t)(end - p));
+}
+
 /* text(v) -> what a text shows for any value: nothing for nil, else as tostring */
 static int l_text(lua_State *L) {
   switch (lua_type(L, 1)) {
     case LUA_TSTRING: lua_settop(L, 1); break;
     case LUA_TNONE:
     case LUA_TNIL: lua_pushliteral(L, ""); break;
+    case LUA_TNUMBER:
+      if (lua_isinteger(L, 1)) {
+        push_integer(L, lua_tointeger(L, 1));
+        break;
+      } /* fall through */
     default: luaL_tolstring(L, 1, NULL);
   }
   return 1;
@@ -432,12 +448,13 @@ static int l_array(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg verbs[] = {{"array", l_array},       {"sketch", l_sketch}, {"same_props", l_same_props},   {"in_step", l_in_step},
-                                 {"match", l_match},       {"text", l_text},     {"is_function", l_is_function}, {"is_string", l_is_string},
-                                 {"is_table", l_is_table}, {NULL, NULL}};
+static const luaL_Reg element_verbs[] = {
+    {"sketch", l_sketch}, {"same_props", l_same_props}, {"in_step", l_in_step}, {"match", l_match}, {NULL, NULL}};
+static const luaL_Reg value_verbs[] = {{"array", l_array},         {"text", l_text},         {"is_function", l_is_function},
+                                       {"is_string", l_is_string}, {"is_table", l_is_table}, {NULL, NULL}};
 
 int hearth__open_ui(lua_State *L) {
-  luaL_newlibtable(L, verbs);
+  luaL_newlib(L, value_verbs);
   lua_newtable(L); /* UP_SKETCH */
   lua_pushvalue(L, -1);
   lua_setfield(L, 2, "sketches");
@@ -446,6 +463,6 @@ int hearth__open_ui(lua_State *L) {
   lua_newtable(L); /* UP_LEAVES */
   lua_pushvalue(L, -1);
   lua_setfield(L, 2, "leaves");
-  luaL_setfuncs(L, verbs, UP_LEAVES);
+  luaL_setfuncs(L, element_verbs, UP_LEAVES);
   return 1;
 }

@@ -113,9 +113,11 @@ end
 
 -- Text("row", { key = i }) in a render that is not its component's first is nearly always what the screen shows already. The constructor then
 -- gives a sketch: its arguments in one array, which the reconciler compares as it is (src/bind/ui.c). Whoever looks at a field of it makes it
--- the whole element, checked as ever. `sketching[1]` is true during such a render; `completers` are by type: fn(text, given) -> props.
-element.sketching = { false }
+-- the whole element, checked as ever. `completers` are by type: fn(text, given) -> props.
 element.completers = {}
+
+-- Which render is going on (hearth.ui.hooks sees to it): at 1 is "first" or "again", between renders "waiting" if some of them wait, else false.
+element.rendering = { false }
 
 ui.sketches.__index = function(sketch, field)
   local kind = rawget(sketch, 1)

@@ -28,11 +28,13 @@ local strict_mode = strict.on
 local current, cursor = false, HOOKS
 -- Renders that await under a Suspense go on as tasks, between which others render: coroutine -> {fiber=, cursor=}.
 local awaiting, n_awaiting = setmetatable({}, { __mode = "k" }), 0
--- Must a setter look closer? True while a component renders, while a render waits, and in
--- strict mode; `idle` is what it is between renders.
-local idle = strict_mode
-local watch = idle
-local sketching = element.sketching
+-- Which render is going on, for those who must know it at little cost; `idle` is what it is between renders.
+local rendering, idle = element.rendering, false
+-- needs_care(v): must a setter look closer at what it is given? Functions are called; while a component renders, while a render waits and in
+-- strict mode it looks at everything. `idle_care` is what it is between renders.
+local function always() return true end
+local idle_care = strict_mode and always or is_function
+local needs_care = idle_care
 
 local function record()
   if n_awaiting > 0 then return awaiting[coroutine.running()] end
@@ -206,18 +208,13 @@ end
 ---@param slot table
 ---@return fun(v: any)
 function hooks.setter(slot)
-  -- Few upvalues: there is one such function for each state.
+  -- Few upvalues, as there is one such function for each state; and few instructions.
   return function(v)
-    local old = slot[3]
-    if watch or v == old or is_function(v) then return set_with_care(slot, v, old) end
-    local fiber = slot[2]
-    local state = fiber[STATE]
-    if state > 0 then
-      slot[3] = v
-    elseif state == 0 then
-      slot[3] = v
-      mark(fiber, 1)
-    end
+    local own = slot
+    local old = own[3]
+    if v == old or needs_care(v) then return set_with_care(own, v, old) end
+    own[3] = v
+    if own[2][STATE] == 0 then mark(own[2], 1) end
   end
 end
 
@@ -344,7 +341,7 @@ end
 ---@return integer due
 function hooks.render(fiber)
   local base = n_due
-  current, cursor, watch, sketching[1] = fiber, HOOKS, true, fiber[HOOKS] >= 0
+  current, cursor, needs_care, rendering[1] = fiber, HOOKS, always, fiber[HOOKS] >= 0 and "again" or "first"
   local render = fiber[TYPE].render
   local out = render(fiber[PROPS])
   if strict_mode then
@@ -353,7 +350,7 @@ function hooks.render(fiber)
     out = render(fiber[PROPS])
   end
   if cursor - HOOKS ~= fiber[HOOKS] then finish(fiber, cursor - HOOKS) end
-  current, watch, sketching[1] = false, idle, false
+  current, needs_care, rendering[1] = false, idle_care, idle
   return out, n_due - base
 end
 
@@ -374,7 +371,8 @@ function hooks.render_awaiting(rec)
   local co = coroutine.running()
   awaiting[co] = rec
   n_awaiting = n_awaiting + 1
-  idle, watch = true, true
+  idle, idle_care, needs_care = "waiting", always, always
+  rendering[1] = rendering[1] or idle
   local fiber = rec.fiber
   local render, props = fiber[TYPE].render, fiber[PROPS]
   rec.ok, rec.out = pcall(render, props)
@@ -383,8 +381,8 @@ function hooks.render_awaiting(rec)
   end
   awaiting[co] = nil
   n_awaiting = n_awaiting - 1
-  idle = n_awaiting > 0 or strict_mode
-  watch = current ~= false or idle
+  if n_awaiting == 0 then idle, idle_care = false, strict_mode and always or is_function end
+  if not current then rendering[1], needs_care = idle, idle_care end
 end
 
 --- In the pass in which its output is used: checks the hooks, and lets them take part in the commit.
@@ -433,7 +431,7 @@ hooks.phase = nil
 --- For the reconciler: the fiber whose render failed, and forgetting it.
 function hooks.abandon()
   local fiber = current
-  current, watch, sketching[1] = false, idle, false
+  current, needs_care, rendering[1] = false, idle_care, idle
   return fiber
 end
 

@@ -2,6 +2,7 @@
 -- render; subscribe() tells anybody, as a task.
 
 local binding = require "hearth.ui.binding"
+local element = require "hearth.ui.element"
 local errors = require "hearth.errors"
 local hooks = require "hearth.ui.hooks"
 local owner = require "hearth.owner"
@@ -9,7 +10,7 @@ local scheduler = require "hearth.ui.scheduler"
 local task = require "hearth.core.task"
 local ui = require "hearth.core.ui"
 
-local check_set, is_function = hooks.check_set, ui.is_function
+local is_function, notify, rendering = ui.is_function, binding.notify, element.rendering
 local STATE <const> = 6
 
 ---@class hearth.Store
@@ -23,7 +24,7 @@ local store = {}
 ---@return hearth.Store
 function store.Store(initial)
   -- watchers: slots of use_store; subscribers: functions, in the order in which they came; links: bound props
-  return setmetatable({ value = initial, watchers = false, subscribers = {} }, Store)
+  return setmetatable({ value = initial, watchers = false, subscribers = false, links = false }, Store)
 end
 
 ---@return any
@@ -42,11 +43,9 @@ local function tell_watchers(watchers, v)
   end
 end
 
---- Sets a value, or what fn makes of the current one. An equal value (rawequal) is no change.
----@param v any|fun(current: any): any
-function Store:set(v)
-  check_set "Store:set"
-  local old = self.value
+-- What `set` does but for the plain case: refuses, runs an updater, compares with care. Gives whether the value changes, and to what.
+local function look_closer(self, v, old)
+  hooks.check_set "Store:set"
   if is_function(v) then
     v = v(old)
     if not rawequal(self.value, old) then
@@ -54,11 +53,26 @@ function Store:set(v)
         .. "it", { op = "Store:set" })
     end
   end
-  if v == old and rawequal(v, old) then return end
+  -- Only those that have __eq are equal without being the same.
+  return v ~= old or not rawequal(v, old), v
+end
+
+--- Sets a value, or what fn makes of the current one. An equal value (rawequal) is no change.
+---@param v any|fun(current: any): any
+function Store:set(v)
+  local old = self.value
+  if v == old or rendering[1] or is_function(v) then
+    local changes
+    changes, v = look_closer(self, v, old)
+    if not changes then return end
+  end
   self.value = v
-  if self.watchers then tell_watchers(self.watchers, v) end
-  if self.links then binding.notify(self) end
-  for i = 1, #self.subscribers do task.spawn(self.subscribers[i].fn, v, old) end
+  local watchers, subscribers = self.watchers, self.subscribers
+  if watchers then tell_watchers(watchers, v) end
+  if self.links then notify(self) end
+  if subscribers then
+    for i = 1, #subscribers do task.spawn(subscribers[i].fn, v, old) end
+  end
 end
 
 --- fn(value, old) runs as a task after each change.
@@ -69,10 +83,12 @@ function Store:subscribe(fn)
     errors.raise("EINVAL", ("Store:subscribe takes a function(value, old), got a %s"):format(type(fn)), { op = "Store:subscribe" })
   end
   local entry = { fn = owner.keep(fn) }
-  self.subscribers[#self.subscribers + 1] = entry
+  local subscribers = self.subscribers or {}
+  subscribers[#subscribers + 1] = entry
+  self.subscribers = subscribers
   return function()
-    for i, other in ipairs(self.subscribers) do
-      if other == entry then return table.remove(self.subscribers, i) end
+    for i, other in ipairs(subscribers) do
+      if other == entry then return table.remove(subscribers, i) end
     end
   end
 end

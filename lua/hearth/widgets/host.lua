@@ -10,7 +10,7 @@ local ui = require "hearth.core.ui"
 local host = {}
 
 local check, type, next = props.check, type, next
-local sketching = element.sketching
+local rendering = element.rendering
 local is_string, sketch = ui.is_string, ui.sketch
 
 local function copied(t)
@@ -105,7 +105,7 @@ function host.labelled(name, field, own)
   element.completers[name] = complete
 
   return function(text, given)
-    if given and sketching[1] and text then
+    if given and text and rendering[1] == "again" then
       local drawn = sketch(name, text, given)
       if drawn then return drawn end
     end
