@@ -163,8 +163,10 @@ test-gc: deps-test all $(BUILD)/posts-server embedded ## the specs in generation
 
 asan: deps-test ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory check BROWSER=no BUILD=build-asan SANITIZE=address,undefined OPT="-O1 -g" TEST_TIMEOUT=120
+# A process for each folder: what ThreadSanitizer keeps grows with all that a process ever did.
 tsan: deps-test ## the same under ThreadSanitizer
-	@$(MAKE) --no-print-directory check BROWSER=no BUILD=build-tsan SANITIZE=thread OPT="-O1 -g" TEST_TIMEOUT=120
+	@$(MAKE) --no-print-directory check BROWSER=no BUILD=build-tsan SANITIZE=thread OPT="-O1 -g" TEST_TIMEOUT=120 \
+	  SPECS="$(sort $(dir $(wildcard spec/*/*_spec.lua)))"
 
 lint: deps-lint ## compiler warnings of gcc and clang as errors, luacheck, clang-format, shellcheck
 	@sh tools/lint.sh

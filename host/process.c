@@ -1,6 +1,7 @@
 /* The process: its runtime, its signals and its end. A handler only takes note, wakes the loop and arms a hook; the work is done where Lua runs or
 ** waits. Handlers go back to their defaults in children (exec does that), and after their first signal, so that a second one always ends us. */
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 extern const hearth__module hearth__host_modules[];
 
 static hearth_t *running;          /* the runtime whose owner thread takes the signals */
+static pthread_t owner;            /* that thread */
 static volatile sig_atomic_t stop; /* the signal that asked for the end, or 0 */
 static volatile sig_atomic_t interrupted;
 static bool broken_off; /* the main chunk was interrupted */
@@ -46,7 +48,13 @@ static void look(void) {
   uv_async_send(&h->wake);
 }
 
+/* In a handler: the system may have chosen a worker thread, which must not touch Lua; then the owner's is told. */
+static bool elsewhere(int sig) {
+  return !pthread_equal(pthread_self(), owner) && pthread_kill(owner, sig) == 0;
+}
+
 static void on_signal(int sig) {
+  if (elsewhere(sig)) return;
   set_handler(sig, SIG_DFL);
   if (sig == SIGINT && on_int == HOST_INT_RAISE)
     interrupted = 1;
@@ -57,6 +65,7 @@ static void on_signal(int sig) {
 
 /* A reader went away. If it was that of standard output, the program has nobody left to talk to. */
 static void on_pipe(int sig) {
+  if (elsewhere(sig)) return;
   struct pollfd out = {.fd = STDOUT_FILENO};
   if (poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLNVAL))) {
     stop = sig;
@@ -136,6 +145,7 @@ hearth_t *host_new(const char *progname, bool no_env) {
     return NULL;
   }
   running = h;
+  owner = pthread_self();
   h->interrupt = host_check_signals;
   take_signal(SIGTERM, on_signal);
   take_signal(SIGHUP, on_signal);

@@ -74,8 +74,12 @@ describe("lines from standard input", function()
       print(pcall(stdio.read_line))
       first:cancel()
       print(pcall(first.await, first))
+      io.stdout:flush()
       print(stdio.read_line())]]
-    local out = through "{ sleep 0.1; echo line; } | HEARTH"
+    local seen = files.temporary()
+    files.write(seen, "")
+    local out = through(("{ until grep -q ECANCELED %s; do sleep 0.01; done; echo line; } | HEARTH | tee %s"):format(seen, seen))
+    files.remove(seen)
     assert.matches("EINVAL: stdio.read_line: another task is already waiting for a line", out, 1, true)
     assert.matches("ECANCELED", out, 1, true)
     assert.matches("\nline\n$", out)
