@@ -116,6 +116,8 @@ $(BUILD)/test/%: spec/c/%.c $(BUILD)/libhearth.a | deps-build-once
 	$(CC) $(CPPFLAGS) $(CFLAGS) -Ispec/c $(LDFLAGS) -o $@ $< $(filter %.o,$^) $(BUILD)/libhearth.a $(LIBS)
 $(BUILD)/test/test_cells: $(BUILD)/obj/src/term/cells.o
 $(BUILD)/test/test_picture: $(BUILD)/obj/src/term/picture.o
+$(BUILD)/test/test_signals: $(filter-out %/main.o,$(HOST_OBJ))
+$(BUILD)/test/test_signals: LIBS += $(HOST_LIBS)
 $(BUILD)/test/test_picture: LIBS += $(image_LIBS)
 
 # There the file system is what the test says, and as full.
