@@ -1,5 +1,7 @@
 /* A Lua state on a runtime's loop: made, found, ended. What belongs to one state ends with it; the loop, the clock, the mailbox and the databases behind
 ** the stores are shared by all. */
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +11,6 @@
 #include "error.h"
 #include "luv.h"
 #include "module.h"
-#include "populate.h"
 #include "ref.h"
 #include "state.h"
 
@@ -36,30 +37,47 @@ void hearth__at_close(hearth__state *s, hearth__closer *c) {
 
 /* ---- made */
 
+/* Within the bound, from its own blocks; sanitizers are shown every block. */
 static void *allocate(void *ud, void *ptr, size_t old, size_t size) {
   hearth__state *s = ud;
   if (!ptr) old = 0;
-  if (size == 0) {
-    s->memory -= old;
-    free(ptr);
-    return NULL;
-  }
-  if (size > old && s->memory + (size - old) > s->memory_limit) return NULL;
-  void *p = realloc(ptr, size);
-  if (p) s->memory += size - old;
+  if (size > old && size - old > s->memory_limit - s->memory) return NULL;
+#ifdef HEARTH_SANITIZED
+  void *p = size > 0 ? realloc(ptr, size) : NULL;
+  if (size == 0) free(ptr);
+#else
+  void *p = hearth__blocks_resize(&s->blocks, ptr, old, size);
+#endif
+  if (p || size == 0) s->memory += size - old;
   return p;
 }
 
-/* As luaL_newstate's own, but for large blocks: a string of many megabytes is made in one go, on the loop. */
-static void *allocate_freely(void *ud, void *ptr, size_t old, size_t size) {
-  (void)ud, (void)old;
-  if (size == 0) {
-    free(ptr);
-    return NULL;
+static int panic(lua_State *L) {
+  const char *text = lua_tostring(L, -1);
+  fprintf(stderr, "PANIC: unprotected error in call to Lua API (%s)\n", text ? text : "error object is not a string");
+  fflush(stderr);
+  return 0;
+}
+
+/* As in stock Lua: silent until warn("@on"), and a message may come in pieces. */
+static void warn(void *ud, const char *text, int more) {
+  hearth__state *s = ud;
+  if (!s->warning && !more && *text == '@') {
+    if (strcmp(text, "@on") == 0) s->warns = true;
+    if (strcmp(text, "@off") == 0) s->warns = false;
+    return;
   }
-  void *p = realloc(ptr, size);
-  if (!ptr) hearth__populate(p, size);
-  return p;
+  if (s->warns) fprintf(stderr, "%s%s%s", s->warning ? "" : "Lua warning: ", text, more ? "" : "\n");
+  if (s->warns) fflush(stderr);
+  s->warning = more;
+}
+
+static lua_State *new_lua(hearth__state *s) {
+  lua_State *L = lua_newstate(allocate, s);
+  if (!L) return NULL;
+  lua_atpanic(L, panic);
+  lua_setwarnf(L, warn, s);
+  return L;
 }
 
 /* Fills a new state, protected: light userdata at 1 the state, at 2 its options. */
@@ -94,13 +112,12 @@ hearth__state *hearth__state_new(hearth_t *h, const hearth__state_options *optio
   if (!s) goto no_memory;
   s->h = h;
   s->turn_end = s->guard_name = s->interrupt = LUA_NOREF;
-  s->memory_limit = options->memory_limit;
+  s->memory_limit = options->memory_limit ? options->memory_limit : SIZE_MAX;
   s->L = options->L;
   if (!s->L) {
     s->owns_L = true;
-    s->L = s->memory_limit ? lua_newstate(allocate, s) : luaL_newstate();
+    s->L = new_lua(s);
     if (!s->L) goto no_memory;
-    if (!s->memory_limit) lua_setallocf(s->L, allocate_freely, NULL);
   }
   s->next = h->states;
   h->states = s;
@@ -113,6 +130,7 @@ hearth__state *hearth__state_new(hearth_t *h, const hearth__state_options *optio
   hearth__state_close(s);
   return NULL;
 no_memory:
+  if (s) hearth__blocks_clear(&s->blocks);
   free(s);
   hearth__say_error(error, "EIO", HEARTH__NO_MEMORY);
   return NULL;
@@ -159,6 +177,7 @@ void hearth__state_close(hearth__state *s) {
     bool in_loop = h->in_loop;
     h->in_loop = true; /* finalizers cannot wait */
     lua_close(s->L);
+    hearth__blocks_clear(&s->blocks);
     h->in_loop = in_loop;
   }
   s->L = NULL;

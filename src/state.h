@@ -2,6 +2,7 @@
 #ifndef HEARTH__STATE_H
 #define HEARTH__STATE_H
 
+#include "blocks.h"
 #include "runtime.h"
 #include "task.h"
 #include "timer.h"
@@ -39,7 +40,9 @@ struct hearth__state {
   int guard_name;
   hearth__closer *closers; /* what bindings gave to hearth__at_close */
   unsigned holds;          /* by hearth.core.task.hold(), of the runtime's `holds` */
+  hearth__blocks blocks;   /* of a state that is ours */
   size_t memory, memory_limit;
+  bool warns, warning;     /* after warn("@on"); in the middle of a message that comes in pieces */
   hearth__coroutine *pool; /* HEARTH__POOL places for coroutines whose task has ended */
   int pooled;
 };

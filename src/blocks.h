@@ -1,0 +1,27 @@
+/* The memory of a Lua state. Lua makes small blocks by the million, and says how large each was when it gives it back: so a block needs neither a
+** header nor a search. Those of one size lie side by side in slabs of a page, which takes a fifth of malloc's time, less memory, and keeps what was
+** made together in the processor's cache together. Large blocks are malloc's. One thread at a time. */
+#ifndef HEARTH__BLOCKS_H
+#define HEARTH__BLOCKS_H
+
+#include <stddef.h>
+
+enum { HEARTH__BLOCKS_UNIT = 8, HEARTH__BLOCKS_SMALL = 256, HEARTH__BLOCKS_SIZES = HEARTH__BLOCKS_SMALL / HEARTH__BLOCKS_UNIT };
+
+typedef struct hearth__blocks_link hearth__blocks_link; /* of a slab or a chunk, in a list */
+
+/* All zero is none. */
+typedef struct hearth__blocks {
+  hearth__blocks_link *open[HEARTH__BLOCKS_SIZES]; /* by size: slabs with room for a block */
+  hearth__blocks_link *roomy, *full;               /* chunks, of which slabs are cut: with room for a slab, and without */
+  size_t chunks, idle;                             /* all of them, and those without a slab in use */
+} hearth__blocks;
+
+/* As a lua_Alloc: gives, resizes, takes back (size 0). `old` is the size of `block`, 0 when that is NULL. Aligned to 8 bytes, as Lua needs it.
+** NULL when memory is short: `block` is as it was. */
+void *hearth__blocks_resize(hearth__blocks *blocks, void *block, size_t old, size_t size);
+
+/* Gives the slabs back to the system, with whatever is still in them. */
+void hearth__blocks_clear(hearth__blocks *blocks);
+
+#endif
