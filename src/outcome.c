@@ -350,6 +350,25 @@ int hearth__l_join(lua_State *L) {
   return hearth__await(L, &j->op);
 }
 
+/* values(items) -> list of the first value of each; `items` are tasks and futures that have ended well, as join gives them */
+int hearth__l_values(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  int count = (int)lua_rawlen(L, 1);
+  lua_createtable(L, count, 0);
+  for (int i = 1; i <= count; i++) {
+    lua_rawgeti(L, 1, i);
+    hearth__outcome *o = hearth__to_outcome(L, 3);
+    if (!o || o->status != HEARTH__OK) luaL_error(L, "values: item %d has not ended well", i);
+    o->seen = true;
+    if (o->values > 0) lua_getiuservalue(L, 3, HEARTH__UV_VALUE);
+    if (o->values > 1) lua_rawgeti(L, 4, 1);
+    if (o->values > 0) lua_rawseti(L, 2, i);
+    lua_settop(L, 2);
+  }
+  return 1;
+}
+
 /* ---- asking */
 
 /* x:done() */

@@ -70,6 +70,7 @@ extern const hearth__op_class hearth__task_op;
 /* Raw verbs, shared by the methods of both classes. */
 int hearth__l_await(lua_State *L);
 int hearth__l_join(lua_State *L);
+int hearth__l_values(lua_State *L);
 int hearth__l_done(lua_State *L);
 int hearth__l_on_done(lua_State *L);
 int hearth__l_result(lua_State *L);

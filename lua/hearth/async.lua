@@ -101,9 +101,7 @@ function async.all(list)
     end_pending(items, list)
     value_of(items[failed])
   end
-  local values = {}
-  for i, item in ipairs(items) do values[i] = value_of(item) end
-  return values
+  return core.values(items)
 end
 
 ---The value or error of the first to end; the others are cancelled.

@@ -302,6 +302,23 @@ for _, engine in ipairs(support.engines) do
         assert.equal("2", store:get "a")
       end)
 
+      it("is kept with the record: given, changed, as it was and taken away", function()
+        testing.fake_clock()
+        for _, key in ipairs { "given", "changed", "same", "taken" } do store:set(key, "1", { ttl = key ~= "given" and 30 or nil }) end
+        store:set("given", "2", { ttl = 60 })
+        store:set("changed", "2", { ttl = 60 })
+        store:set("same", "2", { ttl = 30 })
+        store:set("taken", "2")
+        local before = store:info "same".expires_at
+        store:close()
+        local again <close> = hearth.storage.open { url = url }
+        for _, key in ipairs { "given", "changed", "same", "taken" } do assert.equal("2", again:get(key)) end
+        assert.equal(before, again:info "same".expires_at)
+        assert.equal(before + 30, again:info "given".expires_at)
+        assert.equal(before + 30, again:info "changed".expires_at)
+        assert.is_nil(again:info "taken".expires_at)
+      end)
+
       it("stays with a key that is updated in place", function()
         local clock = testing.fake_clock()
         store:set("n", "1", { ttl = 30 })

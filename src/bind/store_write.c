@@ -13,18 +13,18 @@
 
 typedef struct write_wait {
   hearth__wait wait;
-  hearth__batch *batch;
   hearth__making *making; /* values that a worker makes; NULL when it is through */
   const char *verb;       /* what errors call it; NULL: as its class does */
   bool started, dropped;  /* dropped: goes when the worker is through */
+  hearth__batch batch;    /* its ops follow */
 } write_wait;
 
 static const hearth__op_class write_class, put_many_class, apply_class, submit_class, raw_class, take_class, flush_class;
 
 /* Tags are anchored until the events of the batch have been heard. */
 static void let_go_of_tags(write_wait *w) {
-  for (size_t i = 0; i < w->batch->n; i++)
-    if (w->batch->ops[i].tag && w->batch->ops[i].verb != HEARTH__DROP) hearth__tag_later(w->wait.handle->stores, (int)w->batch->ops[i].tag);
+  for (size_t i = 0; i < w->batch.n; i++)
+    if (w->batch.ops[i].tag && w->batch.ops[i].verb != HEARTH__DROP) hearth__tag_later(w->wait.handle->stores, (int)w->batch.ops[i].tag);
 }
 
 static void write_drop(hearth__wait *w) {
@@ -34,10 +34,8 @@ static void write_drop(hearth__wait *w) {
     return;
   }
   hearth__making_free(ww->making);
-  if (ww->batch) {
-    let_go_of_tags(ww);
-    hearth__batch_free(ww->batch);
-  }
+  let_go_of_tags(ww);
+  hearth__batch_free(&ww->batch);
   hearth__wait_free(w);
 }
 
@@ -59,14 +57,14 @@ static void making_over(void *user) {
 
 static void write_start(hearth__wait *w) {
   write_wait *ww = (write_wait *)w;
-  ww->batch->user = w;
-  ww->batch->done = write_done;
-  ww->batch->unmade = hearth__making_count(ww->making);
+  ww->batch.user = w;
+  ww->batch.done = write_done;
+  ww->batch.unmade = hearth__making_count(ww->making);
   hearth__soon_begin(w->handle->stores->h);
-  hearth__store_submit(w->handle->store, ww->batch);
+  hearth__store_submit(w->handle->store, &ww->batch);
   if (!ww->making) return;
   ww->started = true;
-  hearth__making_start(ww->making, ww->batch, making_over, ww);
+  hearth__making_start(ww->making, &ww->batch, making_over, ww);
 }
 
 static const char *verb_of(const write_wait *w) {
@@ -74,12 +72,13 @@ static const char *verb_of(const write_wait *w) {
 }
 
 static write_wait *write_new(lua_State *L, hearth__handle *hd, size_t n, const hearth__op_class *class_) {
-  write_wait *w = hearth__wait_new(L, hd, sizeof *w, class_, write_start, write_drop);
-  if (!w || !(w->batch = hearth__batch_new(hd->store, n, hearth__wall_ms(hd->stores->h)))) {
-    if (w) hearth__wait_free(&w->wait);
+  size_t size = offsetof(write_wait, batch) + hearth__batch_size(n);
+  write_wait *w = hearth__wait_new(L, hd, size, class_, write_start, write_drop);
+  if (!w) {
     hearth__no_memory(L);
     return NULL;
   }
+  hearth__batch_init(&w->batch, hd->store, n, hearth__wall_ms(hd->stores->h));
   return w;
 }
 
@@ -97,7 +96,7 @@ static hearth__handle *writable(lua_State *L, const char *verb) {
 
 /* The key of the first op that has one, for messages. */
 static const hearth__fault *fault_of(const write_wait *w, hearth__name *name, bool *named, hearth__fault *room) {
-  const hearth__batch *b = w->batch;
+  const hearth__batch *b = &w->batch;
   *named = b->n == 1 && b->ops[0].entry && b->ops[0].verb != HEARTH__CLEAR;
   if (*named) *name = hearth__entry_name(b->ops[0].entry);
   return hearth__wait_fault(&w->wait, b->fault, room);
@@ -107,7 +106,7 @@ static void check_fault(lua_State *L, hearth__op *op) {
   write_wait *w = (write_wait *)op;
   hearth__name name;
   bool named;
-  if (!w->wait.code && !w->batch->fault) return; /* by far the most frequent case */
+  if (!w->wait.code && !w->batch.fault) return; /* by far the most frequent case */
   hearth__fault room;
   const hearth__fault *f = fault_of(w, &name, &named, &room);
   if (f) hearth__raise_fault(L, f, verb_of(w), named ? &name : NULL);
@@ -140,14 +139,14 @@ static write_wait **draft_new(lua_State *L, hearth__handle *hd, size_t n, const 
 static int write_push(lua_State *L, hearth__op *op) {
   write_wait *w = (write_wait *)op;
   check_fault(L, op);
-  if (w->batch->refused) {
+  if (w->batch.refused) {
     hearth__fault f;
-    hearth__name name = hearth__entry_name(w->batch->ops[0].entry);
-    hearth__fail(&f, "ECONFLICT", "it has revision %lld, not %lld: read it again and decide", (long long)w->batch->current[0].revision,
-                 (long long)w->batch->ops[0].if_revision);
+    hearth__name name = hearth__entry_name(w->batch.ops[0].entry);
+    hearth__fail(&f, "ECONFLICT", "it has revision %lld, not %lld: read it again and decide", (long long)w->batch.current[0].revision,
+                 (long long)w->batch.ops[0].if_revision);
     return hearth__raise_fault(L, &f, verb_of(w), &name);
   }
-  lua_pushinteger(L, w->batch->revision);
+  lua_pushinteger(L, w->batch.revision);
   return 1;
 }
 
@@ -207,7 +206,7 @@ static int64_t check_integer(lua_State *L, int idx, const char *verb, const char
 static write_wait *one_op(lua_State *L, hearth__handle *hd, const hearth__name *name, int idx) {
   write_wait **draft = idx && hearth__makes_later(L, idx) ? draft_new(L, hd, 1, &write_class) : NULL;
   write_wait *w = draft ? *draft : write_new(L, hd, 1, &write_class);
-  hearth__write_op *op = hearth__batch_add(w->batch, idx ? HEARTH__PUT : HEARTH__REMOVE, name);
+  hearth__write_op *op = hearth__batch_add(&w->batch, idx ? HEARTH__PUT : HEARTH__REMOVE, name);
   if (draft) {
     if (!op) hearth__no_memory(L);
     hearth__making_add(L, hd, &w->making, op, idx);
@@ -233,7 +232,7 @@ int hearth__l_store_write(lua_State *L) {
   int64_t if_revision = lua_isnil(L, 7) ? 0 : check_integer(L, 7, verb, "if_revision");
   int64_t version = lua_isnil(L, 8) ? 0 : check_integer(L, 8, verb, "version");
   write_wait *w = one_op(L, hd, &name, gone ? 0 : 4);
-  hearth__write_op *op = &w->batch->ops[0];
+  hearth__write_op *op = &w->batch.ops[0];
   op->kind = (uint8_t)kind;
   op->expires_at = expires_at;
   op->conditional = !lua_isnil(L, 7);
@@ -243,9 +242,14 @@ int hearth__l_store_write(lua_State *L) {
   return hearth__await(L, &w->wait.op);
 }
 
-/* Upvalues: state, handle, namespace, verb. */
+static bool is_short(lua_State *L, int idx, size_t limit) {
+  return lua_type(L, idx) == LUA_TSTRING && lua_rawlen(L, idx) <= limit;
+}
+
+/* Upvalues: state, handle, namespace, verb. A call with something to refuse or to look at is the caller's own: nothing is done and given. */
 static int setter_call(lua_State *L) {
   const char *verb = lua_tostring(L, lua_upvalueindex(4));
+  if (!lua_isnoneornil(L, 3) || !is_short(L, 1, HEARTH__KEY_MAX) || !is_short(L, 2, HEARTH__VALUE_MAX)) return 0;
   hearth__check_await(L, hearth__state_of(L), verb);
   hearth__handle *hd = hearth__handle_bound(L, verb);
   hearth__name name = hearth__check_name(L, lua_upvalueindex(3), 1, verb);
@@ -254,15 +258,14 @@ static int setter_call(lua_State *L) {
     hearth__fail(&f, "EROFS", "the store was opened read-only");
     return hearth__raise_fault(L, &f, verb, &name);
   }
-  check_value(L, 2, verb, &name);
   write_wait *w = one_op(L, hd, &name, 2);
   w->verb = verb;
-  w->batch->ops[0].kind = HEARTH__TEXT;
+  w->batch.ops[0].kind = HEARTH__TEXT;
   hearth__wait_go(&w->wait, "write");
   return hearth__await(L, &w->wait.op);
 }
 
-/* setter(ns, verb) -> fn(key, text) -> revision */
+/* setter(ns, verb) -> fn(key, text, options) -> revision */
 int hearth__l_store_setter(lua_State *L) {
   return hearth__bind(L, setter_call);
 }
@@ -271,7 +274,7 @@ int hearth__l_store_setter(lua_State *L) {
 
 static int apply_push(lua_State *L, hearth__op *op) {
   write_wait *w = (write_wait *)op;
-  hearth__batch *b = w->batch;
+  hearth__batch *b = &w->batch;
   check_fault(L, op);
   if (!b->refused) {
     lua_pushinteger(L, b->revision);
@@ -353,7 +356,7 @@ static write_wait *batch_of(lua_State *L, hearth__handle *hd, int list, const he
   parsed p;
   luaL_checkstack(L, 16, NULL);
   write_wait **draft = draft_new(L, hd, (size_t)n, class_);
-  hearth__batch *b = (*draft)->batch;
+  hearth__batch *b = &(*draft)->batch;
   int top = lua_gettop(L);
   for (int i = 1; i <= n; i++) {
     parse_op(L, list, i, class_->verb, now, &p);
@@ -392,7 +395,7 @@ int hearth__l_store_put_many(lua_State *L) {
   for (lua_pushnil(L); lua_next(L, 3); lua_pop(L, 1)) {
     hearth__name name = hearth__check_name(L, 2, lua_gettop(L) - 1, verb);
     check_value(L, lua_gettop(L), verb, &name);
-    hearth__write_op *op = hearth__batch_add((*draft)->batch, HEARTH__PUT, &name);
+    hearth__write_op *op = hearth__batch_add(&(*draft)->batch, HEARTH__PUT, &name);
     if (!op) hearth__no_memory(L);
     give_value(L, *draft, op, lua_gettop(L));
     op->kind = HEARTH__TEXT;
@@ -440,7 +443,7 @@ int hearth__l_store_put_raw(lua_State *L) {
   hearth__name name = hearth__check_name(L, 2, 3, raw_class.verb);
   check_value(L, 4, raw_class.verb, &name);
   write_wait *w = write_new(L, hd, 1, &raw_class);
-  hearth__write_op *op = hearth__batch_add(w->batch, HEARTH__RAW, &name);
+  hearth__write_op *op = hearth__batch_add(&w->batch, HEARTH__RAW, &name);
   if (!op || !(op->value = copy_of(L, 4))) return out_of_memory(L, w);
   hearth__wait_go(&w->wait, NULL);
   return hearth__await(L, &w->wait.op);
@@ -448,7 +451,7 @@ int hearth__l_store_put_raw(lua_State *L) {
 
 static int take_push(lua_State *L, hearth__op *op) {
   check_fault(L, op);
-  lua_pushboolean(L, ((write_wait *)op)->batch->found);
+  lua_pushboolean(L, ((write_wait *)op)->batch.found);
   return 1;
 }
 
@@ -460,7 +463,7 @@ int hearth__l_store_quarantine_take(lua_State *L) {
   hearth__handle *hd = writable(L, take_class.verb);
   int64_t id = check_integer(L, 2, take_class.verb, "id");
   write_wait *w = write_new(L, hd, 1, &take_class);
-  hearth__write_op *op = hearth__batch_add(w->batch, HEARTH__DROP, NULL);
+  hearth__write_op *op = hearth__batch_add(&w->batch, HEARTH__DROP, NULL);
   op->tag = id;
   hearth__wait_go(&w->wait, "write");
   return hearth__await(L, &w->wait.op);

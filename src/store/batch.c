@@ -5,14 +5,24 @@
 
 #include "store/db.h"
 
-hearth__batch *hearth__batch_new(hearth__store *s, size_t room, int64_t now) {
-  hearth__batch *b = malloc(sizeof *b + room * sizeof *b->ops);
-  if (!b) return NULL;
+size_t hearth__batch_size(size_t room) {
+  return sizeof(hearth__batch) + room * sizeof(hearth__write_op);
+}
+
+void hearth__batch_init(hearth__batch *b, hearth__store *s, size_t room, int64_t now) {
   memset(b, 0, sizeof *b);
   b->store = s;
   b->room = room;
   b->now = now;
+  b->lodged = true;
   hearth__store_retain(s);
+}
+
+hearth__batch *hearth__batch_new(hearth__store *s, size_t room, int64_t now) {
+  hearth__batch *b = malloc(hearth__batch_size(room));
+  if (!b) return NULL;
+  hearth__batch_init(b, s, room, now);
+  b->lodged = false;
   return b;
 }
 
@@ -31,23 +41,29 @@ hearth__write_op *hearth__batch_add(hearth__batch *b, uint8_t verb, const hearth
   return op;
 }
 
-static void batch_free(hearth__batch *b) { /* under the lock */
+void hearth__batch_unpin(hearth__batch *b) {
   for (size_t i = 0; i < b->n; i++) {
-    if (b->ops[i].entry) hearth__cache_unpin(&b->store->db->cache, b->ops[i].entry);
-    hearth__blob_release(b->ops[i].value);
-    if (b->current) hearth__blob_release(b->current[i].value);
+    hearth__write_op *op = &b->ops[i];
+    if (op->entry) hearth__cache_unpin(&b->store->db->cache, op->entry);
+    hearth__blob_release(op->value);
+    op->entry = NULL;
+    op->value = NULL;
   }
-  free(b->current);
-  hearth__fault_free(b->fault);
-  hearth__fault_free(b->broken);
-  free(b);
+  b->unpinned = true;
 }
 
 void hearth__batch_free(hearth__batch *b) {
   hearth__store *s = b->store;
-  uv_mutex_lock(&s->db->lock);
-  batch_free(b);
-  uv_mutex_unlock(&s->db->lock);
+  if (!b->unpinned) {
+    uv_mutex_lock(&s->db->lock);
+    hearth__batch_unpin(b);
+    uv_mutex_unlock(&s->db->lock);
+  }
+  for (size_t i = 0; b->current && i < b->n; i++) hearth__blob_release(b->current[i].value);
+  free(b->current);
+  hearth__fault_free(b->fault);
+  hearth__fault_free(b->broken);
+  if (!b->lodged) free(b);
   hearth__store_release(s);
 }
 

@@ -84,6 +84,7 @@ void hearth__store_retain(hearth__store *s);
 void hearth__store_release(hearth__store *s); /* without the lock */
 void hearth__db_kick(hearth__db *db);         /* under the lock: the writer may begin */
 void hearth__batch_deliver(hearth__store *s, hearth__landed *l);
+void hearth__batch_unpin(hearth__batch *b);                                            /* under the lock: lets go of entries and values */
 void hearth__store_purge_one(hearth__store *s, const hearth__name *name, int64_t now); /* if it has expired */
 
 void hearth__db_news(void *db); /* any thread: others may have committed; those who listen look for it */

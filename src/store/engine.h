@@ -29,6 +29,7 @@ typedef struct hearth__change {
   hearth__name name;
   hearth__record *record; /* the engine fills id and, unless `raw`, finds checksum filled */
   int64_t old_id;         /* the row that is replaced, 0: there is none */
+  bool same_expiry;       /* expires_at is what that row has */
 } hearth__change;
 
 /* Bytes that could not be read, kept. */

@@ -79,6 +79,7 @@ static int load(group *g, hearth__batch *first, hearth__fault *f) {
   for (size_t i = 0; i < g->n_works; i++) {
     work *w = &g->works[i];
     w->row = w->record.id;
+    w->expiry = w->record.expires_at;
     w->was_present = w->record.state == HEARTH__PRESENT;
     w->original = hearth__blob_retain(w->record.value);
   }
@@ -190,6 +191,7 @@ static int write_down(group *g, hearth__fault *f) {
     changes[n].name = name;
     changes[n].record = &w->record;
     changes[n].old_id = w->row;
+    changes[n].same_expiry = w->record.expires_at == w->expiry;
     if (absent && w->row == 0) continue; /* came and went, or was cleared */
     n++;
   }

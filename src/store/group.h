@@ -8,6 +8,7 @@ struct hearth__work {
   hearth__entry *entry;
   hearth__record record;  /* as the transaction has it; holds its value */
   hearth__blob *original; /* the bytes before the transaction; holds them */
+  int64_t expiry;         /* expires_at before the transaction */
   int64_t row;            /* the engine's row as it is now on its side, 0: none */
   bool was_present, loaded, dirty, quiet;
   hearth__fault *fault; /* could not be read: batches that need it fail with this */

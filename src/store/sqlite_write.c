@@ -87,14 +87,14 @@ void hearth__sqlite_rollback(hearth__engine *e) {
   }
 }
 
-static void bind_record(sqlite3_stmt *st, const hearth__change *c) {
+static void bind_record(sqlite3_stmt *st, const hearth__change *c, bool expiry) {
   const hearth__record *r = c->record;
   sqlite3_bind_int64(st, 2, r->revision);
   sqlite3_bind_int64(st, 3, r->created_at);
   sqlite3_bind_int64(st, 4, r->updated_at);
-  if (r->expires_at)
+  if (expiry && r->expires_at)
     sqlite3_bind_int64(st, 5, r->expires_at);
-  else
+  else if (expiry)
     sqlite3_bind_null(st, 5);
   sqlite3_bind_int64(st, 6, r->version);
   sqlite3_bind_int64(st, 7, r->kind);
@@ -107,13 +107,18 @@ int hearth__sqlite_apply(hearth__engine *e, hearth__change *changes, size_t n, h
   hearth__sqlite *s = of(e);
   sqlite3_stmt *insert = hearth__sql_prepared(s, &s->writer, HEARTH__SQL_INSERT, f),
                *update = hearth__sql_prepared(s, &s->writer, HEARTH__SQL_UPDATE, f),
+               *update_expiry = hearth__sql_prepared(s, &s->writer, HEARTH__SQL_UPDATE_EXPIRY, f),
                *remove = hearth__sql_prepared(s, &s->writer, HEARTH__SQL_DELETE, f);
-  if (!insert || !update || !remove) return -1;
+  if (!insert || !update || !update_expiry || !remove) return -1;
   for (size_t i = 0; i < n; i++) {
     hearth__change *c = &changes[i];
-    sqlite3_stmt *st = c->record->state == HEARTH__ABSENT ? remove : c->old_id ? update : insert;
+    sqlite3_stmt *st = insert;
+    if (c->record->state == HEARTH__ABSENT)
+      st = remove;
+    else if (c->old_id)
+      st = c->same_expiry ? update : update_expiry;
     if (st != insert) sqlite3_bind_int64(st, 1, c->old_id);
-    if (st != remove) bind_record(st, c);
+    if (st != remove) bind_record(st, c, st != update);
     if (st == insert) {
       hearth__sql_bind_text(st, 11, c->name.ns, c->name.ns_size);
       hearth__sql_bind_text(st, 12, c->name.key, c->name.key_size);
@@ -124,7 +129,7 @@ int hearth__sqlite_apply(hearth__engine *e, hearth__change *changes, size_t n, h
     if (rc != SQLITE_DONE) return -1;
     if (st == insert)
       c->record->id = sqlite3_last_insert_rowid(s->writer.db);
-    else if (st == update)
+    else if (st != remove)
       c->record->id = c->old_id;
   }
   return 0;

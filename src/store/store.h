@@ -56,7 +56,7 @@ size_t hearth__store_pending(hearth__store *s); /* batches and jobs in flight */
 enum { HEARTH__PUT, HEARTH__REMOVE, HEARTH__CLEAR, HEARTH__CHECK, HEARTH__RAW, HEARTH__PURGE, HEARTH__QUARANTINE, HEARTH__DROP };
 
 typedef struct hearth__write_op {
-  hearth__entry *entry; /* the front's: pinned until the answer */
+  hearth__entry *entry; /* the front's: pinned until the answer, and NULL with it unless there is a fault or a refusal to tell of */
   uint8_t verb, kind;
   bool conditional;                              /* if_revision counts */
   bool keep;                                     /* what is replaced goes to quarantine first */
@@ -69,7 +69,8 @@ struct hearth__landed {
   void (*deliver)(hearth__store *s, hearth__landed *l);
 };
 
-/* Made by hearth__batch_new, filled by hearth__batch_add, given away by hearth__store_submit, given back by `done`. */
+/* Made by hearth__batch_new, or by hearth__batch_init where the caller has room for it; filled by hearth__batch_add, given away by
+** hearth__store_submit, given back by `done`. */
 struct hearth__batch {
   hearth__landed landed;
   hearth__batch *next; /* in the queue */
@@ -78,6 +79,8 @@ struct hearth__batch {
   void *user;
   int64_t now;
   bool conditional, own; /* own: the store's own housekeeping */
+  bool lodged;           /* its memory is the caller's */
+  bool unpinned;         /* it has landed: its ops have let go of their entries and values */
   size_t unmade;         /* values that are still to come (hearth__batch_made): its place in the queue is taken, and what follows waits */
   hearth__fault *broken; /* one of them does not come, and this is why: it fails with that */
   /* The answer. */
@@ -91,6 +94,9 @@ struct hearth__batch {
 };
 
 hearth__batch *hearth__batch_new(hearth__store *s, size_t room, int64_t now); /* NULL when memory is short */
+/* The same in so many bytes of the caller's, which frees them after hearth__batch_free. */
+size_t hearth__batch_size(size_t room);
+void hearth__batch_init(hearth__batch *b, hearth__store *s, size_t room, int64_t now);
 /* The next op, zeroed but for verb and entry; NULL when memory is short. For HEARTH__CLEAR the key is empty. */
 hearth__write_op *hearth__batch_add(hearth__batch *b, uint8_t verb, const hearth__name *name);
 void hearth__batch_free(hearth__batch *b); /* owner thread */

@@ -66,6 +66,7 @@ static void answer(hearth__db *db, hearth__batch *first) {
     next = b->next;
     b->next = NULL;
     unqueue(db, b);
+    if (!b->fault && !b->refused) hearth__batch_unpin(b); /* here, where the entries are at hand */
     hearth__land(b->store, &b->landed);
     n++;
   }

@@ -43,8 +43,7 @@ function AsyncStorage.get(key)
 end
 
 AsyncStorage.set = verbs.mark("set", function(key, value, options)
-  if setter and verbs.is_plain_set(key, value, options) then return setter(key, value) end
-  return verbs.set(view, key, value, options)
+  return setter and not seam.before_write and setter(key, value, options) or verbs.set(view, key, value, options)
 end)
 
 return AsyncStorage

@@ -48,8 +48,8 @@ end
 
 Store.set = verbs.mark("set", function(self, key, value, options)
   local view = private[self]
-  if view and view.setter and verbs.is_plain_set(key, value, options) then return view.setter(key, value) end
-  return verbs.set(view_of(self, "set"), key, value, options)
+  local setter = view and view.setter
+  return setter and not hooks.before_write and setter(key, value, options) or verbs.set(view_of(self, "set"), key, value, options)
 end)
 
 ---Waits for accepted writes, then lets go of the store. May be repeated.

@@ -110,11 +110,6 @@ local function write(view, verb, key, value, kind, options)
 end
 verbs.write = write
 
--- Is there nothing to refuse, and no cell that may have something to queue first? Then the bound C function does it all.
-function verbs.is_plain_set(key, value, options)
-  return options == nil and not hooks.before_write and is_short(key, MAX_KEY) and is_short(value, MAX_VALUE)
-end
-
 function verbs.set(view, key, value, options)
   local verb = view.names.set
   check_await(verb)
