@@ -38,6 +38,7 @@ struct hearth__state {
   unsigned answers;   /* awaits in a row that were answered at once */
   lua_State *guarded; /* the coroutine that is rendering, and the name of what it renders */
   int guard_name;
+  const void *guard_named; /* lua_topointer of that name */
   hearth__closer *closers; /* what bindings gave to hearth__at_close */
   unsigned holds;          /* by hearth.core.task.hold(), of the runtime's `holds` */
   hearth__blocks blocks;   /* of a state that is ours */

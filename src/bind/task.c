@@ -49,50 +49,50 @@ static int l_at_turn_end(lua_State *L) {
   return 0;
 }
 
+/* What is guarded from now on has the name at 1. The reference to it is kept for the next time. */
+static void name_guard(lua_State *L, hearth__state *s) {
+  const void *name = lua_topointer(L, 1);
+  if (name == s->guard_named && name) return;
+  hearth__unref(L, s->guard_name);
+  s->guard_name = LUA_NOREF;
+  s->guard_named = NULL;
+  lua_pushvalue(L, 1);
+  s->guard_name = hearth__ref(L);
+  s->guard_named = name;
+}
+
 /* render_guard(name | nil) -> old: while set, an await on the calling coroutine is ENOTASK. The reference to a name (or an
 ** object with __tostring) is kept for the next time. */
 static int l_render_guard(lua_State *L) {
   hearth__state *s = hearth__state_of(L);
   lua_settop(L, 1);
-  hearth__ref_push(L, s->guard_name);
-  bool same = lua_rawequal(L, 1, 2);
-  if (s->guarded != L) {
+  if (s->guarded == L)
+    hearth__ref_push(L, s->guard_name);
+  else
     lua_pushnil(L);
-    lua_replace(L, 2);
-  }
   s->guarded = NULL;
   if (lua_isnil(L, 1)) return 1;
-  if (!same) {
-    hearth__unref(L, s->guard_name);
-    s->guard_name = LUA_NOREF;
-    lua_pushvalue(L, 1);
-    s->guard_name = hearth__ref(L);
-  }
+  name_guard(L, s);
   s->guarded = L;
   return 1;
 }
 
-/* guarded(name, fn) -> true | false, err: calls fn() as pcall does; meanwhile an await on this coroutine is ENOTASK in the render of `name`. In
-** one call, because every flush makes it. */
+/* guarded(name, handler | nil, fn) -> true | false, err: calls fn() as xpcall does with the handler, or as pcall; meanwhile an await on this
+** coroutine is ENOTASK in the render of `name`. In one call, because every flush makes it. */
 static int l_guarded(lua_State *L) {
   hearth__state *s = hearth__state_of(L);
   lua_State *before = s->guarded;
-  lua_settop(L, 2);
-  lua_insert(L, 1); /* fn name */
-  hearth__ref_push(L, s->guard_name);
-  if (!lua_rawequal(L, 2, 3)) {
-    hearth__unref(L, s->guard_name);
-    s->guard_name = LUA_NOREF;
-    lua_pushvalue(L, 2);
-    s->guard_name = hearth__ref(L);
-  }
-  lua_settop(L, 1);
+  lua_settop(L, 3);
+  name_guard(L, s);
   s->guarded = L;
-  int status = lua_pcall(L, 0, 0, 0);
+  int status = lua_pcall(L, 0, 0, lua_isnil(L, 2) ? 0 : 2);
   s->guarded = before;
-  lua_pushboolean(L, status == LUA_OK);
-  if (status == LUA_OK) return 1;
-  lua_insert(L, 1); /* ok err */
+  if (status == LUA_OK) {
+    lua_pushboolean(L, true);
+    return 1;
+  }
+  lua_pushboolean(L, false);
+  lua_insert(L, 3); /* ok err */
   return 2;
 }
 

@@ -5,7 +5,7 @@
 -- there. A link is one bound prop of one host fiber, or one place in a table that is a prop (a style), or a source that follows another one.
 -- Thousands of links may follow in one frame of an animation, so the way from a source to its node makes no tables and goes through few.
 
-local scheduler = require "hearth.ui.scheduler"
+local plan = require("hearth.ui.scheduler").plan
 
 local binding = {}
 
@@ -64,7 +64,7 @@ function binding.join(b, prop, root, old, links)
   if b.places then
     for _, place in ipairs(b.places) do
       local link = new_link(place.source, nil, prop, root)
-      link.whole, link.into, link.key = b.whole, place.into, place.key
+      link.whole, link.into, link.key, link.is_text = b.whole, place.into, place.key, false
       place.into[place.key] = read(link)
       links[place] = link
     end
@@ -110,9 +110,9 @@ function binding.detach(link)
   if not source.links and source.observed then source:observed() end
 end
 
-local pending = {}
-binding.pending = 0 -- how many links are in it
-local spare = {} -- the list that is not being filled
+-- The links whose source changed, for the flush (hearth.ui.bound_props), and how many they are.
+local queue = {}
+binding.queue, binding.queued = queue, 0
 
 --- The source's value changed: its props follow at the end of the turn.
 ---@param source table
@@ -123,21 +123,12 @@ function binding.notify(source)
       link.changed(link.follower)
     elseif not link.queued then
       link.queued = true
-      local n = binding.pending + 1
-      pending[n], binding.pending = link, n
+      local n = binding.queued + 1
+      queue[n], binding.queued = link, n
+      if n == 1 then plan() end
     end
     link = link.after
   end
-  if binding.pending > 0 then scheduler.plan() end
-end
-
---- For the flush: the links whose source changed, and their number. Set `queued` of each to false; the list is good until the next take.
----@return table[] links
----@return integer n
-function binding.take()
-  local list, n = pending, binding.pending
-  pending, spare, binding.pending = spare, list, 0
-  return list, n
 end
 
 return binding

@@ -9,46 +9,49 @@ local ui = require "hearth.core.ui"
 local PROPS <const> = 2
 local NODE <const> = 6
 
-local next, xpcall = next, xpcall
-local touch, text, on_error = touched.touch, ui.text, boundary.on_error
+local next = next
+local touch, text, queue = touched.touch, ui.text, binding.queue
 
 local bound_props = {}
 
-local function push(link, v)
-  local root, f, prop = link.root, link.fiber, link.prop
-  local renderer = root.renderer
-  if not root.touched then touch(root) end
-  local into, set = link.into, renderer.set
-  if into then
-    into[link.key] = v
-    v = link.whole
-  elseif link.is_text then
-    v = text(v)
-  end
-  local old = f[PROPS]
-  if set then
-    old[prop] = v
-    return set(f[NODE], prop, v)
-  end
-  local own = {}
+-- The renderer takes no single props: it gets a new table.
+local function update(renderer, f, prop, v)
+  local own, old = {}, f[PROPS]
   for k, o in next, old do own[k] = o end
   own[prop] = v
   f[PROPS] = own
   renderer.update(f[NODE], own, old)
 end
 
--- One protected call for as many as go well: there may be thousands in a frame.
-local links, n_links, at_link, applying = nil, 0, 0, nil
+local function push(link, v)
+  local root, f, prop = link.root, link.fiber, link.prop
+  local renderer = root.renderer
+  if not root.touched then touch(root) end
+  if link.is_text then
+    v = text(v)
+  elseif link.into then
+    link.into[link.key] = v
+    v = link.whole
+  end
+  local set = renderer.set
+  if not set then return update(renderer, f, prop, v) end
+  f[PROPS][prop] = v
+  return set(f[NODE], prop, v)
+end
 
-local function apply_links()
-  while at_link < n_links do
-    at_link = at_link + 1
-    local link = links[at_link]
-    links[at_link], applying = nil, link
+local done = 0 -- how much of the queue
+local applying = false -- the link that is worked on
+
+--- Shows what changed, until nothing is left. Goes on where it was when it is called again after an error.
+function bound_props.apply()
+  while done < binding.queued do
+    done = done + 1
+    local link = queue[done]
+    queue[done] = nil
     link.queued = false
     if link.live then
-      local selector = link.selector
-      local v = link.get(link.source)
+      applying = link
+      local selector, v = link.selector, link.get(link.source)
       if selector then v = selector(v) end
       if v ~= link.value then
         link.value = v
@@ -56,19 +59,18 @@ local function apply_links()
       end
     end
   end
+  done, binding.queued, applying = 0, 0, false
 end
 
---- Shows what changed, until nothing is left. An error goes to the nearest boundary.
-function bound_props.apply()
-  while binding.pending > 0 do
-    links, n_links = binding.take()
-    at_link = 0
-    while at_link < n_links do
-      local ok, err = xpcall(apply_links, on_error)
-      if not ok and not boundary.catch(applying.fiber, err) then applying.root.fail(err, applying.root.fiber, "a bound value") end
-    end
-    applying = nil
-  end
+--- Was a bound value being shown when something failed?
+function bound_props.is_applying() return applying ~= false end
+
+--- Gives the error of the one that failed to the nearest boundary, else to its root.
+---@param err any
+function bound_props.fail(err)
+  local link = applying
+  applying = false
+  if not boundary.catch(link.fiber, err) then link.root.fail(err, link.root.fiber, "a bound value") end
 end
 
 return bound_props

@@ -30,10 +30,10 @@ local commit = {}
 
 local next, xpcall, ipairs, type = next, xpcall, ipairs, type
 local owner = task.owner
-local guarded, touch = hooks.guarded, touched.touch
+local guarded, guard, touch = task.guarded, hooks.guard, touched.touch
 local hosts, kinds = reconciler.hosts, reconciler.kinds
-local attempt, refresh, is_dying = reconciler.attempt, reconciler.refresh, reconciler.is_dying
-local take, use = scheduler.take, reconciler.use
+local refresh, is_quiet = reconciler.refresh, reconciler.is_quiet
+local take = scheduler.take
 local on_error = boundary.on_error
 
 -- ---- errors
@@ -48,15 +48,6 @@ local function fail(f, err, what)
   root.fail(err, f, ("%s of %s"):format(what, boundary.where.component or fibers.path(f)))
 end
 commit.fail = fail
-
--- ---- rendering
-
-local function run(f)
-  local root = f[ROOT]
-  use(root)
-  local ok, err = attempt(on_error, refresh, f)
-  if not ok then fail(f, err, "the render") end
-end
 
 -- ---- unmounting
 
@@ -238,6 +229,15 @@ end
 
 -- ---- the flush
 
+-- What a flush knows of itself. It is here because behind an error of a component the flush begins again: one protected call is enough for a
+-- flush in which nothing fails.
+local flushing = false
+local rendered = false -- was something rendered that is not committed yet
+local rendering = false -- the fiber whose render is going on
+local failure = nil -- {error} of what failed
+local rounds = 0 -- how many times what was dirty has been rendered
+local effects, n_effects = nil, 0 -- which run after the renderer's commit
+
 local function endless(f)
   local first = f
   while f do
@@ -252,19 +252,25 @@ local function endless(f)
       :format(path, LIMIT), { op = "render", component = path }), "the render")
 end
 
-local function later(list, n, ready, more)
-  for i = 1, more do list[n + i] = ready[i] end
-  return n + more
+local function run_later(ready, n)
+  if not effects then
+    effects, n_effects = ready, n
+    return
+  end
+  table.move(ready, 1, n, n_effects + 1, effects)
+  n_effects = n_effects + n
 end
 
--- Renders what is dirty, `f` first, and commits it but for the effects, which are added to `effects`.
-local function render_pass(f, effects, n_effects)
+-- Renders what is dirty, `f` first, and commits it but for the effects, which run later. Gives what is dirty after that.
+local function render_pass(f)
   while f do
-    if not is_dying(f) then run(f) end
+    rendering = f
+    refresh(f)
     f = take()
   end
+  rendering = false
   boundary.settle_suspenses()
-  reconciler.use(nil)
+  if is_quiet() then return end
   apply()
   local deleted, n_deleted, ready, n = reconciler.finish()
   if n_deleted > 0 then
@@ -275,56 +281,84 @@ local function render_pass(f, effects, n_effects)
   if n > 0 then
     run_cleanups(ready, n)
     run_effects(ready, n, true)
-    if not effects then return ready, n end
-    n_effects = later(effects, n_effects, ready, n)
+    run_later(ready, n)
   end
-  return effects, n_effects
+  return take()
 end
 
-local rendered = false -- did a root render something before this flush
+-- What failed is told, and the flush goes on.
+local function mend()
+  local err = failure[1]
+  failure = nil
+  local f = rendering
+  if not f then return bound_props.fail(err) end
+  rendering, rendered, rounds = false, true, rounds - 1
+  hooks.abandon()
+  reconciler.undo()
+  fail(f, err, "the render")
+end
 
 local function flush()
-  local rounds = 0
-  local f, bound = take(), binding.pending > 0
-  -- Where only bound props changed there is nothing to render.
-  local pass = rendered or not bound
-  rendered = false
+  if failure then mend() end
+  local f = take()
   repeat
-    local effects, n_effects = nil, 0
     -- What layout effects set is rendered before the renderer commits.
-    while f or pass do
-      pass = false
+    while f or rendered do
+      rendered = false
       rounds = rounds + 1
       if rounds > LIMIT then
         endless(f)
         f = take() -- the boundary that shows it
       end
-      effects, n_effects = render_pass(f, effects, n_effects)
+      f = render_pass(f)
+    end
+    if binding.queued > 0 then bound_props.apply() end
+    touched.commit()
+    if n_effects > 0 then
+      local list, n = effects, n_effects
+      effects, n_effects = nil, 0
+      run_effects(list, n, false)
       f = take()
     end
-    if binding.pending > 0 then bound_props.apply() end
-    touched.commit()
-    if n_effects > 0 then run_effects(effects, n_effects, false) end
-    f = take()
-  until not f and binding.pending == 0
+  until not f and binding.queued == 0
+  rounds = 0
   hooks.phase = nil
 end
 
 --- Ends a flush or a render that broke off outside the components (memory).
 function commit.break_off()
   hooks.phase = nil
+  rendered, rendering, rounds, effects, n_effects = false, false, 0, nil, 0
   hooks.abandon()
   reconciler.use(nil)
+  if binding.queued > 0 then scheduler.plan() end
 end
+
+local flush_inside
 
 --- Renders and commits until nothing is dirty.
 ---@param has_rendered? boolean there is something to commit already
 function commit.flush(has_rendered)
-  rendered = has_rendered or false
-  local ok, err = guarded(flush)
+  if flushing then return flush_inside(has_rendered) end
+  flushing, rendered = true, has_rendered
+  local ok, err = guarded(guard, on_error, flush)
+  while not ok and (rendering or bound_props.is_applying()) do
+    failure = { err }
+    ok, err = guarded(guard, on_error, flush)
+  end
+  flushing = false
   if ok then return end
   commit.break_off()
   error(err, 0)
+end
+
+-- The same in an effect of a flush that is going on: a root is mounted, or rendered anew.
+function flush_inside(has_rendered)
+  local outer_rounds, outer_effects, outer_n = rounds, effects, n_effects
+  rounds, effects, n_effects, flushing = 0, nil, 0, false
+  local ok, err = pcall(commit.flush, has_rendered)
+  rounds, effects, n_effects, flushing = outer_rounds, outer_effects, outer_n, true
+  if not ok then error(err, 0) end
 end
 
 scheduler.on_flush(commit.flush)

@@ -412,17 +412,12 @@ end
 --- May the render that is going on await?
 function hooks.can_suspend() return record() ~= nil end
 
--- Says where an await was refused: the path is worked out only then.
-local guard = setmetatable({}, { __tostring = function()
+--- The name under which renders and effects are guarded (`guarded` of hearth.core.task): an await in them is ENOTASK and says where it was
+--- refused. The path is worked out only then.
+hooks.guard = setmetatable({}, { __tostring = function()
   local slot = hooks.phase
   return current and fibers.path(current) or slot and ("%s of %s"):format(slot[1], fibers.path(slot[2])) or "a component"
 end })
-
---- fn() in which an await is ENOTASK and names the component; as pcall.
----@param fn fun()
----@return boolean ok
----@return any err
-function hooks.guarded(fn) return task.guarded(guard, fn) end
 
 --- The slot whose effect or cleanup runs between renders, for the same message.
 ---@type table|nil

@@ -21,11 +21,12 @@ local CHILD <const> = 5
 local LINKS <const> = 7
 local STATE <const> = 6
 local DEPTH <const> = 7
+local ROOT <const> = 8
 
 local reconciler = {}
 
 local type, next, xpcall, move = type, next, xpcall, table.move
-local due_mark, take_due, render_hooks = hooks.due_mark, hooks.take_due, hooks.render
+local due_mark, take_due, render_hooks, changed = hooks.due_mark, hooks.take_due, hooks.render, hooks.changed
 local EMPTY, List = element.EMPTY, element.List
 local as_element, count, own_props = children.as_element, element.count, host_props.own
 local array, is_table, same_props, in_step, match = ui.array, ui.is_table, ui.same_props, ui.in_step, ui.match
@@ -129,6 +130,14 @@ function reconciler.attempt(on_error, fn, a, b, c)
     rollback(b_log, b_patches, b_structs, b_deleted, b_relinks, b_ready, b_undoable, b_sp, b_due)
   end
   return ok, result
+end
+
+-- Where the render of the dirty fiber that is worked on began: what `attempt` keeps, without a protected call of its own.
+local at_log, at_patches, at_structs, at_deleted, at_relinks, at_ready, at_undoable, at_sp, at_due = 0, 0, 0, 0, 0, 0, 0, 0, 0
+
+--- Undoes what `refresh` has rendered of a fiber before it failed.
+function reconciler.undo()
+  rollback(at_log, at_patches, at_structs, at_deleted, at_relinks, at_ready, at_undoable, at_sp, at_due)
 end
 
 --- fn() is called if the render that is going on is undone.
@@ -419,25 +428,14 @@ kinds.fragment = {
 -- ---- for the commit
 
 --- Does `f` belong to something that this pass takes out?
-function reconciler.is_dying(f)
-  if n_deleted == 0 then return false end
+local function is_dying(f)
   while f do
     if dying[f] then return true end
     f = f[PARENT]
   end
   return false
 end
-
---- Renders one dirty fiber in its place. When that fails it is not tried again.
-function reconciler.refresh(f)
-  local t, state = f[TYPE], f[STATE]
-  f[STATE] = 0
-  if not t.render then
-    kinds[t.kind].update(f, f[PROPS], f[DEPTH])
-  elseif state == 2 or hooks.changed(f) then
-    update_component(f)
-  end
-end
+function reconciler.is_dying(f) return n_deleted > 0 and is_dying(f) end
 
 --- Works on the fibers of this root from now on; nil when the pass is over.
 function reconciler.use(new)
@@ -446,6 +444,24 @@ function reconciler.use(new)
   root, create = new, new and new.renderer.create
 end
 function reconciler.root() return root end
+
+--- Renders one dirty fiber in its place. When that fails, `undo` leaves no trace of it, and it is not tried again.
+---@param f table
+function reconciler.refresh(f)
+  if n_deleted > 0 and is_dying(f) then return end
+  working = false
+  local its = f[ROOT]
+  if its ~= root then root, create = its, its.renderer.create end
+  at_log, at_patches, at_structs, at_deleted, at_relinks, at_ready, at_undoable, at_sp, at_due =
+    n_log, n_patches, n_structs, n_deleted, n_relinks, n_ready, n_undoable, sp, due_mark()
+  local t, state = f[TYPE], f[STATE]
+  f[STATE] = 0
+  if not t.render then
+    kinds[t.kind].update(f, f[PROPS], f[DEPTH])
+  elseif state == 2 or changed(f) then
+    update_component(f)
+  end
+end
 
 --- The component whose output was being worked on when something failed; false when there is none.
 function reconciler.failed_at()
@@ -464,14 +480,28 @@ local function emptied(list, n)
   return list
 end
 
+-- What a pass that is over needs no more. Fibers that went and slots with work to do outlive it.
+local function forget()
+  if n_log > 0 then log, n_log = emptied(log, n_log), 0 end
+  if n_undoable > 0 then undoable, n_undoable = emptied(undoable, n_undoable), 0 end
+  root, create = nil, nil
+end
+
+--- Ends a pass in which nothing changed but state: there is nothing to tell the renderer, and nobody waits for the commit.
+---@return boolean
+function reconciler.is_quiet()
+  if n_patches + n_structs + n_relinks + n_deleted + n_ready > 0 then return false end
+  forget()
+  return true
+end
+
 --- The renderer was told. What is left of the pass: the fibers that went, and the slots for cleanups and effects; a new pass begins.
 ---@return table deleted, integer n_deleted, table ready, integer n_ready
 function reconciler.finish()
-  if n_log > 0 then log, n_log = emptied(log, n_log), 0 end
+  forget()
   if n_patches > 0 then patches, n_patches = emptied(patches, n_patches), 0 end
   if n_structs > 0 then structs, n_structs = emptied(structs, n_structs), 0 end
   if n_relinks > 0 then relinks, n_relinks = emptied(relinks, n_relinks), 0 end
-  if n_undoable > 0 then undoable, n_undoable = emptied(undoable, n_undoable), 0 end
   local gone, n_gone, slots, n_slots = deleted, n_deleted, ready, n_ready
   -- These outlive the pass: effects may mount another root.
   if n_deleted > 0 then deleted, n_deleted, dying = {}, 0, {} end

@@ -44,7 +44,7 @@ end
 
 local function render_into(self, element)
   local ok, err
-  local whole, broken = hooks.guarded(function()
+  local whole, broken = task.guarded(hooks.guard, nil, function()
     reconciler.use(self)
     ok, err = boundary.attempt(reconciler.update_children, self.fiber, { element }, 1)
   end)
@@ -53,8 +53,8 @@ local function render_into(self, element)
   return false, broken
 end
 
--- Lets the collector go on that `show` has stopped: when the frame is committed, before effects run, or when there is none.
-local function collect_again(self)
+--- Lets the collector go on that `show` has stopped: when the frame is committed, before effects run, or when there is none.
+function Root:collect_again()
   if self.collects_later then
     self.collects_later = false
     collectgarbage "restart"
@@ -77,7 +77,7 @@ local function show(self, element)
   local ok, err = render_into(self, element)
   local whole, broken = true, nil
   if ok then whole, broken = pcall(commit.flush, true) end
-  collect_again(self)
+  self:collect_again()
   if not whole then error(broken, 0) end
   if ok then
     err = self.failure and self.failure[1]
@@ -105,11 +105,6 @@ function root.mount(element, renderer, options)
     owner = task.owner(), -- on whose behalf its effects run (hearth.owner)
   }, Root)
   self.fail = failing(self)
-  self.committed = function()
-    self.commits = self.commits + 1
-    collect_again(self)
-    if renderer.commit then renderer.commit(self.node) end
-  end
   self.render = function(f)
     if self.observe and not boundary.waits(f) then
       local t = f[TYPE]

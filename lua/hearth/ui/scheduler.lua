@@ -1,5 +1,5 @@
 -- Which fibers must render, kept by depth: what is above renders first, and a descendant that was rendered on the way is clean when its
--- turn comes. Setters only mark; one flush at the end of the turn does the work.
+-- turn comes. Setters only mark; one flush at the end of the turn does the work. Most often there is one fiber: it needs no order.
 
 local task = require "hearth.core.task"
 
@@ -8,7 +8,8 @@ local DEPTH <const> = 7
 
 local scheduler = {}
 
-local buckets = {} -- by depth: fibers at head+1 .. n
+local only = false -- the fiber that is marked, as long as there is one
+local buckets = {} -- where there are several, by depth: fibers at head+1 .. n
 local low, high = math.huge, -1
 local planned = false
 local flush -- set by the reconciler
@@ -26,14 +27,7 @@ function scheduler.plan()
   end
 end
 
---- Marks a fiber: level 1 "its state may have changed", 2 "must render". An unmounted one is left alone.
----@param fiber table
----@param level integer
-function scheduler.mark(fiber, level)
-  local state = fiber[STATE]
-  if state < 0 or state >= level then return end
-  fiber[STATE] = level
-  if state > 0 then return end
+local function put(fiber)
   local depth = fiber[DEPTH]
   local bucket = buckets[depth]
   if not bucket then
@@ -44,12 +38,36 @@ function scheduler.mark(fiber, level)
   bucket.n, bucket[n] = n, fiber
   if depth < low then low = depth end
   if depth > high then high = depth end
+end
+
+--- Marks a fiber: level 1 "its state may have changed", 2 "must render". An unmounted one is left alone.
+---@param fiber table
+---@param level integer
+function scheduler.mark(fiber, level)
+  local state = fiber[STATE]
+  if state < 0 or state >= level then return end
+  fiber[STATE] = level
+  if state > 0 then return end
+  if high < 0 and not only then
+    only = fiber
+  else
+    if only then
+      put(only)
+      only = false
+    end
+    put(fiber)
+  end
   if not planned then scheduler.plan() end
 end
 
 --- The next fiber to render, or nil; those that became clean meanwhile are stepped over.
 ---@return table|nil
 function scheduler.take()
+  local one = only
+  if one then
+    only = false
+    return one[STATE] > 0 and one or nil
+  end
   while low <= high do
     local bucket = buckets[low]
     local last = bucket and bucket.n or 0
@@ -69,9 +87,6 @@ function scheduler.take()
     end
   end
 end
-
---- Is anything marked?
-function scheduler.busy() return high >= 0 end
 
 function scheduler.on_flush(fn) flush = fn end
 

@@ -21,7 +21,10 @@ function touched.commit()
     roots[n_roots] = nil
     n_roots = n_roots - 1
     root.touched = false
-    root.committed()
+    root.commits = root.commits + 1
+    if root.collects_later then root:collect_again() end
+    local commit = root.renderer.commit
+    if commit then commit(root.node) end
   end
 end
 
