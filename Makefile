@@ -123,7 +123,7 @@ $(BUILD)/test/test_picture: LIBS += $(image_LIBS)
 # There the file system is what the test says, and as full.
 $(BUILD)/test/test_store_places: LDFLAGS += -Wl,--wrap=statfs,--wrap=posix_fallocate
 # There the n-th allocation fails: Lua's, and our own, those of feature modules too, which are linked for it and lie beside it.
-WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
+WRAP := -Wl,--wrap=malloc,--wrap=mmap,--wrap=calloc,--wrap=realloc,--wrap=strdup
 $(BUILD)/test/test_out_of_memory: LDFLAGS += $(WRAP),--wrap=lua_newstate,--wrap=luaL_newstate,--wrap=lua_setallocf -rdynamic
 $(BUILD)/test/test_out_of_memory: | $(FEATURES:%=$(BUILD)/test/hearth-%.so)
 define WRAPPED_FEATURE_RULE

@@ -3,11 +3,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include "populate.h"
+#include "large.h"
 
 enum { SLAB = 4096, SLABS = 64, CHUNK = SLAB * SLABS };
 
@@ -162,13 +161,13 @@ static bool is_small(size_t size) {
 /* From or to a small size. */
 static void *move(hearth__blocks *blocks, void *block, size_t old, size_t size) {
   if (is_small(old) && is_small(size) && rounded(old) == rounded(size)) return block;
-  void *moved = is_small(size) ? take(blocks, size) : malloc(size);
+  void *moved = is_small(size) ? take(blocks, size) : hearth__large_new(size);
   if (!moved) return NULL;
   memcpy(moved, block, old < size ? old : size);
   if (is_small(old))
     give(blocks, block);
   else
-    free(block);
+    hearth__large_free(block, old);
   return moved;
 }
 
@@ -180,12 +179,12 @@ void *hearth__blocks_resize(hearth__blocks *blocks, void *block, size_t old, siz
     if (is_small(old))
       give(blocks, block);
     else
-      free(block);
+      hearth__large_free(block, old);
     return NULL;
   } else if (is_small(old) || is_small(size)) {
     return move(blocks, block, old, size);
   }
-  void *p = realloc(block, size);
-  if (!block) hearth__populate(p, size);
+  void *p = hearth__large_resize(block, old, size);
+  if (!block) hearth__large_fill(p, size); /* a string, or a table: written from one end to the other */
   return p;
 }

@@ -1,6 +1,6 @@
 /* The memory of a Lua state. Lua makes small blocks by the million, and says how large each was when it gives it back: so a block needs neither a
 ** header nor a search. Those of one size lie side by side in slabs of a page, which takes a fifth of malloc's time, less memory, and keeps what was
-** made together in the processor's cache together. Large blocks are malloc's. One thread at a time. */
+** made together in the processor's cache together. What is larger is large.h's. One thread at a time. */
 #ifndef HEARTH__BLOCKS_H
 #define HEARTH__BLOCKS_H
 

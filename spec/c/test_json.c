@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "json/json.h"
+#include "large.h"
 
 /* ---- an allocator that counts what is alive and fails on demand */
 
@@ -126,7 +127,7 @@ static const char *const texts[] = {
 typedef struct errand {
   const char *text;
   hearth__json_tape *tape;
-  char *printed;
+  void *printed;
   size_t size;
 } errand;
 
@@ -138,7 +139,7 @@ static void *parse_there(void *arg) {
 
 static void *print_there(void *arg) {
   errand *e = arg;
-  e->printed = hearth__json_print(e->tape, &e->size);
+  e->printed = hearth__json_print(e->tape, 0, &e->size);
   return NULL;
 }
 
@@ -164,7 +165,7 @@ static void test_tapes_say_what_the_direct_way_says(void) {
     lua_gc(L, LUA_GCCOLLECT);
     on_thread(print_there, &e);
     CHECK(e.size == size && e.printed && memcmp(e.printed, direct, size) == 0);
-    free(e.printed);
+    hearth__large_free(e.printed, e.size + 1);
     hearth__json_tape_free(e.tape);
     lua_settop(L, 0);
   }
@@ -189,7 +190,7 @@ static void test_bad_tapes(void) {
   lua_getfield(L, -2, "position");
   CHECK(lua_tointeger(L, -1) == 4);
   size_t size;
-  CHECK(hearth__json_print(tape, &size) == NULL);
+  CHECK(hearth__json_print(tape, 0, &size) == NULL);
   hearth__json_tape_free(tape);
   hearth__json_tape_free(NULL);
   lua_pushcfunction(L, flatten_function);

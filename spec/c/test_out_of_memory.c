@@ -2,11 +2,13 @@
 ** runtime works on. A fault is the n-th allocation alone (for Lua with its retry after an emergency collection). n grows by one at first, then by
 ** growing strides; HEARTH_OOM_ALL=1 in the environment tries each n. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,11 +20,13 @@
 /* ---- the fault: the linker puts these in front of the real ones (Makefile) */
 
 void *__real_malloc(size_t size);
+void *__real_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *ptr, size_t size);
 char *__real_strdup(const char *text);
 lua_State *__real_lua_newstate(lua_Alloc f, void *ud);
 HEARTH_API void *__wrap_malloc(size_t size); /* seen by the feature modules */
+HEARTH_API void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset);
 HEARTH_API void *__wrap_calloc(size_t n, size_t size);
 HEARTH_API void *__wrap_realloc(void *ptr, size_t size);
 HEARTH_API char *__wrap_strdup(const char *text);
@@ -49,6 +53,11 @@ static bool fails(place p) {
 
 void *__wrap_malloc(size_t size) {
   return fails(IN_C) ? NULL : __real_malloc(size);
+}
+void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset) { /* large blocks */
+  if (!fails(IN_C)) return __real_mmap(at, size, protection, flags, fd, offset);
+  errno = ENOMEM;
+  return MAP_FAILED;
 }
 void *__wrap_calloc(size_t n, size_t size) {
   return fails(IN_C) ? NULL : __real_calloc(n, size);

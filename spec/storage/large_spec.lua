@@ -136,6 +136,34 @@ for _, engine in ipairs(support.engines) do
       assert.equal(long, (store:get_json "j"))
     end)
 
+    it("of any length are exact when the engine reads them, with and without a NUL", function()
+      local values = {}
+      for _, n in ipairs { 65535, 65536, 65537, 1 << 20, (2 << 20) + 5, 5 << 20 } do
+        values["text" .. n] = ("0123456789abcdef"):rep(n // 16 + 1):sub(1, n)
+        values["bytes" .. n] = ("0123456789abcde\0"):rep(n // 16 + 1):sub(1, n)
+      end
+      store:set_many(values)
+      if engine.name ~= "memory" then
+        store:close()
+        store = hearth.storage.open { url = url }
+      end
+      for key, value in pairs(values) do assert.is_true(store:get(key) == value, key) end
+    end)
+
+    it("that are damaged are kept whole, and belong to that key alone", function()
+      local long = ("x"):rep(100000)
+      store:set_many { a = long, b = long }
+      local raw, namespace = hearth.storage.raw(store)
+      raw:put_raw(namespace, "a", long .. "y")
+      for _ = 1, 2 do assert.equal("ECORRUPT", err(store.get, store, "a").code) end
+      local kept = store:quarantine()
+      assert.equal(1, #kept)
+      assert.is_true(kept[1].bytes == long .. "y")
+      assert.is_true(store:get "b" == long)
+      store:set("a", long)
+      assert.is_true(store:get "a" == long)
+    end)
+
     it("are seen by the batch that writes them, and land with it", function()
       local value = large()
       store:batch(function(tx)

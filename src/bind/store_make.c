@@ -15,7 +15,7 @@ typedef struct source {
   hearth__write_op *op;
   const hearth__json_tape *tape; /* NULL: `text` */
   const char *text;
-  hearth__blob *copy; /* room for the text; from the loop's thread: what a worker allocates stays with its arena */
+  size_t size;
   int anchor;
 } source;
 
@@ -49,43 +49,28 @@ void hearth__making_add(lua_State *L, hearth__handle *hd, hearth__making **makin
     m->room = room;
   }
   source s = {.op = op, .tape = hearth__json_packed(L, idx)};
+  if (!s.tape) s.text = lua_tolstring(L, idx, &s.size);
   lua_pushvalue(L, idx);
   s.anchor = hearth__ref(L);
   m->list[m->n++] = s;
-  if (s.tape) return;
-  size_t size;
-  source *last = &m->list[m->n - 1];
-  last->text = lua_tolstring(L, idx, &size);
-  if (!(last->copy = hearth__blob_new(NULL, size))) hearth__no_memory(L);
 }
 
 void hearth__making_free(hearth__making *m) {
   if (!m) return;
-  for (size_t i = 0; i < m->n; i++) {
-    hearth__blob_release(m->list[i].copy);
-    if (m->stores->h) hearth__unref(m->stores->state->L, m->list[i].anchor);
-  }
+  for (size_t i = 0; i < m->n && m->stores->h; i++) hearth__unref(m->stores->state->L, m->list[i].anchor);
   free(m->list);
   free(m);
 }
 
-static hearth__blob *make_one(source *s, hearth__fault *f) {
-  hearth__blob *blob = s->copy;
-  if (blob) {
-    s->copy = NULL;
-    memcpy(blob->bytes, s->text, blob->size);
-    return blob;
-  }
-  size_t size = 0;
-  char *printed = hearth__json_print(s->tape, &size);
-  if (!printed)
-    hearth__fail(f, "EIO", "out of memory");
-  else if (size > HEARTH__VALUE_MAX)
-    hearth__fail(f, "EBIG", "the value has %zu bytes, the limit is %d; split it over several keys", size, HEARTH__VALUE_MAX);
-  else if (!(blob = hearth__blob_new(printed, size)))
-    hearth__fail(f, "EIO", "out of memory");
-  free(printed);
-  return blob;
+static hearth__blob *make_one(const source *s, hearth__fault *f) {
+  size_t size = s->size;
+  void *printed = s->tape ? hearth__json_print(s->tape, sizeof(hearth__blob), &size) : NULL;
+  hearth__blob *blob = printed ? hearth__blob_of(printed, size) : s->tape ? NULL : hearth__blob_new(s->text, size);
+  if (!blob) hearth__fail(f, "EIO", "out of memory");
+  if (!blob || size <= HEARTH__VALUE_MAX) return blob;
+  hearth__fail(f, "EBIG", "the value has %zu bytes, the limit is %d; split it over several keys", size, HEARTH__VALUE_MAX);
+  hearth__blob_release(blob);
+  return NULL;
 }
 
 static void make(uv_work_t *work) {

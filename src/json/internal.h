@@ -11,12 +11,12 @@
 
 #include "json/json.h"
 
-/* ---- buffers: grown by realloc or by the allocator of a Lua state */
+/* ---- buffers: blocks (large.h), or memory of a Lua state */
 
 typedef struct hearth__json_buffer {
   char *data;
   size_t size, capacity;
-  lua_Alloc alloc; /* NULL: malloc */
+  lua_Alloc alloc; /* NULL: a block */
   void *ud;
 } hearth__json_buffer;
 
@@ -60,6 +60,7 @@ typedef struct hearth__json_item {
 
 typedef struct hearth__json_page {
   struct hearth__json_page *next;
+  size_t size; /* of it all */
   char bytes[];
 } hearth__json_page;
 

@@ -32,8 +32,8 @@ hearth__json_tape *hearth__json_flatten(lua_State *L, int idx, bool sets, const 
 /* Owner thread: pushes the text of a stored value and returns NULL; or, where that would be longer than about `limit`, gives the tape and pushes
 ** nothing. That of a string borrows it. Raises as hearth__json_encode does. */
 hearth__json_tape *hearth__json_encode_or_flatten(lua_State *L, int idx, size_t limit);
-/* Any thread: malloc'd text, *size bytes; NULL when memory is short. */
-char *hearth__json_print(const hearth__json_tape *tape, size_t *size);
+/* Any thread: a block (large.h) with `head` bytes for the caller, the *size bytes of the text, and a NUL; NULL when memory is short. */
+void *hearth__json_print(const hearth__json_tape *tape, size_t head, size_t *size);
 
 void hearth__json_tape_free(hearth__json_tape *tape);
 

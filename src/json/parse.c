@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "json/internal.h"
+#include "large.h"
 
 typedef struct parser {
   hearth__json_tape *tape;
@@ -23,7 +24,7 @@ static bool out_of_memory(parser *s) {
 bool hearth__json_tape_grow(hearth__json_tape *tape) {
   if (tape->fixed) return false;
   size_t capacity = tape->capacity ? tape->capacity * 2 : tape->size / 8 + 16;
-  hearth__json_item *items = realloc(tape->items, capacity * sizeof *items);
+  hearth__json_item *items = hearth__large_resize(tape->items, tape->capacity * sizeof *items, capacity * sizeof *items);
   if (!items) return false;
   tape->items = items;
   tape->capacity = capacity;
@@ -119,7 +120,7 @@ static bool string(parser *s) {
   char scrap[4], *to = scrap, *q;
   if (!tape->check) {
     if (!tape->unescaped) {
-      tape->unescaped = malloc(tape->size);
+      tape->unescaped = hearth__large_new(tape->size);
       if (!tape->unescaped) return out_of_memory(s);
       tape->owns_unescaped = true;
     }
@@ -248,11 +249,11 @@ after: /* a value has ended */
 }
 
 void hearth__json_tape_clear(hearth__json_tape *tape) {
-  if (!tape->fixed) free(tape->items);
-  if (tape->owns_unescaped) free(tape->unescaped);
+  if (!tape->fixed) hearth__large_free(tape->items, tape->capacity * sizeof *tape->items);
+  if (tape->owns_unescaped) hearth__large_free(tape->unescaped, tape->size);
   for (hearth__json_page *page = tape->pages, *next; page; page = next) {
     next = page->next;
-    free(page);
+    hearth__large_free(page, page->size);
   }
   memset(tape, 0, sizeof *tape);
 }

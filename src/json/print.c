@@ -2,12 +2,13 @@
 #include <stdlib.h>
 
 #include "json/internal.h"
+#include "large.h"
 
 bool hearth__json_grow(hearth__json_buffer *b, size_t n) {
   if (n > SIZE_MAX / 2 - b->size) return false;
   size_t capacity = b->capacity < 512 ? 1024 : b->capacity * 2;
   if (capacity < b->size + n) capacity = b->size + n;
-  char *data = b->alloc ? b->alloc(b->ud, b->data, b->capacity, capacity) : realloc(b->data, capacity);
+  char *data = b->alloc ? b->alloc(b->ud, b->data, b->capacity, capacity) : hearth__large_resize(b->data, b->capacity, capacity);
   if (!data) return false;
   b->data = data;
   b->capacity = capacity;
@@ -18,7 +19,7 @@ void hearth__json_release(hearth__json_buffer *b) {
   if (b->alloc)
     b->alloc(b->ud, b->data, b->capacity, 0);
   else
-    free(b->data);
+    hearth__large_free(b->data, b->capacity);
   b->data = NULL;
   b->size = b->capacity = 0;
 }

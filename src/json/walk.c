@@ -8,6 +8,7 @@
 
 #include "error.h"
 #include "json/internal.h"
+#include "large.h"
 
 typedef struct frame {
   const struct frame *up;
@@ -71,8 +72,10 @@ static const char *own_string(hearth__json_tape *tape, const char *text, size_t 
   if ((size_t)(tape->room_end - tape->room) < size) {
     size_t room = tape->count * 16 < PAGE_MIN ? PAGE_MIN : tape->count * 16 > PAGE_MAX ? PAGE_MAX : tape->count * 16;
     bool apart = size > room / 4; /* what is left of the page is of use for others */
-    hearth__json_page *page = malloc(sizeof *page + (apart ? size : room));
+    size_t whole = sizeof(hearth__json_page) + (apart ? size : room);
+    hearth__json_page *page = hearth__large_new(whole);
     if (!page) return NULL;
+    page->size = whole;
     page->next = tape->pages;
     tape->pages = page;
     if (apart) return memcpy(page->bytes, text, size);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "json/internal.h"
+#include "large.h"
 
 typedef struct printer {
   const hearth__json_item *items;
@@ -189,14 +190,16 @@ bool hearth__json_print_tape(const hearth__json_tape *tape, hearth__json_buffer 
   return !tape->error && print_item(&p, tape->items);
 }
 
-char *hearth__json_print(const hearth__json_tape *tape, size_t *size) {
+void *hearth__json_print(const hearth__json_tape *tape, size_t head, size_t *size) {
   hearth__json_buffer ranks = {0}, out = {0};
-  bool ok = hearth__json_print_tape(tape, &ranks, &out);
+  bool ok = hearth__json_grow(&out, head + 1);
+  out.size = head;
+  ok = ok && hearth__json_print_tape(tape, &ranks, &out) && hearth__json_put_char(&out, '\0');
   hearth__json_release(&ranks);
-  if (!ok) {
+  void *block = ok ? hearth__large_resize(out.data, out.capacity, out.size) : NULL;
+  if (block)
+    *size = out.size - head - 1;
+  else
     hearth__json_release(&out);
-    return NULL;
-  }
-  *size = out.size;
-  return out.data;
+  return block;
 }

@@ -119,9 +119,7 @@ static hearth__blob *string_of(slice s, bool each_byte) {
       *q++ = (unsigned char)(0x80 | (c & 0x3F));
     }
   }
-  b->size = (size_t)(q - (unsigned char *)b->bytes);
-  *q = '\0';
-  return b;
+  return hearth__blob_shrink(b, (size_t)(q - (unsigned char *)b->bytes));
 }
 
 static bool key_is(slice key, const char *name) {

@@ -6,17 +6,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "populate.h"
+#include "large.h"
 
-hearth__blob *hearth__blob_new(const void *bytes, size_t size) {
-  hearth__blob *b = malloc(sizeof *b + size + 1);
-  if (!b) return NULL;
-  if (bytes) hearth__populate(b, sizeof *b + size);
+static size_t block_size(size_t size) {
+  return sizeof(hearth__blob) + size + 1;
+}
+
+hearth__blob *hearth__blob_of(void *block, size_t size) {
+  hearth__blob *b = block;
   atomic_init(&b->refs, 1);
   b->size = size;
+  return b;
+}
+
+hearth__blob *hearth__blob_new(const void *bytes, size_t size) {
+  hearth__blob *b = hearth__large_new(block_size(size));
+  if (!b) return NULL;
+  hearth__large_fill(b, block_size(size));
+  hearth__blob_of(b, size);
   if (bytes && size) memcpy(b->bytes, bytes, size);
   b->bytes[size] = '\0';
   return b;
+}
+
+hearth__blob *hearth__blob_shrink(hearth__blob *b, size_t size) {
+  hearth__blob *shrunk = hearth__large_resize(b, block_size(b->size), block_size(size));
+  if (!shrunk) {
+    hearth__blob_release(b);
+    return NULL;
+  }
+  shrunk->size = size;
+  shrunk->bytes[size] = '\0';
+  return shrunk;
 }
 
 hearth__blob *hearth__blob_retain(hearth__blob *b) {
@@ -25,7 +46,7 @@ hearth__blob *hearth__blob_retain(hearth__blob *b) {
 }
 
 void hearth__blob_release(hearth__blob *b) {
-  if (b && atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) == 1) free(b);
+  if (b && atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) == 1) hearth__large_free(b, block_size(b->size));
 }
 
 bool hearth__blob_equal(const hearth__blob *a, const hearth__blob *b) {

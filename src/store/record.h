@@ -18,8 +18,12 @@ typedef struct hearth__blob {
 } hearth__blob;
 
 hearth__blob *hearth__blob_new(const void *bytes, size_t size); /* a copy; bytes may be NULL: uninitialised. NULL when memory is short */
-hearth__blob *hearth__blob_retain(hearth__blob *b);             /* NULL stays NULL */
-void hearth__blob_release(hearth__blob *b);                     /* likewise */
+/* Of a block (large.h) of sizeof(hearth__blob) + size + 1 bytes, in which all but the head is written; it takes that over. */
+hearth__blob *hearth__blob_of(void *block, size_t size);
+hearth__blob *hearth__blob_shrink(hearth__blob *b,
+                                  size_t size); /* the first bytes of one that nobody shares; NULL when memory is short, and it is gone */
+hearth__blob *hearth__blob_retain(hearth__blob *b); /* NULL stays NULL */
+void hearth__blob_release(hearth__blob *b);         /* likewise */
 bool hearth__blob_equal(const hearth__blob *a, const hearth__blob *b);
 
 /* Where a record lives. A view: the bytes belong to somebody else. */

@@ -13,8 +13,8 @@ static int short_of_memory(hearth__fault *f) {
   return hearth__fail(f, "EIO", "out of memory");
 }
 
-/* The columns of GET as a record; its value may be NULL when memory is short. */
-static int read_record(sqlite3_stmt *st, const hearth__name *name, bool value, hearth__record *r) {
+/* The columns in front of the value. */
+static void read_head(sqlite3_stmt *st, hearth__record *r) {
   memset(r, 0, sizeof *r);
   r->id = sqlite3_column_int64(st, 0);
   r->revision = sqlite3_column_int64(st, 1);
@@ -25,15 +25,37 @@ static int read_record(sqlite3_stmt *st, const hearth__name *name, bool value, h
   r->kind = (uint8_t)sqlite3_column_int64(st, 6);
   r->checksum = (uint64_t)sqlite3_column_int64(st, 7);
   r->state = HEARTH__PRESENT;
-  if (!value) return 0;
-  if (sqlite3_column_type(st, 8) == SQLITE_NULL) { /* its bytes are in quarantine */
-    r->state = HEARTH__DAMAGED;
-    return 0;
+}
+
+/* A long value, which GET leaves out: straight from its pages, of which the open statement has a snapshot. None: its bytes are in quarantine. */
+static int read_long(hearth__sql *c, hearth__record *r) {
+  sqlite3_blob *from;
+  int rc = sqlite3_blob_open(c->db, "main", "record", "value", r->id, 0, &from);
+  if (rc != SQLITE_OK) return rc == SQLITE_ERROR ? SQLITE_OK : rc; /* it opens no NULL */
+  int size = sqlite3_blob_bytes(from);
+  r->value = hearth__blob_new(NULL, (size_t)size);
+  rc = r->value ? sqlite3_blob_read(from, r->value->bytes, size, 0) : SQLITE_NOMEM;
+  sqlite3_blob_close(from);
+  return rc;
+}
+
+/* The row of a statement as a record. `c`: it is GET, by that connection. A code of SQLite's. */
+static int read_record(hearth__sql *c, sqlite3_stmt *st, const hearth__name *name, hearth__record *r) {
+  int rc = SQLITE_OK;
+  read_head(st, r);
+  if (sqlite3_column_type(st, 8) != SQLITE_NULL)
+    rc = (r->value = hearth__sql_blob(st, 8)) ? SQLITE_OK : SQLITE_NOMEM;
+  else if (c && sqlite3_column_int(st, 9))
+    rc = read_long(c, r);
+  if (rc != SQLITE_OK) {
+    hearth__blob_release(r->value);
+    r->value = NULL;
+    return rc;
   }
-  if (!(r->value = hearth__sql_blob(st, 8))) return -1;
-  r->size = r->value->size;
-  if (r->kind >= HEARTH__KINDS || hearth__record_checksum(name, r) != r->checksum) r->state = HEARTH__DAMAGED;
-  return 0;
+  r->size = r->value ? r->value->size : 0;
+  bool sound = r->value && r->kind < HEARTH__KINDS && hearth__record_checksum(name, r) == r->checksum;
+  if (!sound) r->state = HEARTH__DAMAGED;
+  return SQLITE_OK;
 }
 
 int hearth__sqlite_load(hearth__engine *e, hearth__conn *conn, hearth__item *items, size_t n, hearth__fault *f) {
@@ -50,14 +72,15 @@ int hearth__sqlite_load(hearth__engine *e, hearth__conn *conn, hearth__item *ite
     hearth__sql_bind_text(st, 1, items[i].name.ns, items[i].name.ns_size);
     hearth__sql_bind_text(st, 2, items[i].name.key, items[i].name.key_size);
     int rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW) {
-      if (read_record(st, &items[i].name, true, &items[i].record) != 0) status = short_of_memory(f);
-    } else if ((rc & 0xff) == SQLITE_CORRUPT) { /* a damaged page: this key, and others that live on it */
+    if (rc == SQLITE_ROW) rc = read_record(c, st, &items[i].name, &items[i].record);
+    if ((rc & 0xff) == SQLITE_CORRUPT) { /* a damaged page: this key, and others that live on it */
       if (!(items[i].fault = malloc(sizeof *items[i].fault)))
         status = short_of_memory(f);
       else
         hearth__sql_failed(s, c, rc, items[i].fault);
-    } else if (rc != SQLITE_DONE)
+    } else if (rc == SQLITE_NOMEM)
+      status = short_of_memory(f);
+    else if (rc != SQLITE_OK && rc != SQLITE_DONE)
       status = hearth__sql_failed(s, c, rc, f);
     hearth__sql_finish(st);
   }
@@ -161,7 +184,8 @@ int hearth__sqlite_each(hearth__engine *e, hearth__conn *conn, const char *ns, s
   while (status == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
     hearth__record r;
     hearth__name name = name_columns(st, 9);
-    if (read_record(st, &name, values, &r) != 0)
+    read_head(st, &r);
+    if (values && read_record(NULL, st, &name, &r) != SQLITE_OK)
       status = short_of_memory(f);
     else {
       r.size = (size_t)sqlite3_column_int64(st, 11);

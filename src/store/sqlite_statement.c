@@ -11,8 +11,10 @@ static const char *const statements[HEARTH__SQL_COUNT] = {
     [HEARTH__SQL_ROLLBACK] = "ROLLBACK",
     [HEARTH__SQL_NUMBER] = "SELECT max(revision) FROM change",
     [HEARTH__SQL_GET] =
-        "SELECT id, revision, created_at, updated_at, expires_at, version, kind, checksum, value FROM record"
-        " WHERE namespace = ?1 AND key = ?2",
+        /* A long value is not put together as a column first: it goes from its pages into the blob (read_long). */
+    "SELECT id, revision, created_at, updated_at, expires_at, version, kind, checksum,"
+    " CASE WHEN size >= 65536 AND typeof(value) IN ('text', 'blob') THEN NULL ELSE value END, size >= 65536 FROM record"
+    " WHERE namespace = ?1 AND key = ?2",
     [HEARTH__SQL_INSERT] =
         "INSERT INTO record(namespace, key, revision, created_at, updated_at, expires_at, version, kind, checksum,"
         " size, value) VALUES(?11, ?12, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",

@@ -1,0 +1,83 @@
+/* See large.h. */
+#include "large.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { GRAIN = 64 << 10 /* a multiple of the page of every system */, HUGE_PAGE = 2 << 20 };
+
+/* Under a sanitizer all memory is malloc's, whose ends it guards. */
+static bool is_large(size_t size) {
+#ifdef HEARTH_SANITIZED
+  (void)size;
+  return false;
+#else
+  return size >= HEARTH__LARGE;
+#endif
+}
+
+static size_t round_up(size_t n, size_t unit) {
+  return (n + unit - 1) / unit * unit;
+}
+
+/* Begins where a huge page does if it holds one. What is behind the last whole one stays in small pages: a value of 4 MiB and its head take no six. */
+static void *map(size_t size) {
+  bool huge = size >= HUGE_PAGE;
+  if (size > SIZE_MAX / 2) return NULL;
+  size = round_up(size, GRAIN);
+  size_t room = size + (huge ? HUGE_PAGE : 0);
+  char *p = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (p == MAP_FAILED) return NULL;
+  if (!huge) return p;
+  size_t lead = -(uintptr_t)p % HUGE_PAGE;
+  if (lead) munmap(p, lead);
+  munmap(p + lead + size, room - lead - size);
+#ifdef MADV_HUGEPAGE
+  (void)madvise(p + lead, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+#endif
+  return p + lead;
+}
+
+static void let_go(void *block, size_t size) {
+  if (is_large(size))
+    munmap(block, round_up(size, GRAIN));
+  else
+    free(block);
+}
+
+void *hearth__large_resize(void *block, size_t old, size_t size) {
+  int err = errno;
+  void *to = NULL;
+  if (!block) old = 0;
+  if (!is_large(old) && !is_large(size)) {
+    if (size) return realloc(block, size);
+    free(block);
+    return NULL;
+  }
+  if (is_large(old) && is_large(size) && round_up(size, GRAIN) <= round_up(old, GRAIN)) {
+    size_t kept = round_up(size, GRAIN), had = round_up(old, GRAIN);
+    if (kept < had) munmap((char *)block + kept, had - kept);
+    to = block;
+  } else if (size) {
+    to = is_large(size) ? map(size) : malloc(size);
+    if (!to) return NULL;
+    if (block) memcpy(to, block, old < size ? old : size);
+  }
+  if (block && to != block) let_go(block, old);
+  errno = err;
+  return to;
+}
+
+void hearth__large_fill(void *block, size_t size) {
+#ifdef MADV_POPULATE_WRITE
+  int err = errno;
+  if (block && is_large(size)) (void)madvise(block, size, MADV_POPULATE_WRITE);
+  errno = err;
+#else
+  (void)block, (void)size;
+#endif
+}
