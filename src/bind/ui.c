@@ -9,9 +9,9 @@
 
 enum { TYPE = 1, PROPS = 2, KEY = 3, LINKS = 7 }; /* of a fiber */
 
-/* A sketch is what Text("row", { key = i }) makes of its arguments in a repeated render: an array of the type, the text, and names and values
-** by turns. What looks at its fields from Lua completes it: see hearth.ui.element. */
-enum { SKETCH_TYPE = 1, SKETCH_TEXT, SKETCH_FIELDS };
+/* A sketch is what Text("row", { key = i }) makes of its arguments in a repeated render: an array of the type, then names and values by turns,
+** first those of the text. What looks at its fields from Lua completes it: see hearth.ui.element. */
+enum { SKETCH_TYPE = 1, SKETCH_TEXT, SKETCH_FIELDS = SKETCH_TEXT + 2 };
 
 /* Upvalues of the verbs that look at elements: the metatable of sketches, names, and `leaves`: the host elements that never have children, with
 ** the prop that their text becomes, or true. */
@@ -126,30 +126,20 @@ static bool same_text(lua_State *L, int item, int child) {
 
 /* Does the fiber show what the sketch says? Its key is one of the props. */
 static bool same_sketch(lua_State *L, int item, int child) {
-  int top = lua_gettop(L), type = top + 1, own = top + 3, text = lua_upvalueindex(UP_TEXT);
+  int top = lua_gettop(L), own = top + 3, name = top + 4;
   lua_rawgeti(L, item, SKETCH_TYPE);
   lua_rawgeti(L, child, TYPE);
-  if (!lua_rawequal(L, type, type + 1)) return false;
+  if (!lua_rawequal(L, top + 1, top + 2)) return false;
   lua_rawgeti(L, child, PROPS);
-  lua_Integer fields = fields_of(L, child, own), n = (lua_Integer)lua_rawlen(L, item);
-  if (fields != (n - SKETCH_TEXT) / 2 + 1) return false; /* its own, and the text */
-  lua_settop(L, own);
-  if (!lua_rawequal(L, type, lua_upvalueindex(UP_TEXT_TYPE))) {
-    lua_pushvalue(L, type);
-    if (lua_rawget(L, lua_upvalueindex(UP_LEAVES)) != LUA_TSTRING) return false;
-    text = ++top + 3;
-  }
-  lua_rawgeti(L, item, SKETCH_TEXT);
-  lua_pushvalue(L, text);
-  lua_rawget(L, own);
-  if (!lua_rawequal(L, -1, -2)) return false;
-  for (lua_Integer i = SKETCH_FIELDS; i < n; i += 2) {
-    lua_settop(L, top + 3);
+  lua_Integer n = (lua_Integer)lua_rawlen(L, item);
+  if (fields_of(L, child, own) != n / 2) return false;
+  for (lua_Integer i = SKETCH_TEXT; i < n; i += 2) {
+    lua_settop(L, own);
     lua_rawgeti(L, item, i);
     lua_rawgeti(L, item, i + 1);
-    lua_pushvalue(L, top + 4);
+    lua_pushvalue(L, name);
     lua_rawget(L, own);
-    if (!same_prop(L, top + 4, top + 5, top + 6)) return false;
+    if (!same_prop(L, name, name + 1, name + 2)) return false;
   }
   return true;
 }
@@ -183,24 +173,87 @@ static bool is_hole(lua_State *L, int item) {
   return lua_type(L, item) <= LUA_TBOOLEAN;
 }
 
-/* sketch(type, text, given) -> a sketch; nil where `given` is no table */
-static int l_sketch(lua_State *L) {
-  lua_settop(L, 3);
-  if (lua_type(L, 3) != LUA_TTABLE) return 0;
-  lua_createtable(L, SKETCH_FIELDS + 1, 0); /* room for a key */
+/* Upvalues of a constructor that takes a text. */
+enum { LABEL_TYPE = 1, LABEL_NAME, LABEL_MAKE, LABEL_RENDERING, LABEL_AGAIN, LABEL_SKETCH, LABEL_TYPE_FIELD, LABEL_PROPS_FIELD };
+
+static void set(lua_State *L, int t, int key) {
+  lua_pushvalue(L, lua_upvalueindex(key));
+  lua_insert(L, -2);
+  lua_rawset(L, t);
+}
+
+/* {type=, props={text=}} of the text at 1 */
+static void push_plain(lua_State *L) {
+  lua_createtable(L, 0, 2);
+  int item = lua_gettop(L);
+  lua_pushvalue(L, lua_upvalueindex(LABEL_TYPE));
+  set(L, item, LABEL_TYPE_FIELD);
+  lua_createtable(L, 0, 1);
   lua_pushvalue(L, 1);
-  lua_rawseti(L, 4, SKETCH_TYPE);
-  lua_pushvalue(L, 2);
-  lua_rawseti(L, 4, SKETCH_TEXT);
-  lua_Integer i = SKETCH_FIELDS;
-  for (lua_pushnil(L); lua_next(L, 3); i += 2) {
-    lua_rawseti(L, 4, i + 1);
-    lua_pushvalue(L, 5);
-    lua_rawseti(L, 4, i);
+  set(L, item + 1, LABEL_NAME);
+  set(L, item, LABEL_PROPS_FIELD);
+}
+
+/* A sketch of the text at 1 and the props at 2 */
+static void push_sketch(lua_State *L) {
+  lua_createtable(L, SKETCH_FIELDS + 1, 0); /* room for a key */
+  int sketch = lua_gettop(L);
+  lua_pushvalue(L, lua_upvalueindex(LABEL_TYPE));
+  lua_rawseti(L, sketch, SKETCH_TYPE);
+  lua_pushvalue(L, lua_upvalueindex(LABEL_NAME));
+  lua_rawseti(L, sketch, SKETCH_TEXT);
+  lua_pushvalue(L, 1);
+  lua_rawseti(L, sketch, SKETCH_TEXT + 1);
+  lua_pushnil(L);
+  for (lua_Integer i = SKETCH_FIELDS; lua_next(L, 2); i += 2) { /* k v */
+    lua_rawseti(L, sketch, i + 1);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, sketch, i);
   }
-  lua_pushvalue(L, lua_upvalueindex(UP_SKETCH));
-  lua_setmetatable(L, 4);
+  lua_pushvalue(L, lua_upvalueindex(LABEL_SKETCH));
+  lua_setmetatable(L, sketch);
+}
+
+/* constructor(text, given) */
+static int l_label(lua_State *L) {
+  int given = lua_type(L, 2);
+  if (given == LUA_TTABLE && lua_toboolean(L, 1)) {
+    lua_rawgeti(L, lua_upvalueindex(LABEL_RENDERING), 1);
+    if (lua_rawequal(L, -1, lua_upvalueindex(LABEL_AGAIN))) {
+      push_sketch(L);
+      return 1;
+    }
+  } else if (given <= LUA_TNIL && lua_type(L, 1) == LUA_TSTRING) {
+    push_plain(L);
+    return 1;
+  }
+  lua_settop(L, 2);
+  lua_pushvalue(L, lua_upvalueindex(LABEL_MAKE));
+  lua_insert(L, 1);
+  lua_call(L, 2, 1);
   return 1;
+}
+
+/* labelled(type, name, make, rendering) -> fn(text, given): the constructor of an element whose text is its prop `name`. A text alone is made here; a
+** text with props is a sketch where rendering[1] is "again"; the rest is make(text, given). */
+static int l_labelled(lua_State *L) {
+  lua_settop(L, LABEL_RENDERING);
+  lua_pushliteral(L, "again");
+  lua_pushvalue(L, lua_upvalueindex(UP_SKETCH));
+  lua_pushvalue(L, lua_upvalueindex(UP_TYPE));
+  lua_pushvalue(L, lua_upvalueindex(UP_PROPS));
+  lua_pushcclosure(L, l_label, LABEL_PROPS_FIELD);
+  return 1;
+}
+
+/* next_prop(props, name) -> name, value: as next, but the children are stepped over */
+static int l_next_prop(lua_State *L) {
+  lua_settop(L, 2);
+  while (lua_next(L, 1)) {
+    if (!lua_isinteger(L, 2)) return 2;
+    lua_settop(L, 2);
+  }
+  return 0;
 }
 
 /* same_props(given, n, own) -> do the named props of an element equal those that its node has? */
@@ -449,9 +502,10 @@ static int l_array(lua_State *L) {
 }
 
 static const luaL_Reg element_verbs[] = {
-    {"sketch", l_sketch}, {"same_props", l_same_props}, {"in_step", l_in_step}, {"match", l_match}, {NULL, NULL}};
-static const luaL_Reg value_verbs[] = {{"array", l_array},         {"text", l_text},         {"is_function", l_is_function},
-                                       {"is_string", l_is_string}, {"is_table", l_is_table}, {NULL, NULL}};
+    {"labelled", l_labelled}, {"same_props", l_same_props}, {"in_step", l_in_step}, {"match", l_match}, {NULL, NULL}};
+static const luaL_Reg value_verbs[] = {
+    {"array", l_array},         {"next_prop", l_next_prop}, {"text", l_text}, {"is_function", l_is_function},
+    {"is_string", l_is_string}, {"is_table", l_is_table},   {NULL, NULL}};
 
 int hearth__open_ui(lua_State *L) {
   luaL_newlib(L, value_verbs);

@@ -120,10 +120,10 @@ element.completers = {}
 element.rendering = { false }
 
 ui.sketches.__index = function(sketch, field)
-  local kind = rawget(sketch, 1)
+  local kind, text = sketch[1], sketch[3]
   local given = {}
-  for i = 3, rawlen(sketch), 2 do given[sketch[i]] = sketch[i + 1] end
-  local props = element.completers[kind](sketch[2], given)
+  for i = 4, rawlen(sketch), 2 do given[sketch[i]] = sketch[i + 1] end
+  local props = element.completers[kind](text, given)
   for i = rawlen(sketch), 1, -1 do sketch[i] = nil end
   setmetatable(sketch, nil)
   sketch.type, sketch.props, sketch.key = kind, props, props.key

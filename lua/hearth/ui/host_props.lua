@@ -4,7 +4,7 @@ local binding = require "hearth.ui.binding"
 
 local ui = require "hearth.core.ui"
 
-local next, math_type, is_table = next, math.type, ui.is_table
+local next, next_prop, is_table = next, ui.next_prop, ui.is_table
 
 local host_props = {}
 
@@ -20,9 +20,8 @@ function host_props.own(props, n, old, root)
   local own, links = props, nil
   if n > 0 then
     own = {}
-    -- From the beginning: where children were added one by one, some of them lie among the named fields.
-    for k, v in next, props do
-      if math_type(k) ~= "integer" and k ~= "n" then own[k] = v end
+    for k, v in next_prop, props do
+      if k ~= "n" then own[k] = v end
     end
   end
   if not binding.used then return own end

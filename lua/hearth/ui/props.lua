@@ -4,10 +4,11 @@
 local errors = require "hearth.errors"
 local style = require "hearth.ui.style"
 local suggest = require "hearth.ui.suggest"
+local ui = require "hearth.core.ui"
 
 local props = {}
 
-local next, type, math_type, getmetatable = next, type, math.type, getmetatable
+local type, getmetatable, next_prop = type, getmetatable, ui.next_prop
 local HANDLER, STYLE, TEXT, FLAG, NUMBER, LIST, ANY = "handler", "style", "text", "flag", "number", "list", "any"
 props.kinds = { HANDLER = HANDLER, STYLE = STYLE, TEXT = TEXT, FLAG = FLAG, NUMBER = NUMBER, LIST = LIST, ANY = ANY }
 
@@ -69,10 +70,10 @@ local check_style, style_keys_check = style.check, style.check_field
 ---@return boolean has_styles its style is a list of styles
 function props.check(element, schema, given)
   local has_styles = false
-  for name, value in next, given do
+  for name, value in next_prop, given do
     local kind = schema[name]
     if kind == nil then
-      if math_type(name) ~= "integer" then refuse(element, schema, name, value, given) end
+      refuse(element, schema, name, value, given)
     elseif kind == STYLE then
       has_styles = check_style(value, element)
     elseif kind == "style_key" then

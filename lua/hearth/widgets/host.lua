@@ -10,8 +10,7 @@ local ui = require "hearth.core.ui"
 local host = {}
 
 local check, type, next = props.check, type, next
-local rendering = element.rendering
-local is_string, sketch = ui.is_string, ui.sketch
+local is_string = ui.is_string
 
 local function copied(t)
   local copy = {}
@@ -104,18 +103,14 @@ function host.labelled(name, field, own)
   end
   element.completers[name] = complete
 
-  return function(text, given)
-    if given and text and rendering[1] == "again" then
-      local drawn = sketch(name, text, given)
-      if drawn then return drawn end
-    end
+  return ui.labelled(name, field, function(text, given)
     if given == nil then
-      if not is_string(text) then text, given = other(text) end
+      text, given = other(text)
       if given == nil then return { type = name, props = { [field] = text } } end
     end
     local copy = complete(text, given)
     return { type = name, props = copy, key = copy.key }
-  end, schema
+  end, element.rendering), schema
 end
 
 return host
