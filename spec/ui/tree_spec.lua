@@ -466,4 +466,20 @@ describe("the collector, which a mount holds off", function()
     assert.has_error(function() roots.mount(C { n = 1 }, renderer) end)
     assert.is_true(is_running())
   end)
+
+  -- A first mount puts the collector off until as much has been made again; mounts in a row must not put it off for ever.
+  it("runs also in a program that mounts and unmounts without end", function()
+    local C = component("C", function()
+      local rows = {}
+      for i = 1, 1000 do rows[i] = Text(tostring(i), { key = i }) end
+      return Column(rows)
+    end)
+    collectgarbage()
+    local before, highest = collectgarbage "count", 0
+    for _ = 1, 100 do
+      roots.mount(C {}, headless.new()):unmount()
+      highest = math.max(highest, collectgarbage "count")
+    end
+    assert.is_true(highest - before < 16384, ("%.0f KiB more than before"):format(highest - before))
+  end)
 end)

@@ -93,13 +93,14 @@ end
 local function differs(voice)
   local cell = voice.cell
   if voice.serial ~= cell.serial then
-    local ok, value = true
+    local rendered = voice[RENDERED]
+    local ok, value = true, cell.value
+    if value ~= rendered and value ~= nil and type(value) ~= "table" and not voice.merge then return true end   -- by far the most
     if voice.merge or voice.is_lazy then   -- the user's functions: where they raise, the render does
       ok, value = pcall(compute, voice, cell)
     else
       value = compute(voice, cell)
     end
-    local rendered = voice[RENDERED]
     if not ok or not rawequal(value, rendered) or math_type(value) ~= math_type(rendered) then return true end
     voice.serial = cell.serial
   end

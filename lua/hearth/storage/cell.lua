@@ -167,6 +167,18 @@ function Cell:append(op)
   return changed and "changed" or "same"
 end
 
+--- `append` for the commonest operation: another plain value, on a cell that has nothing to write. -> false: `append` is needed
+---@param op hearth.CellOp
+---@return boolean
+function Cell:assign(op)
+  local base, value = self.base, op.copy
+  if self.n > 0 or value == self.value or not base.known or base.error or base.stale or self.expires_at then return false end
+  local issued = self.issued + 1
+  self.log, self.n, self.issued, op.seq = {op}, 1, issued, issued
+  self.value, self.shown, self.serial = value, nil, self.serial + 1
+  return true
+end
+
 --- How many operations, from the front, were issued up to `seq`.
 ---@param seq integer
 ---@return integer

@@ -15,6 +15,7 @@ require "hearth.storage.recovery"
 
 local Pool = pool_module.Pool
 local private = require("hearth.storage.value").private
+local new_ticket = ticket.new
 local huge, type, math_type = math.huge, type, math.type
 
 local cells = {save_state = Pool.save_state}
@@ -146,6 +147,15 @@ local function append_update(cell, op)
   return outcome, failure
 end
 
+local function issued_plain(cell, op, tell)
+  local pool = cell.pool
+  cell.due = nil
+  -- The frame first, then the disk: who is told first does first what it has to do at the end of the turn.
+  if tell then pool:publish(cell) end
+  pool:mark(cell)
+  if not op.group then cell.hot, cell.told = op, tell end
+end
+
 local function issue(cell, op)
   local pool = cell.pool
   if cell.gone then
@@ -174,11 +184,7 @@ local function issue(cell, op)
   else
     local tell = outcome == "changed" or cell.n == cell.sent + 1
     if op.plain then
-      cell.due = nil
-      -- The frame first, then the disk: who is told first does first what it has to do at the end of the turn.
-      if tell then pool:publish(cell) end
-      pool:mark(cell)
-      if not op.group then cell.hot, cell.told = op, tell end
+      issued_plain(cell, op, tell)
     else
       delay(cell, op.owner)
       pool:mark(cell)   -- a table may still change in this turn, which is looked at before the frame
@@ -220,8 +226,13 @@ function cells.set(cell, value, voice)
   elseif value == nil then
     return cells.remove(cell, voice)
   end
-  local op = ticket.new {kind = "set", value = value, copy = value, owner = voice, plain = plain, seq = nil, state = nil, answer = nil}
-  if voice and voice.options then
+  local op = new_ticket {kind = "set", value = value, copy = value, owner = voice, plain = plain, seq = nil, state = nil, answer = nil}
+  if not (voice and voice.options) then
+    if plain and not (cell.gone or cell.folding or batch_scope.current()) and cell:assign(op) then
+      issued_plain(cell, op, true)
+      return op
+    end
+  else
     op.equals = voice.equals
     if voice.ttl then op.expires_at = expires_at(voice) end
     if plain and (voice.ttl or op.equals or voice.write_delay) then op.plain = nil end

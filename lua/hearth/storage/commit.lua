@@ -166,33 +166,40 @@ function Pool:land(cell, revision, version)
 end
 
 local function send(self, cells, free)
-  local ops, senders, groups = {}, {split = cells.split}, {}
-  for _, cell in ipairs(cells) do
+  local ops, n, groups = {nil}, 0, NONE
+  for i = 1, #cells do
+    local cell = cells[i]
     local group = cell.group
     local op = prepare(self, cell, free)
+    cells[i] = nil
     if op then
-      ops[#ops + 1] = op
-      senders[#senders + 1], groups[cell] = cell, group
+      n = n + 1
+      ops[n], cells[n] = op, cell   -- those that have to be written
+      if group then
+        if groups == NONE then groups = {} end
+        groups[cell] = group
+      end
     end
   end
-  if not ops[1] then return end
-  for _, cell in ipairs(senders) do self:publish(cell) end
+  for i = 1, n do self:publish(cells[i]) end
+  if n == 0 then return end
   self:submit(ops, function(revision, records, err)
     if revision then
-      for i, cell in ipairs(senders) do
+      for i = 1, n do
+        local cell = cells[i]
         -- Again after an error: those that have landed are left alone.
-        if cell.flight and cell.flight.batch == senders then self:land(cell, revision, ops[i].version) end
+        if cell.flight and cell.flight.batch == cells then self:land(cell, revision, ops[i].version) end
       end
     elseif records then
-      self:refused(senders, groups, records)
+      self:refused(cells, groups, records)
     else
-      self:failed(senders, groups, err)
+      self:failed(cells, groups, err)
     end
-  end, senders)
+  end, cells)
 end
 
 --- Sends the cells as one atomic batch.
----@param cells hearth.Cell[]
+---@param cells hearth.Cell[]   the batch's from here on
 ---@param free boolean?   without conditions: what is written does not depend on what is there
 function Pool:commit(cells, free)
   local ok, err = pcall(send, self, cells, free)

@@ -53,12 +53,25 @@ local function render_into(self, element)
   return false, broken
 end
 
---- Lets the collector go on that `show` has stopped: when the frame is committed, before effects run, or when there is none.
+-- Nearly all that a first render makes stays: to collect meanwhile would walk it again and again, and right after it once more, while what
+-- it needs is loaded. So the collector stops, and then waits until as much has been made once more; this once only, until it has run.
+local waited = setmetatable({}, { __mode = "v" })
+
+local function stop_collecting(self)
+  if not collectgarbage "isrunning" then return end -- a layout effect may come here again
+  self.collects_from = collectgarbage "count"
+  collectgarbage "stop"
+end
+
+--- When the frame is committed, before effects run, or when there is none.
 function Root:collect_again()
-  if self.collects_later then
-    self.collects_later = false
-    collectgarbage "restart"
-  end
+  local from = self.collects_from
+  if not from then return end
+  self.collects_from = nil
+  local made, first = collectgarbage "count" - from, waited[1] == nil
+  waited[1] = waited[1] or {}
+  collectgarbage "restart"
+  if first and made > 0 then collectgarbage("step", -(made // 1)) end -- as if that had been freed
 end
 
 -- Renders `element` as the only child of the root fiber and flushes; raises what no boundary caught.
@@ -70,10 +83,7 @@ local function show(self, element)
   local outer = reconciler.root()
   local before = self.synchronous
   self.synchronous, self.failure = true, nil
-  -- Nearly all that a first render makes stays: collecting meanwhile would walk it again and again. The frame is shown first.
-  local collecting = collectgarbage "isrunning"
-  if collecting then collectgarbage "stop" end
-  self.collects_later = self.collects_later or collecting -- a layout effect may come here again
+  stop_collecting(self)
   local ok, err = render_into(self, element)
   local whole, broken = true, nil
   if ok then whole, broken = pcall(commit.flush, true) end
@@ -101,7 +111,7 @@ function root.mount(element, renderer, options)
   local self = setmetatable({
     renderer = renderer, place = placement.placer(renderer), commits = 0, renders = {},
     observe = options and options.observe or false, inert = options and options.inert or false,
-    suspends = false, touched = false, portals = nil, synchronous = false, collects_later = false,
+    suspends = false, touched = false, portals = nil, synchronous = false, collects_from = nil,
     owner = task.owner(), -- on whose behalf its effects run (hearth.owner)
   }, Root)
   self.fail = failing(self)
