@@ -1,4 +1,6 @@
--- The web UI against Node with `ws` doing the same (bench/web_peer.js), in the same run; the pages are bench/web_load.c, on the other core.
+-- The web UI against Node with `ws` doing the same (bench/web_peer.js), in the same run; the pages are bench/web_load.c, on the other core: the
+-- same pages, clicks and acknowledgements for both. Doing the same is also that a page may come back: what it is told has numbers of its own and
+-- is kept until it is acknowledged. What the socket alone costs Node is said beside it, by a peer that gives all pages one text and forgets it.
 -- Without node and npm there are our own figures only. Aims: a click is a patch within 1 ms in the server; one change reaches 1,000 pages at
 -- 1.3 times Node's rate; 30 KiB a session of the notes app; its first HTML 5,000 times a second on one core; a script of 12 KiB.
 -- usage: hearth bench/web.lua [ROUNDS [SESSIONS]]
@@ -34,8 +36,8 @@ local function hearth(app, store)
   return start(("%s/hearth serve %s --port 0 --max-sessions 10000 --store %s"):format(build, app, store))
 end
 
--- Node's side, if there is node; `ws` is fetched into the build folder once.
-local function peer()
+-- Node's side, if there is node; `ws` is fetched into the build folder once. `how`: as bench/web_peer.js takes it.
+local function peer(how)
   local folder = build .. "/npm"
   if not os.execute "command -v node >/dev/null 2>&1" then return nil end
   if not io.open(folder .. "/node_modules/ws/package.json") then
@@ -43,40 +45,47 @@ local function peer()
       :format(folder, folder))
   end
   if not io.open(folder .. "/node_modules/ws/package.json") then return nil end
-  return start(("env NODE_PATH=%s/node_modules node bench/web_peer.js"):format(folder))
+  return start(("env NODE_PATH=%s/node_modules node bench/web_peer.js %s"):format(folder, how))
 end
 
--- The medians of alternating rounds of both, each on a server of its own: our figure and Node's, and the same for a second of processor time.
+-- The medians of alternating rounds of us, of Node doing the same and of Node keeping nothing, each on a server of its own:
+-- {figure, the same for a second of processor time} of each; nil where there is no Node.
 local function compare(kind, rest)
-  local ours, theirs = { {}, {} }, { {}, {} }
-  local function add(list, server)
-    local figure, of_processor = measure(server, kind, rest)
-    table.insert(list[1], figure)
-    table.insert(list[2], of_processor)
-    stop(server)
+  local servers = {
+    function() return hearth("bench/support/web_app.lua", "memory:") end,
+    function() return peer "" end,
+    function() return peer "light" end,
+  }
+  local figures = {}
+  for round = 1, rounds do
+    for i, begin in ipairs(servers) do
+      local server = begin()
+      if server then
+        local of = figures[i] or { {}, {} }
+        figures[i] = of
+        of[1][round], of[2][round] = measure(server, kind, rest)
+        stop(server)
+      end
+    end
   end
-  for _ = 1, rounds do
-    add(ours, hearth("bench/support/web_app.lua", "memory:"))
-    local server = peer()
-    if server then add(theirs, server) end
-  end
-  if not theirs[1][1] then return median(ours[1]), nil, median(ours[2]) end
-  return median(ours[1]), median(theirs[1]), median(ours[2]), median(theirs[2])
+  for _, of in pairs(figures) do of[1], of[2] = median(of[1]), median(of[2]) end
+  return figures[1], figures[2], figures[3]
 end
 
-local has_peer = peer()
+local has_peer = peer ""
 if has_peer then stop(has_peer) else print "web: there is no node with ws here: no ratios" end
 
 local ms, node_ms = compare("click", "300 Count 'Own '")
-print(("web: a click is a patch after %.3f ms, there and back%s, aim 1"):format(ms,
-  node_ms and (", Node %.3f, ratio %.2f"):format(node_ms, ms / node_ms) or ""))
+print(("web: a click is a patch after %.3f ms, there and back%s, aim 1"):format(ms[1],
+  node_ms and (", Node %.3f, ratio %.2f"):format(node_ms[1], ms[1] / node_ms[1]) or ""))
 
 -- One change that nobody follows up, and changes that come faster than they are told: then several go out as one frame.
 for _, ahead in ipairs { 1, 8, 32 } do
-  local rate, node_rate, cpu, node_cpu = compare("broadcast", ("1000 %d %d Share 'All ' PID"):format(ahead * 40 + 60, ahead))
-  print(("web: %.0f changes a second reach 1,000 pages, %d on their way at a time%s"):format(rate, ahead,
-    node_rate and (", Node %.0f, ratio %.2f, aim 1.3; in a second of one processor %.0f, Node %.0f, ratio %.2f")
-      :format(node_rate, rate / node_rate, cpu, node_cpu, cpu / node_cpu) or ""))
+  local rate, node, light = compare("broadcast", ("1000 %d %d Share 'All ' PID"):format(ahead * 40 + 60, ahead))
+  print(("web: %.0f changes a second reach 1,000 pages, %d on their way at a time%s"):format(rate[1], ahead,
+    node and (", Node %.0f, ratio %.2f, aim 1.3; in a second of one processor %.0f, Node %.0f, ratio %.2f; "
+        .. "beside a Node that keeps nothing %.2f and %.2f")
+      :format(node[1], rate[1] / node[1], rate[2], node[2], rate[2] / node[2], rate[1] / light[1], rate[2] / light[2]) or ""))
 end
 
 local store = os.tmpname()
