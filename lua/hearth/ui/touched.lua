@@ -22,7 +22,7 @@ function touched.commit()
     n_roots = n_roots - 1
     root.touched = false
     root.commits = root.commits + 1
-    if root.collects_later then root:collect_again() end
+    if root.collects_from then root:collect_again() end
     local commit = root.renderer.commit
     if commit then commit(root.node) end
   end
