@@ -14,7 +14,8 @@ local strict = require "hearth.ui.strict"
 local value_module = require "hearth.storage.value"
 
 local KIND <const> = "use_persisted_state"
-local SETTER <const>, RENDERED <const> = 3, 4
+local SETTER <const> = 3
+local RENDERED <const> = 4
 local NO_OPTIONS <const> = {}
 local SETTER_NAME <const> = "the setter of use_persisted_state"
 

@@ -3,9 +3,36 @@
 -- A source is any table with `get()`; it calls `binding.notify(source)` when its value changed, and hears from `source:observed()`, where it has
 -- that, when its first link comes and when its last one goes. One with a `carrier` changes only when that other source does: its links are kept
 -- there. A link is one bound prop of one host fiber, or one place in a table that is a prop (a style), or a source that follows another one.
--- Thousands of links may follow in one frame of an animation, so the way from a source to its node makes no tables and goes through few.
+-- Thousands of links may follow in one frame of an animation, so the way from a source to its node makes no tables and goes through few. A link
+-- is an array.
 
 local plan = require("hearth.ui.scheduler").plan
+local touch = require("hearth.ui.touched").touch
+local text = require("hearth.core.ui").text
+
+-- Of a link; each file that reads links repeats what it needs.
+local SOURCE <const> = 1 -- what it follows
+local GET <const> = 2 -- its `get`
+local SELECTOR <const> = 3 -- what the value is seen through, or false
+local VALUE <const> = 4 -- what it showed last
+local ROOT <const> = 5
+local FIBER <const> = 6 -- the host fiber that shows it …
+local PROP <const> = 7 -- … as this prop
+local IS_TEXT <const> = 8 -- is it shown as the text of whatever it is
+local INTO <const> = 9 -- where it is one place in a table: the table, or one inside of it …
+local KEY <const> = 10 -- … its place there …
+local WHOLE <const> = 11 -- … and the table; else false
+local BEFORE <const> = 12 -- the links of a source are a list
+local AFTER <const> = 13
+local LIVE <const> = 14 -- is it attached
+local QUEUED <const> = 15 -- does it wait for the flush
+local FOLLOWER <const> = 16 -- where a source follows another one: it, …
+local CHANGED <const> = 17 -- … and what is called
+
+local PROPS <const> = 2 -- of a fiber
+local NODE <const> = 6
+
+local next = next
 
 local binding = {}
 
@@ -38,19 +65,16 @@ function binding.is(v) return getmetatable(v) == Binding end
 
 -- ---- links
 
--- A link, not attached yet: what `source` shows in `prop` of a fiber. The links of a source are a list through `before` and `after`.
+-- A link, not attached yet: what `source` shows in `prop` of a fiber.
 local function new_link(source, selector, prop, root)
-  return {
-    source = source, get = source.get, selector = selector or false, prop = prop, root = root, fiber = false, value = nil,
-    is_text = prop == "text" or prop == "label", -- shown as the text of whatever it is
-    whole = false, into = false, key = false, follower = false, before = false, after = false, live = false, queued = false,
-  }
+  local is_text = prop == "text" or prop == "label"
+  return { source, source.get, selector or false, nil, root, false, prop, is_text, false, false, false, false, false, false, false }
 end
 
 local function read(link)
-  local v = link.get(link.source)
-  if link.selector then v = link.selector(v) end
-  link.value = v
+  local v = link[GET](link[SOURCE])
+  if link[SELECTOR] then v = link[SELECTOR](v) end
+  link[VALUE] = v
   return v
 end
 
@@ -64,14 +88,14 @@ function binding.join(b, prop, root, old, links)
   if b.places then
     for _, place in ipairs(b.places) do
       local link = new_link(place.source, nil, prop, root)
-      link.whole, link.into, link.key, link.is_text = b.whole, place.into, place.key, false
+      link[WHOLE], link[INTO], link[KEY], link[IS_TEXT] = b.whole, place.into, place.key, false
       place.into[place.key] = read(link)
       links[place] = link
     end
     return
   end
   local link = old and old[prop]
-  if not (link and link.source == b.source and link.selector == (b.selector or false)) then
+  if not (link and link[SOURCE] == b.source and link[SELECTOR] == (b.selector or false)) then
     link = new_link(b.source, b.selector, prop, root)
   end
   read(link)
@@ -83,52 +107,113 @@ end
 ---@param follower table
 ---@param changed fun(follower: table)
 function binding.follow(source, follower, changed)
-  local link = { source = source, follower = follower, changed = changed, before = false, after = false, live = false }
+  local link = new_link(source, nil, false, false)
+  link[QUEUED], link[FOLLOWER], link[CHANGED] = true, follower, changed -- it is not to be queued
   binding.attach(link)
   return link
 end
 
 function binding.attach(link)
-  if link.live then return end
-  local source = link.source
+  if link[LIVE] then return end
+  local source = link[SOURCE]
   source = source.carrier or source
   local first = source.links
-  link.after = first or false
-  if first then first.before = link end
+  link[AFTER] = first or false
+  if first then first[BEFORE] = link end
   source.links = link
-  link.live = true
+  link[LIVE] = true
   if not first and source.observed then source:observed() end
 end
 
 function binding.detach(link)
-  if not link.live then return end
-  local source, before, after = link.source, link.before, link.after
+  if not link[LIVE] then return end
+  local source, before, after = link[SOURCE], link[BEFORE], link[AFTER]
   source = source.carrier or source
-  if before then before.after = after else source.links = after end
-  if after then after.before = before end
-  link.before, link.after, link.live = false, false, false
+  if before then before[AFTER] = after else source.links = after end
+  if after then after[BEFORE] = before end
+  link[BEFORE], link[AFTER], link[LIVE] = false, false, false
   if not source.links and source.observed then source:observed() end
 end
 
--- The links whose source changed, for the flush (hearth.ui.bound_props), and how many they are.
-local queue = {}
-binding.queue, binding.queued = queue, 0
+-- ---- what changed
+
+local queue, n_queue, done = {}, 0, 0 -- the links whose source changed, and how many of them were shown
+binding.waiting = false -- is any link in it
 
 --- The source's value changed: its props follow at the end of the turn.
 ---@param source table
 function binding.notify(source)
   local link = source.links
   while link do
-    if link.follower then
-      link.changed(link.follower)
-    elseif not link.queued then
-      link.queued = true
-      local n = binding.queued + 1
-      queue[n], binding.queued = link, n
-      if n == 1 then plan() end
+    if not link[QUEUED] then
+      link[QUEUED] = true
+      n_queue = n_queue + 1
+      queue[n_queue] = link
+      if n_queue == 1 then
+        binding.waiting = true
+        plan()
+      end
+    elseif link[FOLLOWER] then
+      link[CHANGED](link[FOLLOWER])
     end
-    link = link.after
+    link = link[AFTER]
   end
+end
+
+-- The renderer takes no single props: it gets a new table.
+local function update(renderer, f, prop, v)
+  local own, old = {}, f[PROPS]
+  for k, o in next, old do own[k] = o end
+  own[prop] = v
+  f[PROPS] = own
+  renderer.update(f[NODE], own, old)
+end
+
+-- The node follows in place where the renderer takes single props: the table of props is the node's own.
+local function show(link, v)
+  local root, f, prop = link[ROOT], link[FIBER], link[PROP]
+  local renderer = root.renderer
+  if link[IS_TEXT] then
+    v = text(v)
+  elseif link[INTO] then
+    link[INTO][link[KEY]] = v
+    v = link[WHOLE]
+  end
+  touch(root)
+  local set = renderer.set
+  if not set then return update(renderer, f, prop, v) end
+  f[PROPS][prop] = v
+  return set(f[NODE], prop, v)
+end
+
+local applying = false -- the link that is worked on
+
+--- For the flush: shows what changed, until nothing is left. Goes on where it was when it is called again after an error.
+function binding.apply()
+  while done < n_queue do
+    done = done + 1
+    local link = queue[done]
+    queue[done] = nil
+    link[QUEUED] = false
+    if link[LIVE] then
+      applying = link
+      local v, selector = link[GET](link[SOURCE]), link[SELECTOR]
+      if selector then v = selector(v) end
+      if v ~= link[VALUE] then
+        link[VALUE] = v
+        show(link, v)
+      end
+    end
+  end
+  n_queue, done, applying, binding.waiting = 0, 0, false, false
+end
+
+--- The link that `apply` was working on when it failed, or false. Once.
+---@return table|false
+function binding.failed()
+  local link = applying
+  applying = false
+  return link
 end
 
 return binding

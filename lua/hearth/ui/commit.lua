@@ -3,7 +3,6 @@
 -- effects.
 
 local binding = require "hearth.ui.binding"
-local bound_props = require "hearth.ui.bound_props"
 local boundary = require "hearth.ui.boundary"
 local errors = require "hearth.errors"
 local fibers = require "hearth.ui.fiber"
@@ -23,6 +22,8 @@ local LINKS <const> = 7
 local STATE <const> = 6
 local ROOT <const> = 8
 local EXTRA <const> = 9
+local LINK_ROOT <const> = 5 -- of a link (hearth.ui.binding)
+local LINK_FIBER <const> = 6
 
 local LIMIT <const> = 50 -- renders in a row
 
@@ -234,7 +235,7 @@ end
 local flushing = false
 local rendered = false -- was something rendered that is not committed yet
 local rendering = false -- the fiber whose render is going on
-local failure = nil -- {error} of what failed
+local failed = nil -- {fiber= | link=, error=} of what failed
 local rounds = 0 -- how many times what was dirty has been rendered
 local effects, n_effects = nil, 0 -- which run after the renderer's commit
 
@@ -286,20 +287,23 @@ local function render_pass(f)
   return take()
 end
 
--- What failed is told, and the flush goes on.
+-- What failed hears of it, and the flush goes on.
 local function mend()
-  local err = failure[1]
-  failure = nil
-  local f = rendering
-  if not f then return bound_props.fail(err) end
-  rendering, rendered, rounds = false, true, rounds - 1
-  hooks.abandon()
-  reconciler.undo()
-  fail(f, err, "the render")
+  local f, link, err = failed.fiber, failed.link, failed.error
+  failed = nil
+  if f then
+    rendered, rounds = true, rounds - 1
+    hooks.abandon()
+    reconciler.undo()
+    fail(f, err, "the render")
+  elseif not boundary.catch(link[LINK_FIBER], err) then
+    local root = link[LINK_ROOT]
+    root.fail(err, root.fiber, "a bound value")
+  end
 end
 
 local function flush()
-  if failure then mend() end
+  if failed then mend() end
   local f = take()
   repeat
     -- What layout effects set is rendered before the renderer commits.
@@ -312,7 +316,7 @@ local function flush()
       end
       f = render_pass(f)
     end
-    if binding.queued > 0 then bound_props.apply() end
+    if binding.waiting then binding.apply() end
     touched.commit()
     if n_effects > 0 then
       local list, n = effects, n_effects
@@ -320,7 +324,7 @@ local function flush()
       run_effects(list, n, false)
       f = take()
     end
-  until not f and binding.queued == 0
+  until not f and not binding.waiting
   rounds = 0
   hooks.phase = nil
 end
@@ -331,7 +335,7 @@ function commit.break_off()
   rendered, rendering, rounds, effects, n_effects = false, false, 0, nil, 0
   hooks.abandon()
   reconciler.use(nil)
-  if binding.queued > 0 then scheduler.plan() end
+  if binding.waiting then scheduler.plan() end
 end
 
 local flush_inside
@@ -342,8 +346,10 @@ function commit.flush(has_rendered)
   if flushing then return flush_inside(has_rendered) end
   flushing, rendered = true, has_rendered
   local ok, err = guarded(guard, on_error, flush)
-  while not ok and (rendering or bound_props.is_applying()) do
-    failure = { err }
+  while not ok do
+    local link = binding.failed()
+    if not (rendering or link) then break end
+    failed, rendering = { fiber = rendering, link = link, error = err }, false
     ok, err = guarded(guard, on_error, flush)
   end
   flushing = false

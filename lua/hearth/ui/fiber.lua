@@ -1,5 +1,5 @@
 -- A fiber is a mounted element. There are as many as there are elements on the screen, so a fiber is a small array, read by
--- the constants below (each file that reads fibers repeats those it needs: a `<const>` costs nothing at run time).
+-- the constants below (each file that reads fibers repeats those it needs: a `<const>` costs nothing at run time if it has a line of its own).
 --
 --   TYPE 1   "Text" (a host element) or a type table: a component, Fragment, a Provider, …
 --   PROPS 2  what it shows now; for a host element what the renderer was given, without the children

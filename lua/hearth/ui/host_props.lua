@@ -4,6 +4,11 @@ local binding = require "hearth.ui.binding"
 
 local ui = require "hearth.core.ui"
 
+local VALUE <const> = 4 -- of a link (hearth.ui.binding)
+local PROP <const> = 7
+local IS_TEXT <const> = 8
+local WHOLE <const> = 11
+
 local next, next_prop, is_table = next, ui.next_prop, ui.is_table
 
 local host_props = {}
@@ -36,7 +41,7 @@ function host_props.own(props, n, old, root)
       own = {}
       for k, v in next, props do own[k] = v end
     end
-    for _, link in next, links do own[link.prop] = link.whole or (link.is_text and ui.text(link.value) or link.value) end
+    for _, link in next, links do own[link[PROP]] = link[WHOLE] or (link[IS_TEXT] and ui.text(link[VALUE]) or link[VALUE]) end
   end
   return own, links
 end

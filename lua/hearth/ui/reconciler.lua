@@ -22,6 +22,9 @@ local LINKS <const> = 7
 local STATE <const> = 6
 local DEPTH <const> = 7
 local ROOT <const> = 8
+local LINK_FIBER <const> = 6 -- of a link (hearth.ui.binding)
+local PROP <const> = 7
+local WHOLE <const> = 11
 
 local reconciler = {}
 
@@ -194,7 +197,7 @@ local function mount_host(t, props, key, parent, depth)
   local node = create(t, own)
   local f = { t, own, key, parent, false, node, links or 0 }
   if links then
-    for _, link in next, links do link.fiber = f end
+    for _, link in next, links do link[LINK_FIBER] = f end
     relink(false, links)
   end
   if n > 0 then
@@ -329,7 +332,7 @@ local function update_host(f, props, depth)
     local new, new_links = props, nil
     if n > 0 or binding.used then new, new_links = own_props(props, n, links or nil, root) end
     if new_links then
-      for _, link in next, new_links do link.fiber = f end
+      for _, link in next, new_links do link[LINK_FIBER] = f end
     end
     if links or new_links then relink(links or false, new_links or false) end
     if f[LINKS] ~= (new_links or 0) then assign(f, LINKS, new_links or 0) end
@@ -340,7 +343,7 @@ local function update_host(f, props, depth)
     elseif new_links then
       -- Nothing to show, but from now on frames change what is in the new table.
       for _, link in next, new_links do
-        if link.whole then assign(own, link.prop, link.whole) end
+        if link[WHOLE] then assign(own, link[PROP], link[WHOLE]) end
       end
     end
   end

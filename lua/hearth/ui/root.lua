@@ -67,7 +67,7 @@ end
 function Root:collect_again()
   local from = self.collects_from
   if not from then return end
-  self.collects_from = nil
+  self.collects_from = false
   local made, first = collectgarbage "count" - from, waited[1] == nil
   waited[1] = waited[1] or {}
   collectgarbage "restart"
@@ -111,7 +111,7 @@ function root.mount(element, renderer, options)
   local self = setmetatable({
     renderer = renderer, place = placement.placer(renderer), commits = 0, renders = {},
     observe = options and options.observe or false, inert = options and options.inert or false,
-    suspends = false, touched = false, portals = nil, synchronous = false, collects_from = nil,
+    suspends = false, touched = false, portals = nil, synchronous = false, collects_from = false,
     owner = task.owner(), -- on whose behalf its effects run (hearth.owner)
   }, Root)
   self.fail = failing(self)

@@ -2,25 +2,19 @@
 
 local touched = {}
 
-local roots, n_roots = {}, 0
+local last = true -- a root; its `touched` is the one before, or true at the end of the chain
 
 --- The renderer of a root is about to be told something.
 ---@param root hearth.Root
 function touched.touch(root)
-  if not root.touched then
-    root.touched = true
-    n_roots = n_roots + 1
-    roots[n_roots] = root
-  end
+  if not root.touched then root.touched, last = last, root end
 end
 
 --- Tells the renderers that their batch is complete.
 function touched.commit()
-  while n_roots > 0 do -- one that raises is out of the list: the others are told in the next flush
-    local root = roots[n_roots]
-    roots[n_roots] = nil
-    n_roots = n_roots - 1
-    root.touched = false
+  while last ~= true do -- one that raises is out of the chain: the others are told in the next flush
+    local root = last
+    last, root.touched = root.touched, false
     root.commits = root.commits + 1
     if root.collects_from then root:collect_again() end
     local commit = root.renderer.commit

@@ -8,6 +8,8 @@ local frames = require "hearth.animated.frames"
 local style = require "hearth.ui.style"
 
 local NODE <const>, LINKS <const> = 6, 7 -- of a fiber
+local SOURCE <const>, GET <const>, SELECTOR <const>, ROOT <const>, FIBER <const>, PROP <const> = 1, 2, 3, 5, 6, 7 -- of a link (hearth.ui.binding)
+local INTO <const>, KEY <const>, AFTER <const>, LIVE <const>, FOLLOWER <const> = 9, 10, 13, 14, 16
 
 local LONGEST <const> = 10000 -- ms of a motion that says itself when it is over
 local POINTS <const> = 24     -- of a curve for which CSS has no name
@@ -19,15 +21,15 @@ local function at(node, links, xs, fn)
   local props, olds, before = node.props, {}, {}
   for value, x in pairs(xs) do before[value], value.current = value.current, x end
   for i, link in ipairs(links) do
-    local into, key = link.into or props, link.key or link.prop
+    local into, key = link[INTO] or props, link[KEY] or link[PROP]
     olds[i] = into[key]
-    local v = link.get(link.source)
-    if link.selector then v = link.selector(v) end
+    local v = link[GET](link[SOURCE])
+    if link[SELECTOR] then v = link[SELECTOR](v) end
     into[key] = v
   end
   local result = fn()
   for value, x in pairs(before) do value.current = x end
-  for i, link in ipairs(links) do (link.into or props)[link.key or link.prop] = olds[i] end
+  for i, link in ipairs(links) do (link[INTO] or props)[link[KEY] or link[PROP]] = olds[i] end
   return result
 end
 
@@ -115,8 +117,8 @@ function moves.plan(node, links, parts)
   local values, from, to, still, moving = {}, {}, {}, {}, {}
   local start, ms, timing
   for _, link in ipairs(links) do
-    if not link.live then return nil end
-    values_of(link.source, values)
+    if not link[LIVE] then return nil end
+    values_of(link[SOURCE], values)
   end
   for value in pairs(values) do
     local motion = value.motion
@@ -157,21 +159,21 @@ function moves.is_look(prop) return prop == "style" or style.keys[prop] ~= nil e
 local function gather(source, found)
   local link = source.links
   while link do
-    if link.follower then
-      gather(link.follower, found)
-    elseif link.fiber and link.root.renderer.move then
-      local node = link.fiber[NODE]
-      if not moves.is_look(link.prop) then
+    if link[FOLLOWER] then
+      gather(link[FOLLOWER], found)
+    elseif link[FIBER] and link[ROOT].renderer.move then
+      local node = link[FIBER][NODE]
+      if not moves.is_look(link[PROP]) then
         found[node] = false
       elseif found[node] == nil then
-        local list = { renderer = link.root.renderer }
-        for _, other in pairs(link.fiber[LINKS]) do
-          if moves.is_look(other.prop) then list[#list + 1] = other end
+        local list = { renderer = link[ROOT].renderer }
+        for _, other in pairs(link[FIBER][LINKS]) do
+          if moves.is_look(other[PROP]) then list[#list + 1] = other end
         end
         found[node] = list
       end
     end
-    link = link.after
+    link = link[AFTER]
   end
   return found
 end
