@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 
 #include "module.h"
+#include "number_text.h"
 
 enum { TYPE = 1, PROPS = 2, KEY = 3, LINKS = 7 }; /* of a fiber */
 
@@ -469,14 +470,14 @@ static int l_is_function(lua_State *L) {
   return lua_type(L, 1) == LUA_TFUNCTION;
 }
 
-/* Pushes what tostring makes of an integer, without its detour through printf. */
-static void push_integer(lua_State *L, lua_Integer i) {
-  char digits[24], *end = digits + sizeof digits, *p = end;
-  lua_Unsigned u = i < 0 ? 0U - (lua_Unsigned)i : (lua_Unsigned)i;
-  do *--p = (char)('0' + u % 10);
-  while (u /= 10);
-  if (i < 0) *--p = '-';
-  lua_pushlstring(L, p, (size_t)(end - p));
+/* Pushes what tostring makes of a number. */
+static void push_number(lua_State *L, int idx) {
+  char text[HEARTH__NUMBER_TEXT];
+  size_t n = lua_isinteger(L, idx) ? hearth__integer_text(text, lua_tointeger(L, idx)) : hearth__float_text(text, lua_tonumber(L, idx));
+  if (n > 0)
+    lua_pushlstring(L, text, n);
+  else
+    luaL_tolstring(L, idx, NULL);
 }
 
 /* text(v) -> what a text shows for any value: nothing for nil, else as tostring */
@@ -485,14 +486,23 @@ static int l_text(lua_State *L) {
     case LUA_TSTRING: lua_settop(L, 1); break;
     case LUA_TNONE:
     case LUA_TNIL: lua_pushliteral(L, ""); break;
-    case LUA_TNUMBER:
-      if (lua_isinteger(L, 1)) {
-        push_integer(L, lua_tointeger(L, 1));
-        break;
-      } /* fall through */
+    case LUA_TNUMBER: push_number(L, 1); break;
     default: luaL_tolstring(L, 1, NULL);
   }
   return 1;
+}
+
+/* shown(v) -> what a text shows for a number that moves: a whole one has no fraction; for anything else as `text` */
+static int l_shown(lua_State *L) {
+  if (lua_type(L, 1) == LUA_TNUMBER && !lua_isinteger(L, 1)) {
+    lua_Number d = lua_tonumber(L, 1);
+    lua_Integer whole;
+    if (lua_numbertointeger(d, &whole) && (lua_Number)whole == d) {
+      lua_pushinteger(L, whole);
+      lua_replace(L, 1);
+    }
+  }
+  return l_text(L);
 }
 
 /* array(n) -> a table with room for n items */
@@ -504,7 +514,7 @@ static int l_array(lua_State *L) {
 static const luaL_Reg element_verbs[] = {
     {"labelled", l_labelled}, {"same_props", l_same_props}, {"in_step", l_in_step}, {"match", l_match}, {NULL, NULL}};
 static const luaL_Reg value_verbs[] = {
-    {"array", l_array},         {"next_prop", l_next_prop}, {"text", l_text}, {"is_function", l_is_function},
+    {"array", l_array},         {"next_prop", l_next_prop}, {"text", l_text}, {"shown", l_shown}, {"is_function", l_is_function},
     {"is_string", l_is_string}, {"is_table", l_is_table},   {NULL, NULL}};
 
 int hearth__open_ui(lua_State *L) {

@@ -3,6 +3,7 @@
 
 local binding = require "hearth.ui.binding"
 local node = require "hearth.animated.node"
+local ui = require "hearth.core.ui"
 
 local type = type
 
@@ -30,13 +31,6 @@ local function copy(style, places)
     end
   end
   return out
-end
-
--- A number as a text shows it: a whole one without a fraction. Each frame of each text makes one, so it is `..`, not a call.
-local function text_of(value)
-  if type(value) == "string" then return value end
-  if value % 1 == 0 then value = math.tointeger(value) or value end
-  return value .. ""
 end
 
 local function bound(value, selector)
@@ -70,10 +64,10 @@ components.Image = wrap("hearth.widgets.display", "Image")
 ---A text that may be an animated value; Animated.Text("…", props) or Animated.Text{…}.
 function components.Text(text, props)
   local Text = require "hearth.widgets.text"
-  if node.is(text) then text = bound(text, text_of) end
+  if node.is(text) then text = bound(text, ui.shown) end
   if type(text) == "table" and not getmetatable(text) and props == nil then
     local own = bind_props(text)
-    if node.is(own[1]) then own[1] = bound(own[1], text_of) end
+    if node.is(own[1]) then own[1] = bound(own[1], ui.shown) end
     return Text(own)
   end
   return Text(text, type(props) == "table" and bind_props(props) or props)

@@ -48,14 +48,15 @@ end
 
 function meta.__tostring(self) return ("Animated(%s)"):format(tostring(self:_now())) end
 
+local function tell(self)
+  local listeners, value = self.listeners, self:get()
+  for i = 1, #listeners do task.spawn(listeners[i].fn, value) end
+end
+
 -- It, or one that it follows, has another value: who looks at it is told.
 local function touch(self)
-  local listeners = self.listeners
   if self.links then notify(self) end
-  if listeners then
-    local value = self:get()
-    for i = 1, #listeners do task.spawn(listeners[i].fn, value) end
-  end
+  if self.listeners then tell(self) end
 end
 
 -- A node hears of those that it follows only while somebody looks at it: links to it, or listeners.
@@ -137,7 +138,8 @@ end
 local function move(self, x)
   if x == self.current then return end
   self.current = x
-  if self.links or self.listeners then touch(self) end
+  if self.links then notify(self) end
+  if self.listeners then tell(self) end
 end
 frames.move = move
 

@@ -8,7 +8,7 @@
 
 local plan = require("hearth.ui.scheduler").plan
 local touch = require("hearth.ui.touched").touch
-local text = require("hearth.core.ui").text
+local ui = require "hearth.core.ui"
 
 -- Of a link; each file that reads links repeats what it needs.
 local SOURCE <const> = 1 -- what it follows
@@ -33,6 +33,7 @@ local PROPS <const> = 2 -- of a fiber
 local NODE <const> = 6
 
 local next = next
+local text, shown = ui.text, ui.shown
 
 local binding = {}
 
@@ -67,7 +68,7 @@ function binding.is(v) return getmetatable(v) == Binding end
 
 -- A link, not attached yet: what `source` shows in `prop` of a fiber.
 local function new_link(source, selector, prop, root)
-  local is_text = prop == "text" or prop == "label"
+  local is_text = (prop == "text" or prop == "label") and selector ~= shown -- which gives a text
   return { source, source.get, selector or false, nil, root, false, prop, is_text, false, false, false, false, false, false, false }
 end
 
