@@ -24,11 +24,18 @@ static size_t round_up(size_t n, size_t unit) {
   return (n + unit - 1) / unit * unit;
 }
 
-/* Begins where a huge page does if it holds one. What is behind the last whole one stays in small pages: a value of 4 MiB and its head take no six. */
+static void ask_for_huge_pages(void *block, size_t size) {
+#ifdef MADV_HUGEPAGE
+  (void)madvise(block, size, MADV_HUGEPAGE);
+#else
+  (void)block, (void)size;
+#endif
+}
+
+/* Begins where a huge page does if it holds one. It ends with the block, so the last bytes get small pages: a value of 4 MiB and its head take no six. */
 static void *map(size_t size) {
-  bool huge = size >= HUGE_PAGE;
-  if (size > SIZE_MAX / 2) return NULL;
   size = round_up(size, GRAIN);
+  bool huge = size >= HUGE_PAGE;
   size_t room = size + (huge ? HUGE_PAGE : 0);
   char *p = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (p == MAP_FAILED) return NULL;
@@ -36,10 +43,20 @@ static void *map(size_t size) {
   size_t lead = -(uintptr_t)p % HUGE_PAGE;
   if (lead) munmap(p, lead);
   munmap(p + lead + size, room - lead - size);
-#ifdef MADV_HUGEPAGE
-  (void)madvise(p + lead, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
-#endif
+  ask_for_huge_pages(p + lead, size);
   return p + lead;
+}
+
+/* From one large size to another without a copy; NULL: that cannot be. */
+static void *adjust(void *block, size_t old, size_t size) {
+  old = round_up(old, GRAIN);
+  size = round_up(size, GRAIN);
+  if (size < old) munmap((char *)block + size, old - size);
+  if (size <= old) return block;
+  void *p = mremap(block, old, size, MREMAP_MAYMOVE);
+  if (p == MAP_FAILED) return NULL;
+  ask_for_huge_pages(p, size);
+  return p;
 }
 
 static void let_go(void *block, size_t size) {
@@ -50,24 +67,22 @@ static void let_go(void *block, size_t size) {
 }
 
 void *hearth__large_resize(void *block, size_t old, size_t size) {
-  int err = errno;
-  void *to = NULL;
   if (!block) old = 0;
   if (!is_large(old) && !is_large(size)) {
     if (size) return realloc(block, size);
     free(block);
     return NULL;
   }
-  if (is_large(old) && is_large(size) && round_up(size, GRAIN) <= round_up(old, GRAIN)) {
-    size_t kept = round_up(size, GRAIN), had = round_up(old, GRAIN);
-    if (kept < had) munmap((char *)block + kept, had - kept);
-    to = block;
-  } else if (size) {
+  if (size > SIZE_MAX / 2) return NULL;
+  int err = errno;
+  void *to = is_large(old) && is_large(size) ? adjust(block, old, size) : NULL;
+  if (!to && size) {
     to = is_large(size) ? map(size) : malloc(size);
     if (!to) return NULL;
     if (block) memcpy(to, block, old < size ? old : size);
-  }
-  if (block && to != block) let_go(block, old);
+    let_go(block, old);
+  } else if (!size)
+    let_go(block, old);
   errno = err;
   return to;
 }

@@ -188,12 +188,22 @@ static inline const char *hearth__json_plain_run(const char *p, const char *end)
 
 /* ---- the codec of a Lua state: its marks and its scratch memory */
 
+/* A key of the value being written that its tape has a copy of. */
+typedef struct hearth__json_key {
+  const void *string; /* which, as lua_topointer tells it; NULL: none */
+  const char *text;
+  size_t size;
+} hearth__json_key;
+
+enum { HEARTH__JSON_KEYS = 64 };
+
 typedef struct hearth__json_codec {
   const void *array_mark, *set_class; /* metatables, as lua_topointer tells them */
   hearth__json_tape tape;             /* of the value being written */
   hearth__json_buffer ranks, out;     /* its printing: see hearth__json_print_tape */
   hearth__json_buffer path;           /* of the value that cannot be written */
-  bool closed;                        /* the state is ending: keep nothing */
+  hearth__json_key keys[HEARTH__JSON_KEYS];
+  bool closed; /* the state is ending: keep nothing */
 } hearth__json_codec;
 
 enum { HEARTH__CODEC_ARRAY = 1, HEARTH__CODEC_SET = 2 }; /* user values of the codec */
@@ -207,12 +217,17 @@ void hearth__json_codec_trim(hearth__json_codec *c);
 
 typedef enum { MARK_NONE, MARK_ARRAY, MARK_SET } hearth__json_mark;
 
-/* What the metatable of the table at idx says. Leaves the stack as it was, one slot is needed. */
-static inline hearth__json_mark hearth__json_mark_of(lua_State *L, const hearth__json_codec *c, int idx) {
-  if (!lua_getmetatable(L, idx)) return MARK_NONE;
+/* What the metatable of the table at idx says; *bare: there is none. Leaves the stack as it was, one slot is needed. */
+static inline hearth__json_mark hearth__json_mark_or_bare(lua_State *L, const hearth__json_codec *c, int idx, bool *bare) {
+  *bare = !lua_getmetatable(L, idx);
+  if (*bare) return MARK_NONE;
   const void *p = lua_topointer(L, -1);
   lua_pop(L, 1);
   return p == c->array_mark ? MARK_ARRAY : p == c->set_class ? MARK_SET : MARK_NONE;
+}
+static inline hearth__json_mark hearth__json_mark_of(lua_State *L, const hearth__json_codec *c, int idx) {
+  bool bare;
+  return hearth__json_mark_or_bare(L, c, idx, &bare);
 }
 
 /* ---- sets */

@@ -21,9 +21,12 @@ static bool out_of_memory(parser *s) {
   return fail(s, "", s->p);
 }
 
+enum { GROWS_FAST = (256 << 10) / sizeof(hearth__json_item) };
+
 bool hearth__json_tape_grow(hearth__json_tape *tape) {
   if (tape->fixed) return false;
-  size_t capacity = tape->capacity ? tape->capacity * 2 : tape->size / 8 + 16;
+  /* A large block costs what is written to, not what it could hold. */
+  size_t capacity = !tape->capacity ? tape->size / 8 + 16 : tape->capacity < GROWS_FAST ? tape->capacity * 2 : tape->capacity * 8;
   hearth__json_item *items = hearth__large_resize(tape->items, tape->capacity * sizeof *items, capacity * sizeof *items);
   if (!items) return false;
   tape->items = items;

@@ -1,6 +1,7 @@
 /* Lua values to a tape. The walk sees raw contents, allocates nothing in Lua and never raises: so no finalizer runs in the middle of it, scratch
 ** memory is the codec's, and what cannot be written is a reason and a path, raised when the walk is over. Members and elements are taken as they
-** come; whoever prints the tape sorts them. Strings stay Lua's while they are few, so that what is small is printed at once, without a copy. */
+** come; whoever prints the tape sorts them. Strings stay Lua's while they are few, so that what is small is printed at once, without a copy.
+** The walk holds the loop, and what it costs is the calls into Lua: none is made whose answer is known. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -12,8 +13,9 @@
 
 typedef struct frame {
   const struct frame *up;
-  const void *table;
-  const char *key; /* NULL: an array, and the index says where */
+  const void *table; /* NULL: no table has been seen in it yet */
+  int place;         /* on the stack; of what is in it, the key is above, and the value above that */
+  const char *key;   /* NULL: an array, and the index says where */
   size_t key_size;
   lua_Integer index;
 } frame;
@@ -93,6 +95,7 @@ static bool own_strings(walker *w) {
   hearth__json_tape *tape = w->tape;
   w->own = true;
   w->limit = SIZE_MAX;
+  memset(w->codec->keys, 0, sizeof w->codec->keys);
   if (w->bytes == 0) return true; /* no strings, or empty ones, of which nothing is read */
   for (size_t i = 0; i < tape->count; i++) {
     hearth__json_item *it = &tape->items[i];
@@ -127,39 +130,56 @@ static inline bool put_string(walker *w, int idx, const char **text, size_t *siz
   return w->bytes <= w->limit || own_strings(w);
 }
 
-/* ---- the walk */
-
-static bool walk_table(walker *w, const frame *up, int t);
-
-/* The integer on the top of the stack. */
-static inline bool put_integer(walker *w) {
-  hearth__json_item *it;
-  if (!put(w, ITEM_INTEGER, &it)) return false;
-  it->as.integer = lua_tointeger(w->L, -1);
+/* The key at idx, in a table of this frame. False and no reason: it is no string. Records have the same few keys, Lua's same strings: of those a
+** tape that owns its strings has one copy, found by their addresses. */
+static inline bool put_key(walker *w, frame *me, int idx) {
+  const void *string = w->own ? lua_topointer(w->L, idx) : NULL;
+  hearth__json_key *known = &w->codec->keys[((uintptr_t)string >> 3 ^ (uintptr_t)string >> 9) % HEARTH__JSON_KEYS];
+  if (string && known->string == string) {
+    hearth__json_item *it;
+    if (!put(w, ITEM_STRING, &it)) return false;
+    it->head = HEARTH__ITEM(ITEM_STRING, known->size);
+    it->as.text = me->key = known->text;
+    me->key_size = known->size;
+    return true;
+  }
+  if (lua_type(w->L, idx) != LUA_TSTRING || !put_string(w, idx, &me->key, &me->key_size)) return false;
+  if (string) *known = (hearth__json_key){string, w->tape->items[w->tape->count - 1].as.text, me->key_size};
   return true;
 }
 
-/* The value on the top of the stack; `at` tells where it is. */
-static bool walk(walker *w, const frame *at) {
+/* ---- the walk */
+
+static bool walk_table(walker *w, frame *up, int t);
+
+static inline bool put_integer(walker *w, int idx) {
+  hearth__json_item *it;
+  if (!put(w, ITEM_INTEGER, &it)) return false;
+  it->as.integer = lua_tointeger(w->L, idx);
+  return true;
+}
+
+/* The value at idx, the top of the stack; `at` tells where it is. */
+static bool walk(walker *w, frame *at, int idx) {
   lua_State *L = w->L;
   hearth__json_item *it;
-  switch (lua_type(L, -1)) {
+  switch (lua_type(L, idx)) {
     case LUA_TSTRING: {
       const char *text;
       size_t size;
-      return put_string(w, -1, &text, &size);
+      return put_string(w, idx, &text, &size);
     }
     case LUA_TNUMBER:
-      if (lua_isinteger(L, -1)) return put_integer(w);
+      if (lua_isinteger(L, idx)) return put_integer(w, idx);
       if (!put(w, ITEM_FLOAT, &it)) return false;
-      it->as.number = lua_tonumber(L, -1);
+      it->as.number = lua_tonumber(L, idx);
       if (isfinite(it->as.number)) return true;
       return refuse(w, at, isnan(it->as.number) ? "NaN is not a value of JSON" : "an infinity is not a value of JSON");
-    case LUA_TBOOLEAN: return put_word(w, lua_toboolean(L, -1) ? ITEM_TRUE : ITEM_FALSE);
+    case LUA_TBOOLEAN: return put_word(w, lua_toboolean(L, idx) ? ITEM_TRUE : ITEM_FALSE);
     case LUA_TLIGHTUSERDATA:
-      if (lua_touserdata(L, -1)) return refuse(w, at, "light userdata cannot be written as JSON");
+      if (lua_touserdata(L, idx)) return refuse(w, at, "light userdata cannot be written as JSON");
       return put_word(w, ITEM_NULL);
-    case LUA_TTABLE: return walk_table(w, at, lua_gettop(L));
+    case LUA_TTABLE: return walk_table(w, at, idx);
     case LUA_TNIL: return refuse(w, at, "nil is not a value of JSON (hearth.null is)");
     case LUA_TFUNCTION: return refuse(w, at, "function cannot be written as JSON");
     case LUA_TTHREAD: return refuse(w, at, "thread cannot be written as JSON");
@@ -192,51 +212,61 @@ static bool check_sequence(walker *w, const frame *up, int t, size_t *count) {
   return true;
 }
 
-static bool walk_array(walker *w, const frame *up, frame *me, int t, size_t *count) {
+static bool walk_array(walker *w, frame *me, size_t *count) {
   lua_State *L = w->L;
-  size_t start = w->tape->count, bytes = w->bytes;
+  hearth__json_tape *tape = w->tape;
+  const int t = me->place, key = t + 1, value = t + 2;
+  size_t start = tape->count, bytes = w->bytes;
   lua_Integer i = 1;
-  do { /* the first key and its value are on the stack */
-    if (!lua_isinteger(L, -2) || lua_tointeger(L, -2) != i) goto out_of_order;
+  bool integer = true; /* so was the last element: this one is likely to be, too */
+  for (;;) {           /* a key that is an integer and its value are on the stack */
+    if (lua_tointeger(L, key) != i) goto out_of_order;
     me->index = i;
-    /* What costs is the calls into Lua, and integers are the most values to the byte of text: they are spared one. */
-    if (!(lua_isinteger(L, -1) ? put_integer(w) : walk(w, me))) return false;
-    lua_pop(L, 1);
+    size_t at = tape->count;
+    if (!(integer && lua_isinteger(L, value) ? put_integer(w, value) : walk(w, me, value))) return false;
+    integer = HEARTH__ITEM_TYPE(&tape->items[at]) == ITEM_INTEGER;
+    lua_settop(L, key);
     i++;
-  } while (lua_next(L, t));
+    if (!lua_next(L, t)) break;
+    if (!lua_isinteger(L, key)) goto out_of_order;
+  }
   *count = (size_t)i - 1;
   return true;
 
 out_of_order:
-  w->tape->count = start;
+  tape->count = start;
   w->bytes = bytes;
   lua_settop(L, t);
-  if (!check_sequence(w, up, t, count)) return false;
+  if (!check_sequence(w, me->up, t, count)) return false;
+  lua_pushnil(L); /* in the place of the key */
   for (i = 1; i <= (lua_Integer)*count; i++) {
     lua_rawgeti(L, t, i);
     me->index = i;
-    if (!walk(w, me)) return false;
-    lua_pop(L, 1);
+    if (!walk(w, me, value)) return false;
+    lua_settop(L, key);
   }
+  lua_settop(L, t);
   return true;
 }
 
-static bool walk_object(walker *w, const frame *up, frame *me, int t, size_t *count) {
+static bool walk_object(walker *w, frame *me, size_t *count) {
   lua_State *L = w->L;
+  const int t = me->place, key = t + 1, value = t + 2;
   do { /* the first key and its value are on the stack */
-    if (lua_type(L, -2) != LUA_TSTRING) {
+    if (!put_key(w, me, key)) {
+      if (w->why) return false;
       lua_settop(L, t);
-      if (!check_sequence(w, up, t, count)) return false;
-      return refuse(w, up, "table with mixed keys, integers and strings (use either)");
+      if (!check_sequence(w, me->up, t, count)) return false;
+      return refuse(w, me->up, "table with mixed keys, integers and strings (use either)");
     }
-    if (!put_string(w, -2, &me->key, &me->key_size) || !walk(w, me)) return false;
-    lua_pop(L, 1);
+    if (!walk(w, me, value)) return false;
+    lua_settop(L, key);
     ++*count;
   } while (lua_next(L, t));
   return true;
 }
 
-static bool walk_set(walker *w, const frame *up, int t, size_t *count) {
+static bool walk_set(walker *w, frame *up, int t, size_t *count) {
   lua_State *L = w->L;
   if (!w->tape->sets) return refuse(w, up, "hearth.Set is for stored values, JSON has no sets (make a list of it)");
   if (w->depth >= HEARTH__JSON_DEPTH) return refuse(w, up, "nested more than 1000 deep");
@@ -245,7 +275,7 @@ static bool walk_set(walker *w, const frame *up, int t, size_t *count) {
   for (int i = 0; i < 2; i++)
     for (lua_pushnil(L); lua_next(L, items + i); lua_pop(L, 1)) {
       if (i == 0) lua_pushvalue(L, -2); /* the element is the key; of the integral floats it is the value */
-      if (!walk(w, up)) return false;
+      if (!walk(w, up, lua_gettop(L))) return false;
       if (i == 0) lua_pop(L, 1);
       ++*count;
     }
@@ -255,40 +285,47 @@ static bool walk_set(walker *w, const frame *up, int t, size_t *count) {
 
 enum { SLOTS = 12 }; /* of the stack, for one table without those in it */
 
+/* The table of this frame has one in it: only now it can be inside of itself. */
+static bool check_cycle(walker *w, frame *me) {
+  me->table = lua_topointer(w->L, me->place);
+  for (const frame *f = me->up; f; f = f->up)
+    if (f->table == me->table) return refuse(w, me->up, "cycle: the table contains itself");
+  return true;
+}
+
 /* The table at t, which is on the top; so it is again afterwards. */
-static bool walk_table(walker *w, const frame *up, int t) {
+static bool walk_table(walker *w, frame *up, int t) {
   lua_State *L = w->L;
-  frame me = {.up = up, .table = lua_topointer(L, t)};
+  frame me = {.up = up, .place = t};
   hearth__json_item *it;
-  for (const frame *f = up; f; f = f->up)
-    if (f->table == me.table) return refuse(w, up, "cycle: the table contains itself");
+  if (up && !up->table && !check_cycle(w, up)) return false;
   if (w->depth == HEARTH__JSON_DEPTH) return refuse(w, up, "nested more than 1000 deep");
   if (t + SLOTS > w->room) {
     if (!lua_checkstack(L, SLOTS)) return out_of_memory(w);
     w->room = t + SLOTS;
   }
-  hearth__json_mark mark = hearth__json_mark_of(L, w->codec, t);
+  bool bare, ok = true;
+  hearth__json_mark mark = hearth__json_mark_or_bare(L, w->codec, t, &bare);
   hearth__json_type type = mark == MARK_SET ? ITEM_SET : mark == MARK_ARRAY ? ITEM_ARRAY : ITEM_OBJECT;
   size_t at = w->tape->count, count = 0;
   if (!put(w, type, &it)) return false;
   w->depth++;
-  bool ok = true;
   if (type == ITEM_SET)
     ok = walk_set(w, up, t, &count);
   else {
     lua_pushnil(L);
     bool empty = !lua_next(L, t);
-    if (empty && hearth__json_thaw(L, t)) {
+    if (empty && !bare && hearth__json_thaw(L, t)) {
       lua_pushnil(L);
       empty = !lua_next(L, t);
     }
-    if (!empty && lua_type(L, -2) != LUA_TSTRING) {
+    if (!empty && lua_isinteger(L, t + 1)) {
       type = ITEM_ARRAY;
-      ok = walk_array(w, up, &me, t, &count);
-    } else if (!empty && mark == MARK_ARRAY)
+      ok = walk_array(w, &me, &count);
+    } else if (!empty && mark == MARK_ARRAY && lua_type(L, t + 1) == LUA_TSTRING)
       ok = refuse(w, up, "table marked as an array that has strings as keys");
     else if (!empty)
-      ok = walk_object(w, up, &me, t, &count);
+      ok = walk_object(w, &me, &count);
   }
   w->depth--;
   if (!ok) return false; /* whoever began the walk restores the stack */
@@ -310,11 +347,11 @@ static bool run(walker *w, int idx, size_t limit) {
   w->why = NULL;
   w->limit = limit;
   w->bytes = 0;
-  w->own = limit == 0;
+  w->own = false;
   w->depth = 0;
   w->room = 0;
   lua_pushvalue(L, idx);
-  bool ok = walk(w, NULL);
+  bool ok = (limit > 0 || own_strings(w)) && walk(w, NULL, top + 1);
   lua_settop(L, top);
   return ok;
 }
