@@ -7,12 +7,9 @@
 
 #include "module.h"
 #include "number_text.h"
+#include "sketch.h"
 
 enum { TYPE = 1, PROPS = 2, KEY = 3, LINKS = 7 }; /* of a fiber */
-
-/* A sketch is what Text("row", { key = i }) makes of its arguments in a repeated render: an array of the type, then names and values by turns,
-** first those of the text. What looks at its fields from Lua completes it: see hearth.ui.element. */
-enum { SKETCH_TYPE = 1, SKETCH_TEXT, SKETCH_FIELDS = SKETCH_TEXT + 2 };
 
 /* Upvalues of the verbs that look at elements: the metatable of sketches, names, and `leaves`: the host elements that never have children, with
 ** the prop that their text becomes, or true. */
@@ -125,22 +122,42 @@ static bool same_text(lua_State *L, int item, int child) {
   return lua_rawequal(L, -1, item) && fields_of(L, child, own) == 1;
 }
 
-/* Does the fiber show what the sketch says? Its key is one of the props. */
+/* Does the fiber show what the sketch says? Its key is one of the props. Props that are found to say the same are noted, and known at a glance. */
 static bool same_sketch(lua_State *L, int item, int child) {
-  int top = lua_gettop(L), own = top + 3, name = top + 4;
+  int top = lua_gettop(L), type = top + 1, own = top + 3, text = lua_upvalueindex(UP_TEXT);
+  bool exact = true;
   lua_rawgeti(L, item, SKETCH_TYPE);
   lua_rawgeti(L, child, TYPE);
-  if (!lua_rawequal(L, top + 1, top + 2)) return false;
+  if (!lua_rawequal(L, type, type + 1)) return false;
   lua_rawgeti(L, child, PROPS);
+  lua_rawgeti(L, item, SKETCH_SHOWN);
+  if (lua_rawequal(L, own, own + 1)) return true;
   lua_Integer n = (lua_Integer)lua_rawlen(L, item);
-  if (fields_of(L, child, own) != n / 2) return false;
-  for (lua_Integer i = SKETCH_TEXT; i < n; i += 2) {
-    lua_settop(L, own);
+  if (fields_of(L, child, own) != (n - SKETCH_TEXT) / 2 + 1) return false; /* its own, and the text */
+  lua_settop(L, own);
+  if (!lua_rawequal(L, type, lua_upvalueindex(UP_TEXT_TYPE))) {
+    lua_pushvalue(L, type);
+    if (lua_rawget(L, lua_upvalueindex(UP_LEAVES)) != LUA_TSTRING) return false;
+    text = own + 1;
+  }
+  int name = lua_gettop(L) + 1;
+  lua_rawgeti(L, item, SKETCH_TEXT);
+  lua_pushvalue(L, text);
+  lua_rawget(L, own);
+  if (!lua_rawequal(L, -1, -2)) return false;
+  for (lua_Integer i = SKETCH_FIELDS; i < n; i += 2) {
+    lua_settop(L, name - 1);
     lua_rawgeti(L, item, i);
     lua_rawgeti(L, item, i + 1);
     lua_pushvalue(L, name);
     lua_rawget(L, own);
+    if (lua_rawequal(L, name + 1, name + 2)) continue;
     if (!same_prop(L, name, name + 1, name + 2)) return false;
+    exact = false;
+  }
+  if (exact) {
+    lua_pushvalue(L, own);
+    lua_rawseti(L, item, SKETCH_SHOWN);
   }
   return true;
 }
@@ -174,79 +191,6 @@ static bool is_hole(lua_State *L, int item) {
   return lua_type(L, item) <= LUA_TBOOLEAN;
 }
 
-/* Upvalues of a constructor that takes a text. */
-enum { LABEL_TYPE = 1, LABEL_NAME, LABEL_MAKE, LABEL_RENDERING, LABEL_AGAIN, LABEL_SKETCH, LABEL_TYPE_FIELD, LABEL_PROPS_FIELD };
-
-static void set(lua_State *L, int t, int key) {
-  lua_pushvalue(L, lua_upvalueindex(key));
-  lua_insert(L, -2);
-  lua_rawset(L, t);
-}
-
-/* {type=, props={text=}} of the text at 1 */
-static void push_plain(lua_State *L) {
-  lua_createtable(L, 0, 2);
-  int item = lua_gettop(L);
-  lua_pushvalue(L, lua_upvalueindex(LABEL_TYPE));
-  set(L, item, LABEL_TYPE_FIELD);
-  lua_createtable(L, 0, 1);
-  lua_pushvalue(L, 1);
-  set(L, item + 1, LABEL_NAME);
-  set(L, item, LABEL_PROPS_FIELD);
-}
-
-/* A sketch of the text at 1 and the props at 2 */
-static void push_sketch(lua_State *L) {
-  lua_createtable(L, SKETCH_FIELDS + 1, 0); /* room for a key */
-  int sketch = lua_gettop(L);
-  lua_pushvalue(L, lua_upvalueindex(LABEL_TYPE));
-  lua_rawseti(L, sketch, SKETCH_TYPE);
-  lua_pushvalue(L, lua_upvalueindex(LABEL_NAME));
-  lua_rawseti(L, sketch, SKETCH_TEXT);
-  lua_pushvalue(L, 1);
-  lua_rawseti(L, sketch, SKETCH_TEXT + 1);
-  lua_pushnil(L);
-  for (lua_Integer i = SKETCH_FIELDS; lua_next(L, 2); i += 2) { /* k v */
-    lua_rawseti(L, sketch, i + 1);
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, sketch, i);
-  }
-  lua_pushvalue(L, lua_upvalueindex(LABEL_SKETCH));
-  lua_setmetatable(L, sketch);
-}
-
-/* constructor(text, given) */
-static int l_label(lua_State *L) {
-  int given = lua_type(L, 2);
-  if (given == LUA_TTABLE && lua_toboolean(L, 1)) {
-    lua_rawgeti(L, lua_upvalueindex(LABEL_RENDERING), 1);
-    if (lua_rawequal(L, -1, lua_upvalueindex(LABEL_AGAIN))) {
-      push_sketch(L);
-      return 1;
-    }
-  } else if (given <= LUA_TNIL && lua_type(L, 1) == LUA_TSTRING) {
-    push_plain(L);
-    return 1;
-  }
-  lua_settop(L, 2);
-  lua_pushvalue(L, lua_upvalueindex(LABEL_MAKE));
-  lua_insert(L, 1);
-  lua_call(L, 2, 1);
-  return 1;
-}
-
-/* labelled(type, name, make, rendering) -> fn(text, given): the constructor of an element whose text is its prop `name`. A text alone is made here; a
-** text with props is a sketch where rendering[1] is "again"; the rest is make(text, given). */
-static int l_labelled(lua_State *L) {
-  lua_settop(L, LABEL_RENDERING);
-  lua_pushliteral(L, "again");
-  lua_pushvalue(L, lua_upvalueindex(UP_SKETCH));
-  lua_pushvalue(L, lua_upvalueindex(UP_TYPE));
-  lua_pushvalue(L, lua_upvalueindex(UP_PROPS));
-  lua_pushcclosure(L, l_label, LABEL_PROPS_FIELD);
-  return 1;
-}
-
 /* next_prop(props, name) -> name, value: as next, but the children are stepped over */
 static int l_next_prop(lua_State *L) {
   lua_settop(L, 2);
@@ -265,15 +209,30 @@ static int l_same_props(lua_State *L) {
 
 enum { ROOM = 32 }; /* what the functions above push at most */
 
+/* Is the item a sketch that is known to say what the fiber shows? */
+static bool known(lua_State *L, int item, int child, const void *sketches) {
+  int top = lua_gettop(L);
+  if (lua_type(L, item) != LUA_TTABLE || !lua_getmetatable(L, item) || lua_topointer(L, -1) != sketches) return false;
+  lua_rawgeti(L, item, SKETCH_SHOWN);
+  lua_rawgeti(L, child, PROPS);
+  return lua_topointer(L, top + 2) == lua_topointer(L, top + 3);
+}
+
 /* in_step(items, from, n, old, m) -> the first index, from `from` on, at which the new children are not what the old fibers show already */
 static int l_in_step(lua_State *L) {
   lua_Integer i = lua_tointeger(L, 2), n = lua_tointeger(L, 3), m = lua_tointeger(L, 5);
   if (m < n) n = m;
   luaL_checkstack(L, ROOM, NULL);
+  const void *sketches = lua_topointer(L, lua_upvalueindex(UP_SKETCH));
   for (; i <= n; i++) {
     lua_settop(L, 5);
     lua_geti(L, 1, i);
-    if (lua_rawgeti(L, 4, i) == LUA_TTABLE ? !unchanged(L, 6, 7) : !is_hole(L, 6)) break;
+    if (lua_rawgeti(L, 4, i) != LUA_TTABLE) {
+      if (!is_hole(L, 6)) break;
+    } else if (!known(L, 6, 7, sketches)) {
+      lua_settop(L, 7);
+      if (!unchanged(L, 6, 7)) break;
+    }
   }
   lua_pushinteger(L, i);
   return 1;
@@ -511,17 +470,14 @@ static int l_array(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg element_verbs[] = {
-    {"labelled", l_labelled}, {"same_props", l_same_props}, {"in_step", l_in_step}, {"match", l_match}, {NULL, NULL}};
+static const luaL_Reg element_verbs[] = {{"same_props", l_same_props}, {"in_step", l_in_step}, {"match", l_match}, {NULL, NULL}};
 static const luaL_Reg value_verbs[] = {
     {"array", l_array},         {"next_prop", l_next_prop}, {"text", l_text}, {"shown", l_shown}, {"is_function", l_is_function},
     {"is_string", l_is_string}, {"is_table", l_is_table},   {NULL, NULL}};
 
 int hearth__open_ui(lua_State *L) {
   luaL_newlib(L, value_verbs);
-  lua_newtable(L); /* UP_SKETCH */
-  lua_pushvalue(L, -1);
-  lua_setfield(L, 2, "sketches");
+  hearth__sketch_open(L); /* UP_SKETCH */
   static const char *const names[] = {"type", "props", "key", "style", "n", "text", "Text"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) lua_pushstring(L, names[i]);
   lua_newtable(L); /* UP_LEAVES */

@@ -82,7 +82,7 @@ local function unmount(f)
   end
   if t.render then
     if child then unmount(child) end
-    f[STATE] = -1
+    f[STATE], f.sketches = -1, nil
     local slots = f[EXTRA]
     if slots then
       for i = 1, #slots do

@@ -112,12 +112,13 @@ function element.count(list)
 end
 
 -- Text("row", { key = i }) in a render that is not its component's first is nearly always what the screen shows already. The constructor then
--- gives a sketch: its arguments in one array, which the reconciler compares as it is (src/bind/ui.c). Whoever looks at a field of it makes it
--- the whole element, checked as ever. `completers` are by type: fn(text, given) -> props.
+-- gives a sketch: its arguments in one array, which the reconciler compares as it is (src/bind/sketch.h). Whoever looks at a field of it makes
+-- it the whole element, checked as ever. `completers` are by type: fn(text, given) -> props.
 element.completers = {}
 
--- Which render is going on (hearth.ui.hooks sees to it): at 1 is "first" or "again", between renders "waiting" if some of them wait, else false.
-element.rendering = { false }
+-- Which render is going on (hearth.ui.hooks sees to it): at 1 is "first" or "again" (or what src/bind/sketch.c makes of it), between renders
+-- "waiting" if some of them wait, else false; at 2 the fiber that renders or rendered last.
+element.rendering = { false, false }
 
 ui.sketches.__index = function(sketch, field)
   local kind, text = sketch[1], sketch[3]
@@ -128,6 +129,11 @@ ui.sketches.__index = function(sketch, field)
   setmetatable(sketch, nil)
   sketch.type, sketch.props, sketch.key = kind, props, props.key
   return sketch[field]
+end
+
+ui.sketches.__newindex = function(sketch, field, value)
+  local _ = sketch.type
+  sketch[field] = value
 end
 
 element.Fragment = element.special("fragment", "Fragment")
