@@ -187,6 +187,15 @@ static bool unchanged(lua_State *L, int item, int child) {
   }
 }
 
+/* Is the item a sketch that is known to say what the fiber shows? */
+static bool known(lua_State *L, int item, int child, const void *sketches) {
+  int top = lua_gettop(L);
+  if (lua_type(L, item) != LUA_TTABLE || !lua_getmetatable(L, item) || lua_topointer(L, -1) != sketches) return false;
+  lua_rawgeti(L, item, SKETCH_SHOWN);
+  lua_rawgeti(L, child, PROPS);
+  return lua_topointer(L, top + 2) == lua_topointer(L, top + 3);
+}
+
 static bool is_hole(lua_State *L, int item) {
   return lua_type(L, item) <= LUA_TBOOLEAN;
 }
@@ -208,15 +217,6 @@ static int l_same_props(lua_State *L) {
 }
 
 enum { ROOM = 32 }; /* what the functions above push at most */
-
-/* Is the item a sketch that is known to say what the fiber shows? */
-static bool known(lua_State *L, int item, int child, const void *sketches) {
-  int top = lua_gettop(L);
-  if (lua_type(L, item) != LUA_TTABLE || !lua_getmetatable(L, item) || lua_topointer(L, -1) != sketches) return false;
-  lua_rawgeti(L, item, SKETCH_SHOWN);
-  lua_rawgeti(L, child, PROPS);
-  return lua_topointer(L, top + 2) == lua_topointer(L, top + 3);
-}
 
 /* in_step(items, from, n, old, m) -> the first index, from `from` on, at which the new children are not what the old fibers show already */
 static int l_in_step(lua_State *L) {
@@ -242,43 +242,44 @@ static int l_in_step(lua_State *L) {
 
 /* The stack of `match`. A and B are the wanted item and the old fiber that are looked at. */
 enum { ITEMS = 1, FROM, N, OLD, M, AS_ELEMENT, LIST, WANTED, MARKS, BY_KEY, A, B };
-/* What a wanted item found: no old fiber, one that shows it already, one that must be updated. */
-enum { NONE = 0, SAME, CHANGED };
+/* What a wanted item found: no old fiber (and a hole needs none), one that shows it already, one that must be updated. */
+enum { NONE = 0, HOLE, SAME, CHANGED };
 
 typedef struct matching {
   lua_Integer from, n, m;
+  const void *sketches; /* their metatable */
   unsigned char *found; /* by wanted index */
   unsigned char *taken; /* by old index: has it been found? */
 } matching;
 
-/* The items that are not elements yet become some, in a copy of the list that replaces WANTED. */
-static void normalise(lua_State *L, const matching *t) {
-  bool copied = false;
-  for (lua_Integer j = t->from; j <= t->n; j++) {
-    lua_settop(L, BY_KEY);
-    lua_geti(L, WANTED, j);
-    if (is_hole(L, A) || is_sketch(L, A) || (lua_type(L, A) == LUA_TTABLE && get(L, A, UP_TYPE) != LUA_TNIL)) continue;
-    if (!copied) {
-      lua_createtable(L, (int)t->n, 0);
-      for (lua_Integer k = t->from; k <= t->n; k++) {
-        lua_geti(L, ITEMS, k);
-        lua_rawseti(L, -2, k);
-      }
-      lua_replace(L, WANTED);
-      copied = true;
-    }
-    lua_pushvalue(L, AS_ELEMENT);
-    lua_pushvalue(L, A);
-    lua_call(L, 1, 1);
-    lua_rawseti(L, WANTED, j);
-  }
+static void load_wanted(lua_State *L, lua_Integer j) {
+  lua_settop(L, BY_KEY);
+  lua_geti(L, WANTED, j);
 }
 
 /* Loads the wanted j and the old o. */
 static void load(lua_State *L, lua_Integer j, lua_Integer o) {
-  lua_settop(L, BY_KEY);
-  lua_geti(L, WANTED, j);
+  load_wanted(L, j);
   lua_rawgeti(L, OLD, o);
+}
+
+/* The wanted j, which is loaded and no hole, becomes an element, if it is none yet: in a copy of the list that replaces WANTED. */
+static void make_element(lua_State *L, const matching *t, lua_Integer j) {
+  if (is_sketch(L, A) || (lua_type(L, A) == LUA_TTABLE && get(L, A, UP_TYPE) != LUA_TNIL)) return;
+  if (lua_rawequal(L, WANTED, ITEMS)) {
+    lua_createtable(L, (int)t->n, 0);
+    for (lua_Integer k = t->from; k <= t->n; k++) {
+      lua_geti(L, ITEMS, k);
+      lua_rawseti(L, -2, k);
+    }
+    lua_replace(L, WANTED);
+  }
+  lua_pushvalue(L, AS_ELEMENT);
+  lua_pushvalue(L, A);
+  lua_call(L, 1, 1);
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, WANTED, j);
+  lua_replace(L, A);
 }
 
 /* Do the item and the fiber that are loaded have one type and one key? */
@@ -290,16 +291,22 @@ static bool same_kind(lua_State *L) {
   return same_key(L, B);
 }
 
-/* If the wanted j, which is loaded, goes on with the old o, it takes it. Those without keys are told apart by their place. */
+/* If the wanted j goes on with the old o, it takes it; both are loaded, and no holes. Those without keys are told apart by their place. */
 static bool take(lua_State *L, const matching *t, lua_Integer j, lua_Integer o) {
-  if (t->taken[o] || is_hole(L, A) || is_hole(L, B)) return false;
+  if (t->taken[o]) return false;
   if (j != o) {
     lua_rawgeti(L, B, KEY);
     if (!lua_toboolean(L, -1)) return false;
   }
-  bool same = same_element(L, A, B);
-  lua_settop(L, B);
-  if (!same && !same_kind(L)) return false;
+  bool same = known(L, A, B, t->sketches);
+  if (!same) {
+    lua_settop(L, B);
+    make_element(L, t, j);
+    lua_settop(L, B);
+    same = same_element(L, A, B);
+    lua_settop(L, B);
+    if (!same && !same_kind(L)) return false;
+  }
   t->found[j] = same ? SAME : CHANGED;
   t->taken[o] = 1;
   lua_pushvalue(L, B);
@@ -320,8 +327,9 @@ static void match_by_key(lua_State *L, const matching *t, lua_Integer a, lua_Int
     lua_rawset(L, BY_KEY);
   }
   for (lua_Integer j = a; j <= b; j++) {
-    load(L, j, 0);
+    load_wanted(L, j);
     if (is_hole(L, A)) continue;
+    make_element(L, t, j);
     lua_Integer o = j;
     push_key(L, A);
     if (!lua_isnil(L, -1)) {
@@ -330,7 +338,7 @@ static void match_by_key(lua_State *L, const matching *t, lua_Integer a, lua_Int
     }
     if (o < c || o > d) continue;
     load(L, j, o);
-    take(L, t, j, o);
+    if (!is_hole(L, B)) take(L, t, j, o);
   }
 }
 
@@ -362,6 +370,7 @@ static void match_all(lua_State *L, const matching *t) {
 ** goes on with. What is before `from` stays as it is. */
 static int l_match(lua_State *L) {
   matching t = {.from = lua_tointeger(L, FROM), .n = lua_tointeger(L, N), .m = lua_tointeger(L, M)};
+  t.sketches = lua_topointer(L, lua_upvalueindex(UP_SKETCH));
   luaL_checkstack(L, ROOM, NULL);
   lua_settop(L, AS_ELEMENT);
   lua_createtable(L, (int)t.n, 0); /* LIST */
@@ -375,8 +384,15 @@ static int l_match(lua_State *L) {
   t.taken = t.found + t.n + 1;
   memset(t.found, 0, marks);
   lua_pushnil(L); /* BY_KEY */
-  normalise(L, &t);
   match_all(L, &t);
+  for (lua_Integer j = t.from; j <= t.n; j++) {
+    if (t.found[j] != NONE) continue;
+    load_wanted(L, j);
+    if (is_hole(L, A))
+      t.found[j] = HOLE;
+    else
+      make_element(L, &t, j);
+  }
 
   lua_settop(L, BY_KEY);
   lua_Integer works = 0, goners = 0;
@@ -385,13 +401,10 @@ static int l_match(lua_State *L) {
   int work = BY_KEY + 1, gone = BY_KEY + 2;
   for (lua_Integer j = t.from; j <= t.n; j++) {
     if (t.found[j] == SAME) continue;
-    if (t.found[j] == NONE) {
+    if (t.found[j] != CHANGED) {
       lua_pushboolean(L, false);
       lua_rawseti(L, LIST, j);
-      lua_geti(L, WANTED, j);
-      bool hole = is_hole(L, gone + 1);
-      lua_settop(L, gone);
-      if (hole) continue;
+      if (t.found[j] == HOLE) continue;
     }
     lua_pushinteger(L, j);
     lua_rawseti(L, work, ++works);

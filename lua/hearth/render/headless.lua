@@ -20,15 +20,14 @@ function headless.new(on_commit)
     update = function(node, props) node.props = props end,
     set = function() end, -- the table has it
     children = function(node, nodes)
-      local old, stayed = node.children, 0
+      local old = node.children
+      local first, n, m = 1, #nodes, #old
       node.children = nodes
-      for i = 1, #nodes do
-        local child = nodes[i]
-        if child.parent == node then stayed = stayed + 1 else child.parent = node end
-      end
-      if stayed == #old then return end
-      for i = 1, #old do old[i].parent = false end
-      for i = 1, #nodes do nodes[i].parent = node end
+      -- What is the same at both ends stays.
+      while first <= m and old[first] == nodes[first] do first = first + 1 end
+      while m >= first and n >= first and old[m] == nodes[n] do n, m = n - 1, m - 1 end
+      for i = first, m do old[i].parent = false end
+      for i = first, n do nodes[i].parent = node end
     end,
     commit = on_commit,
   }
