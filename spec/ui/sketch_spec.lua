@@ -188,6 +188,127 @@ describe("a list that is rendered again", function()
   end)
 end)
 
+-- The sketches of a render of many are kept, and recalled by the next one.
+describe("a long list of texts that is rendered again", function()
+  local show
+  local List = hearth.component("List", function(props)
+    local rows, set = hearth.use_state(props.rows)
+    show = set
+    local items = {}
+    for i, r in ipairs(rows) do
+      items[i] = (r.button and Button or Text)(r.text, { key = r.key, id = r.id, ref = r.ref, style = r.style })
+      if r.read then assert.equal(r.text, items[i].props.text or items[i].props.label) end
+      if r.write then items[i].key = items[i].key end
+    end
+    return Column(items)
+  end)
+  local function listed(screen)
+    local out = {}
+    for i, node in ipairs(screen:get_by_type "Column".children) do
+      local p = node.props
+      out[i] = { node.type, p.text or p.label, p.key, p.id, p.style and p.style.width or false }
+    end
+    return out
+  end
+
+  it("is what it would be if it were new, whatever moved, came, went, changed, or was looked at", function()
+    local rows, made = {}, 0
+    local function new()
+      made = made + 1
+      return { key = made, text = "text " .. math.random(3), id = math.random(3) == 1 and "id" .. made or nil, button = math.random(9) == 1,
+        style = math.random(5) == 1 and { width = math.random(2) } or nil }
+    end
+    math.randomseed(7)
+    for i = 1, 30 do rows[i] = new() end
+    local screen = testing.render(List { rows = rows })
+    for round = 1, 300 do
+      local next = table.move(rows, 1, #rows, 1, {})
+      for _ = 1, math.random(0, 3) do
+        local kind, i, j = math.random(8), math.random(#next), math.random(#next)
+        local r = {}
+        for k, v in pairs(next[i]) do r[k] = v end
+        if kind == 1 then table.insert(next, i, new()) end
+        if kind == 2 and #next > 12 then table.remove(next, i) end
+        if kind == 3 then next[i], next[j] = next[j], next[i] end
+        if kind == 4 then for k = 1, #next // 2 do next[k], next[#next + 1 - k] = next[#next + 1 - k], next[k] end end
+        if kind == 5 then r.text, next[i] = "text " .. math.random(3), r end
+        if kind == 6 then r.style, next[i] = { width = math.random(2) }, r end
+        if kind == 7 then r.read, r.write, next[i] = math.random(2) == 1, math.random(2) == 1, r end
+        if kind == 8 then r.id, next[i] = r.id == nil and "new" or nil, r end
+      end
+      rows = next
+      show(rows)
+      testing.settle()
+      local fresh = testing.render(List { rows = rows })
+      assert.same(listed(fresh), listed(screen), "round " .. round)
+      fresh:unmount()
+      screen:rerender(List { rows = rows })
+    end
+  end)
+
+  it("notices that a prop is given no more", function()
+    local Rows = hearth.component("Rows", function(props)
+      local items = {}
+      for i = 1, 12 do items[i] = Text("row", { key = i, [props.name] = props.value }) end
+      return Column(items)
+    end)
+    for _, name in ipairs { "id", "label", "role", "tooltip", "class" } do -- some of them stand behind the key
+      local screen = testing.render(Rows { name = name, value = "x" })
+      for _, value in ipairs { "x", "x", false } do screen:rerender(Rows { name = name, value = value or nil }) end
+      local rows = screen:get_by_type "Column".children
+      for i = 1, 12 do assert.is_nil(rows[i].props[name]) end
+      screen:unmount()
+    end
+  end)
+
+  it("tells one number from another that is equal, and a text from both", function()
+    local function of(text)
+      local rows = {}
+      for i = 1, 12 do rows[i] = { key = i, text = text } end
+      return rows
+    end
+    local screen = testing.render(List { rows = of(1) })
+    for _, text in ipairs { 1, 1.0, "1", 1, "1.0", 1.0 } do
+      show(of(text))
+      testing.settle()
+      assert.equal((tostring(text) .. "\n"):rep(12):sub(1, -2), screen:text())
+    end
+  end)
+
+  it("lets go of the rows that went, and of all with its end", function()
+    local alive = setmetatable({}, { __mode = "k" })
+    local function of(n)
+      local rows = {}
+      for i = 1, n do
+        rows[i] = { key = i, text = "row", ref = {} }
+        alive[rows[i].ref] = true
+      end
+      return rows
+    end
+    local function living()
+      collectgarbage()
+      collectgarbage()
+      local n = 0
+      for _ in pairs(alive) do n = n + 1 end
+      return n
+    end
+    local screen = testing.render(List { rows = {} })
+    for _ = 1, 3 do
+      show(of(100))
+      testing.settle()
+    end
+    for _ = 1, 3 do
+      show(of(20))
+      testing.settle()
+    end
+    assert.is_true(living() <= 60, "what two renders said, and the state")
+    local kept = show
+    screen:unmount()
+    kept {}
+    assert.is_true(living() <= 20, "the state that a setter holds")
+  end)
+end)
+
 describe("every element", function()
   for _, name in ipairs { "Text", "Button", "TextInput", "Checkbox", "Switch", "Picker", "Slider", "ProgressBar", "ActivityIndicator",
     "Image", "Spacer", "Column", "Row", "View", "ScrollView", "Modal", "Pressable" } do
