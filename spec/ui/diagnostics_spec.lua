@@ -124,6 +124,27 @@ describe("misuse of hooks", function()
   end)
 end)
 
+describe("a component that renders itself", function()
+  local Again
+  Again = component("Again", function(p)
+    local _, set = use_state(0)
+    if p.n == p.last then set(1) end
+    return Again { n = p.n + 1, last = p.last }
+  end)
+
+  it("without end fails, soon", function()
+    assert.matches("stack overflow", tostring(failure(testing.render, Again { n = 1 })))
+  end)
+
+  it("many times is named by the two ends of its path", function()
+    local App = component("App", function(p) return Again { n = 1, last = p.depth } end)
+    local function path(depth) return failure(testing.render, App { depth = depth }).component end
+    assert.equal("App" .. (" > Again"):rep(99), path(99))
+    assert.equal("App" .. (" > Again"):rep(49) .. " > …" .. (" > Again"):rep(50), path(100))
+    assert.equal("App" .. (" > Again"):rep(49) .. " > …" .. (" > Again"):rep(50), path(1000))
+  end)
+end)
+
 describe("an unknown prop", function()
   it("names the element, what was meant, and the component", function()
     local App = component("App", function() return Column { hearth.Button("x", { onclick = print }) } end)

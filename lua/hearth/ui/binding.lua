@@ -148,9 +148,10 @@ function binding.notify(source)
   while link do
     if not link[QUEUED] then
       link[QUEUED] = true
-      n_queue = n_queue + 1
-      queue[n_queue] = link
-      if n_queue == 1 then
+      local n = n_queue + 1
+      n_queue = n
+      queue[n] = link
+      if n == 1 then
         binding.waiting = true
         plan()
       end
@@ -192,9 +193,10 @@ local applying = false -- the link that is worked on
 --- For the flush: shows what changed, until nothing is left. Goes on where it was when it is called again after an error.
 function binding.apply()
   while done < n_queue do
-    done = done + 1
-    local link = queue[done]
-    queue[done] = nil
+    local i = done + 1
+    local link = queue[i]
+    done = i
+    queue[i] = nil
     link[QUEUED] = false
     if link[LIVE] then
       applying = link

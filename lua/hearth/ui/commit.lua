@@ -31,7 +31,7 @@ local commit = {}
 
 local next, xpcall, ipairs, type = next, xpcall, ipairs, type
 local owner = task.owner
-local guarded, guard, touch = task.guarded, hooks.guard, touched.touch
+local guarded, guard, touch, tell_roots = task.guarded, hooks.guard, touched.touch, touched.commit
 local hosts, kinds = reconciler.hosts, reconciler.kinds
 local refresh, is_quiet = reconciler.refresh, reconciler.is_quiet
 local take = scheduler.take
@@ -317,7 +317,7 @@ local function flush()
       f = render_pass(f)
     end
     if binding.waiting then binding.apply() end
-    touched.commit()
+    tell_roots()
     if n_effects > 0 then
       local list, n = effects, n_effects
       effects, n_effects = nil, 0
@@ -326,12 +326,12 @@ local function flush()
     end
   until not f and not binding.waiting
   rounds = 0
-  hooks.phase = nil
+  hooks.phase = false
 end
 
 --- Ends a flush or a render that broke off outside the components (memory).
 function commit.break_off()
-  hooks.phase = nil
+  hooks.phase = false
   rendered, rendering, rounds, effects, n_effects = false, false, 0, nil, 0
   hooks.abandon()
   reconciler.use(nil)

@@ -19,6 +19,8 @@ local TYPE <const> = 1
 local KEY <const> = 3
 local PARENT <const> = 4
 
+local ENDS <const> = 50 -- names at each end of a long path
+
 local fiber = {}
 
 --- The name of one fiber as messages show it: `Counter`, `Row[7]`.
@@ -31,17 +33,28 @@ function fiber.name(f)
   return name
 end
 
---- Where a fiber is, by the components above it: `App > List > Row[7]`.
+--- Where a fiber is, by the components above it: `App > List > Row[7]`. Of a component that renders itself without end the two ends.
 ---@param f table
 ---@return string
 function fiber.path(f)
-  local names = {}
+  local above, n = {}, 0 -- from `f` up
   while f do
     local t = f[TYPE]
-    if type(t) == "table" and (t.render or not t.silent) then table.insert(names, 1, fiber.name(f)) end
+    if type(t) == "table" and (t.render or not t.silent) then
+      n = n + 1
+      above[n] = f
+    end
     f = f[PARENT]
   end
-  return #names > 0 and table.concat(names, " > ") or "the root"
+  local names = {}
+  for i = n, 1, -1 do
+    if n <= 2 * ENDS or i > n - ENDS or i <= ENDS then
+      names[#names + 1] = fiber.name(above[i])
+    elseif i == ENDS + 1 then
+      names[#names + 1] = "…"
+    end
+  end
+  return n > 0 and table.concat(names, " > ") or "the root"
 end
 
 --- The nearest fiber above `f` whose type is of this kind ("boundary", "suspense").

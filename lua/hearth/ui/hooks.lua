@@ -420,8 +420,8 @@ hooks.guard = setmetatable({}, { __tostring = function()
 end })
 
 --- The slot whose effect or cleanup runs between renders, for the same message.
----@type table|nil
-hooks.phase = nil
+---@type table|false
+hooks.phase = false
 
 --- For the reconciler: the fiber whose render failed, and forgetting it.
 function hooks.abandon()

@@ -483,18 +483,18 @@ local function emptied(list, n)
   return list
 end
 
--- What a pass that is over needs no more. Fibers that went and slots with work to do outlive it.
+-- How to undo a pass that is over.
 local function forget()
-  if n_log > 0 then log, n_log = emptied(log, n_log), 0 end
-  if n_undoable > 0 then undoable, n_undoable = emptied(undoable, n_undoable), 0 end
-  root, create = nil, nil
+  log, n_log = emptied(log, n_log), 0
+  undoable, n_undoable = emptied(undoable, n_undoable), 0
 end
 
 --- Ends a pass in which nothing changed but state: there is nothing to tell the renderer, and nobody waits for the commit.
 ---@return boolean
 function reconciler.is_quiet()
   if n_patches + n_structs + n_relinks + n_deleted + n_ready > 0 then return false end
-  forget()
+  if n_log + n_undoable > 0 then forget() end
+  root, create = nil, nil
   return true
 end
 
@@ -502,6 +502,7 @@ end
 ---@return table deleted, integer n_deleted, table ready, integer n_ready
 function reconciler.finish()
   forget()
+  root, create = nil, nil
   if n_patches > 0 then patches, n_patches = emptied(patches, n_patches), 0 end
   if n_structs > 0 then structs, n_structs = emptied(structs, n_structs), 0 end
   if n_relinks > 0 then relinks, n_relinks = emptied(relinks, n_relinks), 0 end
