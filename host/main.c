@@ -8,6 +8,7 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
+#include <sqlite3.h>
 
 #include "host.h"
 
@@ -56,6 +57,7 @@ static void open_standard(void) {
 
 int main(int argc, char **argv) {
   open_standard();
+  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* nobody here asks what it holds, and each of its allocations takes a lock to know */
   static const char *const commands[] = {"run", "serve", "test", "store", "help", NULL};
   if (argc > 1) {
     if (strcmp(argv[1], "--version") == 0) return show_version();

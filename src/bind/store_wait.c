@@ -13,13 +13,12 @@
 
 void *hearth__wait_new(lua_State *L, hearth__handle *hd, size_t size, const hearth__op_class *class_, void (*start)(hearth__wait *w),
                        void (*drop)(hearth__wait *w)) {
-  hearth__wait *w = calloc(1, size);
+  hearth__wait *w = malloc(size);
   (void)L;
   if (!w) return NULL;
+  *w = (hearth__wait){.handle = hd, .start = start, .drop = drop};
   hearth__op_init(&w->op, class_, hd->stores->state);
-  w->handle = hd;
-  w->start = start;
-  w->drop = drop;
+  memset(w + 1, 0, size - sizeof *w); /* apart: malloc and memset of the whole would become calloc, which takes twice as long */
   hearth__handle_ref(hd);
   return w;
 }

@@ -293,10 +293,7 @@ hearth__engine *hearth__store_engine(hearth__store *s) {
 }
 
 size_t hearth__store_pending(hearth__store *s) {
-  uv_mutex_lock(&s->db->lock);
-  size_t n = s->batches + s->jobs;
-  uv_mutex_unlock(&s->db->lock);
-  return n;
+  return s->batches + s->jobs;
 }
 
 void hearth__store_fail(hearth__store *s, const char *code, int nth, int times) {

@@ -68,7 +68,7 @@ struct hearth__store {
   bool told;           /* `news` is on its way */
   hearth__landed news; /* others have committed: looks for what */
   int64_t quota;
-  size_t batches, jobs; /* in flight */
+  size_t batches, jobs; /* in flight; the owner thread's */
   atomic_int refs;
   uint64_t polled;
 };

@@ -63,8 +63,12 @@ int hearth__store_get(hearth__store *s, const hearth__name *name, int64_t now, h
 }
 
 hearth__read *hearth__read_new(hearth__store *s, size_t n, int64_t now) {
-  hearth__read *r = calloc(1, sizeof *r + n * sizeof *r->items);
+  hearth__read *r = malloc(sizeof *r + n * sizeof *r->items);
   if (!r) return NULL;
+  memset(&r->job, 0, offsetof(hearth__job, fault)); /* not the room for a message */
+  memset(r->items, 0, n * sizeof *r->items);
+  r->job.fault.code = NULL;
+  r->user = NULL;
   r->job.store = s;
   r->n = n;
   r->now = now;

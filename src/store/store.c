@@ -36,10 +36,7 @@ void hearth__store_deliver(hearth__store *s) {
 
 static void job_end(hearth__job *j) { /* owner thread */
   hearth__store *s = j->store;
-  hearth__db *db = s->db;
-  uv_mutex_lock(&db->lock);
   s->jobs--;
-  uv_mutex_unlock(&db->lock);
   j->done(j);
   hearth__store_release(s);
 }
@@ -88,11 +85,14 @@ void hearth__store_run(hearth__store *s, hearth__job *j) {
   hearth__db *db = s->db;
   j->store = s;
   j->fault.code = NULL;
-  uv_mutex_lock(&db->lock);
   s->jobs++;
   hearth__store_retain(s);
-  bool wait = j->after_writes && db->queued > 0;
-  uv_mutex_unlock(&db->lock);
+  bool wait = false;
+  if (j->after_writes) {
+    uv_mutex_lock(&db->lock);
+    wait = db->queued > 0;
+    uv_mutex_unlock(&db->lock);
+  }
   hearth__batch *b = wait ? hearth__batch_new(s, 0, 0) : NULL;
   if (!b) {
     job_start(j);
