@@ -97,6 +97,7 @@ static void free_slab(hearth__blocks *blocks, slab *s) {
 
 void hearth__blocks_clear(hearth__blocks *blocks) {
   link *lists[] = {blocks->roomy, blocks->full};
+  hearth__blocks_offer(blocks, NULL, 0);
   for (int i = 0; i < 2; i++) {
     for (link *next, *c = lists[i]; c; c = next) {
       next = c->next;
@@ -171,10 +172,28 @@ static void *move(hearth__blocks *blocks, void *block, size_t old, size_t size) 
   return moved;
 }
 
+void hearth__blocks_offer(hearth__blocks *blocks, void *block, size_t size) {
+  if (blocks->offered) hearth__large_free(blocks->offered, blocks->offered_size);
+  blocks->offered = block;
+  blocks->offered_size = size;
+}
+
+/* A new one that is not small: a string, or a table, written from one end to the other. */
+static void *new_block(hearth__blocks *blocks, size_t size) {
+  void *p = blocks->offered;
+  if (p && size <= blocks->offered_size && blocks->offered_size - size < SLAB) {
+    blocks->offered = NULL;
+    return hearth__large_resize(p, blocks->offered_size, size);
+  }
+  p = hearth__large_new(size);
+  hearth__large_fill(p, size);
+  return p;
+}
+
 void *hearth__blocks_resize(hearth__blocks *blocks, void *block, size_t old, size_t size) {
   if (!block) {
     if (size == 0) return NULL;
-    if (is_small(size)) return take(blocks, size);
+    return is_small(size) ? take(blocks, size) : new_block(blocks, size);
   } else if (size == 0) {
     if (is_small(old))
       give(blocks, block);
@@ -184,7 +203,5 @@ void *hearth__blocks_resize(hearth__blocks *blocks, void *block, size_t old, siz
   } else if (is_small(old) || is_small(size)) {
     return move(blocks, block, old, size);
   }
-  void *p = hearth__large_resize(block, old, size);
-  if (!block) hearth__large_fill(p, size); /* a string, or a table: written from one end to the other */
-  return p;
+  return hearth__large_resize(block, old, size);
 }

@@ -73,6 +73,8 @@ void hearth__at_close(hearth__state *s, hearth__closer *c);
 #define hearth__state_of(L) ((hearth__state *)lua_touserdata((L), lua_upvalueindex(1)))
 hearth_t *hearth__runtime_of(const hearth__state *s);
 lua_State *hearth__main_of(const hearth__state *s);
+/* As hearth__blocks_offer, for what Lua is about to allocate; of a state with an allocator that is not ours it is freed. */
+void hearth__state_offer(hearth__state *s, void *block, size_t size);
 
 /* The write of the verb that runs is queued: see hearth.core.task.accept. */
 void hearth__accepted_is_queued(hearth__state *s);

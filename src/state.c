@@ -9,6 +9,7 @@
 #include <lualib.h>
 
 #include "error.h"
+#include "large.h"
 #include "luv.h"
 #include "module.h"
 #include "ref.h"
@@ -50,6 +51,11 @@ static void *allocate(void *ud, void *ptr, size_t old, size_t size) {
 #endif
   if (p || size == 0) s->memory += size - old;
   return p;
+}
+
+void hearth__state_offer(hearth__state *s, void *block, size_t size) {
+  hearth__blocks_offer(&s->blocks, s->owns_L ? block : NULL, size);
+  if (!s->owns_L) hearth__large_free(block, size);
 }
 
 static int panic(lua_State *L) {

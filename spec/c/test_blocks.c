@@ -5,6 +5,7 @@
 
 #include "blocks.h"
 #include "check.h"
+#include "large.h"
 
 enum { PLACES = 20000, LARGEST = 700 };
 
@@ -78,6 +79,30 @@ static void a_size_of_nothing_is_no_block(void) {
   hearth__blocks_clear(&b);
 }
 
+static void an_offered_block_is_the_next_of_its_size(void) {
+  enum { SIZE = 3 << 20 };
+  hearth__blocks b = {0};
+  char *offered = hearth__large_new(SIZE + 64);
+  hearth__blocks_offer(&b, offered, SIZE + 64);
+  char *small = hearth__blocks_resize(&b, NULL, 0, 1000), *larger = hearth__blocks_resize(&b, NULL, 0, SIZE + 65),
+       *smaller = hearth__blocks_resize(&b, NULL, 0, SIZE / 2);
+  CHECK(small && larger && smaller && b.offered == offered);
+  char *fits = hearth__blocks_resize(&b, NULL, 0, SIZE + 25);
+  CHECK(fits && !b.offered);
+  char *next = hearth__blocks_resize(&b, NULL, 0, SIZE + 25);
+  CHECK(next && next != fits);
+  memset(fits, 'x', SIZE + 25);
+  hearth__blocks_resize(&b, small, 1000, 0);
+  hearth__blocks_resize(&b, larger, SIZE + 65, 0);
+  hearth__blocks_resize(&b, smaller, SIZE / 2, 0);
+  hearth__blocks_resize(&b, fits, SIZE + 25, 0);
+  hearth__blocks_resize(&b, next, SIZE + 25, 0);
+  hearth__blocks_offer(&b, hearth__large_new(SIZE), SIZE); /* the sanitizer sees that each of these goes */
+  hearth__blocks_offer(&b, NULL, 0);
+  hearth__blocks_offer(&b, hearth__large_new(SIZE), SIZE);
+  hearth__blocks_clear(&b);
+}
+
 #ifndef HEARTH_SANITIZED /* which needs address space of its own */
 static void memory_that_runs_out_leaves_the_blocks_as_they_were(void) {
   hearth__blocks b = {0};
@@ -102,6 +127,7 @@ int main(void) {
   RUN(blocks_of_all_sizes_keep_what_is_in_them);
   RUN(what_is_given_back_is_used_again);
   RUN(a_size_of_nothing_is_no_block);
+  RUN(an_offered_block_is_the_next_of_its_size);
 #ifndef HEARTH_SANITIZED
   RUN(memory_that_runs_out_leaves_the_blocks_as_they_were);
 #endif

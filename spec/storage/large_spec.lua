@@ -130,10 +130,12 @@ for _, engine in ipairs(support.engines) do
       store:set("a", long)
       store:set_many { b = long .. "b", c = "short" }
       store:set_json("j", long)
+      store:set_json("longer", long:rep(5))
       assert.equal(long, store:get "a")
       assert.equal(long .. "b", store:get "b")
       assert.equal("short", store:get "c")
       assert.equal(long, (store:get_json "j"))
+      assert.is_true(store:get_json "longer" == long:rep(5))
     end)
 
     it("of any length are exact when the engine reads them, with and without a NUL", function()

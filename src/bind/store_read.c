@@ -6,19 +6,24 @@
 #include "bind/store.h"
 #include "error.h"
 #include "json/json.h"
+#include "large.h"
 #include "module.h"
 
 /* ---- one key */
 
 typedef enum { RECORD, VALUE_ONLY, AS_JSON } form;
 
+enum { LONG_STRING = 4 << 20, STRING_HEAD = 64 /* at least what Lua puts around the bytes of one */ };
+
 typedef struct one {
   hearth__wait wait;
   hearth__read *read;
   const char *verb; /* anchored by the getter that made it, or static */
   form as;
-  uv_work_t parse;
-  hearth__json_tape *tape; /* AS_JSON, and large: read by a worker */
+  uv_work_t prepare;       /* of a large value, by a worker: */
+  hearth__json_tape *tape; /* AS_JSON: it is read */
+  void *block;             /* for the string that Lua makes of it; NULL: there is none */
+  size_t block_size;
 } one;
 
 static void release_blob(void *blob) {
@@ -45,7 +50,7 @@ static int push_json(lua_State *L, hearth__record *r, hearth__json_tape **tape) 
     lua_pushnil(L);
     return 1;
   }
-  if (*tape && hearth__json_tape_is_good(*tape)) {
+  if (*tape && hearth__json_tape_is_good(*tape) && hearth__json_tape_is_table(*tape)) {
     lua_pushliteral(L, "reader");
     hearth__json_reader_push(L, *tape, r->value, release_blob);
     *tape = NULL;
@@ -66,40 +71,57 @@ static int one_push(lua_State *L, hearth__op *op) {
   const hearth__fault *f = hearth__wait_fault(&o->wait, &o->read->job.fault, &room);
   if (!f) f = item->fault;
   if (f) return hearth__raise_fault(L, f, o->verb, &name);
-  if (o->as == AS_JSON) return push_json(L, &item->record, &o->tape);
-  return push_value(L, &item->record, o->as == VALUE_ONLY);
+  hearth__state *s = o->wait.handle->stores->state;
+  hearth__state_offer(s, o->block, o->block_size);
+  o->block = NULL;
+  int n = o->as == AS_JSON ? push_json(L, &item->record, &o->tape) : push_value(L, &item->record, o->as == VALUE_ONLY);
+  hearth__state_offer(s, NULL, 0);
+  return n;
 }
 
 static void one_drop(hearth__wait *w) {
   one *o = (one *)w;
   hearth__json_tape_free(o->tape);
+  hearth__large_free(o->block, o->block_size);
   hearth__read_free(o->read);
   hearth__wait_free(w);
 }
 
-static void parse(uv_work_t *work) {
-  one *o = work->data;
-  const hearth__blob *text = o->read->items[0].record.value;
-  o->tape = hearth__json_parse(text->bytes, text->size);
+/* Is this much for the loop to do in one go? JSON is read first; a long string has its memory brought in, which takes as long as its copy. */
+static bool is_large(form as, const hearth__blob *value) {
+  return value && value->size > (as == AS_JSON ? HEARTH__JSON_LARGE : LONG_STRING);
 }
 
-static void parse_after(uv_work_t *work, int status) {
+static void prepare(uv_work_t *work) {
+  one *o = work->data;
+  const hearth__blob *value = o->read->items[0].record.value;
+  size_t size = value->size;
+  if (o->as == AS_JSON) {
+    o->tape = hearth__json_parse(value->bytes, value->size);
+    size = o->tape ? hearth__json_tape_string(o->tape) : 0;
+  }
+  if (size < HEARTH__LARGE) return;
+  o->block_size = size + STRING_HEAD;
+  o->block = hearth__large_new(o->block_size);
+  hearth__large_fill(o->block, o->block_size);
+}
+
+static void prepare_after(uv_work_t *work, int status) {
   one *o = work->data;
   if (status != 0)
     hearth__wait_fail(&o->wait, "ECANCELED", "the read was cancelled");
-  else if (!o->tape)
+  else if (o->as == AS_JSON && !o->tape)
     hearth__wait_fail(&o->wait, "EIO", "out of memory");
   hearth__wait_landed(&o->wait);
 }
 
-/* What is there has been read; large text is now read as JSON by a worker. */
+/* What is there has been read; if it is large, a worker prepares it. */
 static void one_read(one *o) {
   hearth__read_item *item = &o->read->items[0];
   hearth__stores *ss = o->wait.handle->stores;
-  o->parse.data = o;
-  bool large = o->as == AS_JSON && !o->read->job.fault.code && !item->fault && item->record.state == HEARTH__PRESENT &&
-               item->record.value->size > HEARTH__JSON_LARGE;
-  if (!large || !ss->h || uv_queue_work(hearth_loop(ss->h), &o->parse, parse, parse_after) != 0) hearth__wait_landed(&o->wait);
+  o->prepare.data = o;
+  bool large = !o->read->job.fault.code && !item->fault && item->record.state == HEARTH__PRESENT && is_large(o->as, item->record.value);
+  if (!large || !ss->h || uv_queue_work(hearth_loop(ss->h), &o->prepare, prepare, prepare_after) != 0) hearth__wait_landed(&o->wait);
 }
 
 static void one_done(hearth__job *j) {
@@ -121,8 +143,8 @@ static int get(lua_State *L, hearth__handle *hd, const hearth__name *name, const
   if (!hd->stores->plan.active && !hd->stores->delayed) {
     int known = hearth__store_get(hd->store, name, -1, &found);
     if (known < 0) known = hearth__store_get(hd->store, name, hearth__wall_ms(hd->stores->h), &found);
-    if (known > 0 && as == AS_JSON && found.value && found.value->size > HEARTH__JSON_LARGE) {
-      hearth__blob_release(found.value); /* a worker reads it */
+    if (known > 0 && is_large(as, found.value)) {
+      hearth__blob_release(found.value); /* a worker prepares it */
     } else if (known > 0) {
       hearth__stores *ss = hd->stores;
       hearth__blob_release(ss->lent);

@@ -25,6 +25,8 @@ typedef struct hearth__json_tape hearth__json_tape;
 /* Any thread. NULL when memory is short. The text has to stay as long as the tape. A tape of bad text is one that pushes its error. */
 hearth__json_tape *hearth__json_parse(const char *text, size_t size);
 bool hearth__json_tape_is_good(const hearth__json_tape *tape);
+bool hearth__json_tape_is_table(const hearth__json_tape *tape); /* of a good one */
+size_t hearth__json_tape_string(const hearth__json_tape *tape); /* bytes of the string that it is all of; 0: it is something else */
 int hearth__json_tape_push(lua_State *L, const hearth__json_tape *tape, bool sets); /* as hearth__json_decode */
 
 /* Owner thread: the value at idx flattened, or an error raised as hearth__json_encode does. */

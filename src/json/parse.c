@@ -283,6 +283,14 @@ bool hearth__json_tape_is_good(const hearth__json_tape *tape) {
   return !tape->error;
 }
 
+bool hearth__json_tape_is_table(const hearth__json_tape *tape) {
+  return HEARTH__ITEM_TYPE(tape->items) >= ITEM_ARRAY;
+}
+
+size_t hearth__json_tape_string(const hearth__json_tape *tape) {
+  return !tape->error && HEARTH__ITEM_TYPE(tape->items) == ITEM_STRING ? HEARTH__ITEM_COUNT(tape->items) : 0;
+}
+
 long hearth__json_check(const char *text, size_t size) {
   hearth__json_tape tape = {.text = text, .size = size, .check = true, .fixed = true};
   return hearth__json_parse_tape(&tape) ? -1 : (long)tape.error_at;
