@@ -262,7 +262,7 @@ local function run_later(ready, n)
   n_effects = n_effects + n
 end
 
--- Renders what is dirty, `f` first, and commits it but for the effects, which run later. Gives what is dirty after that.
+-- Renders what is dirty, `f` first, and commits it but for the effects, which run later. Gives what is dirty after that, or nil.
 local function render_pass(f)
   while f do
     rendering = f
@@ -274,6 +274,7 @@ local function render_pass(f)
   if is_quiet() then return end
   apply()
   local deleted, n_deleted, ready, n = reconciler.finish()
+  if n_deleted + n == 0 then return end -- nobody was there who could have set anything
   if n_deleted > 0 then
     for i = 1, n_deleted do unmount(deleted[i]) end
     if stale[1] then list_again() end

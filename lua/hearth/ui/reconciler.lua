@@ -63,11 +63,14 @@ local relinks, n_relinks = {}, 0 -- (old links or false, new links or false)
 local ready, n_ready = {}, 0 -- slots for the commit, children first
 local undoable, n_undoable = {}, 0 -- functions to call when undone
 local stack, sp = {}, 0 -- nodes of what was mounted
+local is_new = true -- has nothing been rendered in this pass
 
 --- Sets a field so that a failed render can be undone.
 local function assign(t, k, v)
   local n = n_log
-  log[n + 1], log[n + 2], log[n + 3] = t, k, t[k]
+  log[n + 1] = t
+  log[n + 2] = k
+  log[n + 3] = t[k]
   n_log = n + 3
   t[k] = v
 end
@@ -128,6 +131,7 @@ end
 function reconciler.attempt(on_error, fn, a, b, c)
   local b_log, b_patches, b_structs, b_deleted, b_relinks, b_ready, b_undoable, b_sp, b_due =
     n_log, n_patches, n_structs, n_deleted, n_relinks, n_ready, n_undoable, sp, due_mark()
+  is_new = false
   local ok, result = xpcall(fn, on_error, a, b, c)
   if not ok then
     rollback(b_log, b_patches, b_structs, b_deleted, b_relinks, b_ready, b_undoable, b_sp, b_due)
@@ -135,11 +139,13 @@ function reconciler.attempt(on_error, fn, a, b, c)
   return ok, result
 end
 
--- Where the render of the dirty fiber that is worked on began: what `attempt` keeps, without a protected call of its own.
-local at_log, at_patches, at_structs, at_deleted, at_relinks, at_ready, at_undoable, at_sp, at_due = 0, 0, 0, 0, 0, 0, 0, 0, 0
+-- Where the render of the dirty fiber that is worked on began: what `attempt` keeps, without a protected call of its own. `at_log` is false for the
+-- first of a pass, most often the only one.
+local at_log, at_patches, at_structs, at_deleted, at_relinks, at_ready, at_undoable, at_sp, at_due = false, 0, 0, 0, 0, 0, 0, 0, 0
 
 --- Undoes what `refresh` has rendered of a fiber before it failed.
 function reconciler.undo()
+  if not at_log then return rollback(0, 0, 0, 0, 0, 0, 0, 0, 0) end
   rollback(at_log, at_patches, at_structs, at_deleted, at_relinks, at_ready, at_undoable, at_sp, at_due)
 end
 
@@ -330,16 +336,22 @@ local function update_host(f, props, depth)
   -- A bound prop always differs from the value that the node has, so without links there is none where nothing differs.
   if links or own.text ~= props.text or own.label ~= props.label or not same_props(props, n, own) then
     local new, new_links = props, nil
-    if n > 0 or binding.used then new, new_links = own_props(props, n, links or nil, root) end
-    if new_links then
-      for _, link in next, new_links do link[LINK_FIBER] = f end
+    if n > 0 or binding.used then
+      new, new_links = own_props(props, n, links or nil, root)
+      if new_links then
+        for _, link in next, new_links do link[LINK_FIBER] = f end
+      end
+      if links or new_links then relink(links or false, new_links or false) end
     end
-    if links or new_links then relink(links or false, new_links or false) end
-    if f[LINKS] ~= (new_links or 0) then assign(f, LINKS, new_links or 0) end
+    local own_links = new_links or 0
+    if f[LINKS] ~= own_links then assign(f, LINKS, own_links) end
     if not links or not same_props(new, 0, own) then
       assign(f, PROPS, new)
-      patches[n_patches + 1], patches[n_patches + 2], patches[n_patches + 3] = f, own, root
-      n_patches = n_patches + 3
+      local p = n_patches
+      patches[p + 1] = f
+      patches[p + 2] = own
+      patches[p + 3] = root
+      n_patches = p + 3
     elseif new_links then
       -- Nothing to show, but from now on frames change what is in the new table.
       for _, link in next, new_links do
@@ -455,8 +467,12 @@ function reconciler.refresh(f)
   working = false
   local its = f[ROOT]
   if its ~= root then root, create = its, its.renderer.create end
-  at_log, at_patches, at_structs, at_deleted, at_relinks, at_ready, at_undoable, at_sp, at_due =
-    n_log, n_patches, n_structs, n_deleted, n_relinks, n_ready, n_undoable, sp, due_mark()
+  if is_new then
+    is_new, at_log = false, false
+  else
+    at_log, at_patches, at_structs, at_deleted, at_relinks, at_ready, at_undoable, at_sp, at_due =
+      n_log, n_patches, n_structs, n_deleted, n_relinks, n_ready, n_undoable, sp, due_mark()
+  end
   local t, state = f[TYPE], f[STATE]
   f[STATE] = 0
   if not t.render then
@@ -483,27 +499,23 @@ local function emptied(list, n)
   return list
 end
 
--- How to undo a pass that is over.
-local function forget()
-  log, n_log = emptied(log, n_log), 0
-  undoable, n_undoable = emptied(undoable, n_undoable), 0
-end
-
 --- Ends a pass in which nothing changed but state: there is nothing to tell the renderer, and nobody waits for the commit.
 ---@return boolean
 function reconciler.is_quiet()
   if n_patches + n_structs + n_relinks + n_deleted + n_ready > 0 then return false end
-  if n_log + n_undoable > 0 then forget() end
-  root, create = nil, nil
+  if n_log > 0 then log, n_log = emptied(log, n_log), 0 end
+  if n_undoable > 0 then undoable, n_undoable = emptied(undoable, n_undoable), 0 end
+  root, create, is_new = nil, nil, true
   return true
 end
 
 --- The renderer was told. What is left of the pass: the fibers that went, and the slots for cleanups and effects; a new pass begins.
 ---@return table deleted, integer n_deleted, table ready, integer n_ready
 function reconciler.finish()
-  forget()
-  root, create = nil, nil
+  if n_log > 0 then log, n_log = emptied(log, n_log), 0 end
   if n_patches > 0 then patches, n_patches = emptied(patches, n_patches), 0 end
+  if n_undoable > 0 then undoable, n_undoable = emptied(undoable, n_undoable), 0 end
+  root, create, is_new = nil, nil, true
   if n_structs > 0 then structs, n_structs = emptied(structs, n_structs), 0 end
   if n_relinks > 0 then relinks, n_relinks = emptied(relinks, n_relinks), 0 end
   local gone, n_gone, slots, n_slots = deleted, n_deleted, ready, n_ready
