@@ -104,7 +104,9 @@ void hearth__blocks_clear(hearth__blocks *blocks) {
       munmap(c, CHUNK);
     }
   }
-  memset(blocks, 0, sizeof *blocks);
+  blocks->roomy = blocks->full = NULL;
+  blocks->chunks = blocks->idle = 0;
+  memset(blocks->open, 0, sizeof blocks->open);
 }
 
 /* ---- blocks */
@@ -155,23 +157,6 @@ static void give(hearth__blocks *blocks, void *block) {
   free_slab(blocks, s);
 }
 
-static bool is_small(size_t size) {
-  return size <= HEARTH__BLOCKS_SMALL;
-}
-
-/* From or to a small size. */
-static void *move(hearth__blocks *blocks, void *block, size_t old, size_t size) {
-  if (is_small(old) && is_small(size) && rounded(old) == rounded(size)) return block;
-  void *moved = is_small(size) ? take(blocks, size) : hearth__large_new(size);
-  if (!moved) return NULL;
-  memcpy(moved, block, old < size ? old : size);
-  if (is_small(old))
-    give(blocks, block);
-  else
-    hearth__large_free(block, old);
-  return moved;
-}
-
 void hearth__blocks_offer(hearth__blocks *blocks, void *block, size_t size) {
   if (blocks->offered) hearth__large_free(blocks->offered, blocks->offered_size);
   blocks->offered = block;
@@ -179,7 +164,7 @@ void hearth__blocks_offer(hearth__blocks *blocks, void *block, size_t size) {
 }
 
 /* A new one that is not small: a string, or a table, written from one end to the other. */
-static void *new_block(hearth__blocks *blocks, size_t size) {
+static void *make_large(hearth__blocks *blocks, size_t size) {
   void *p = blocks->offered;
   if (p && size <= blocks->offered_size && blocks->offered_size - size < SLAB) {
     blocks->offered = NULL;
@@ -190,18 +175,34 @@ static void *new_block(hearth__blocks *blocks, size_t size) {
   return p;
 }
 
-void *hearth__blocks_resize(hearth__blocks *blocks, void *block, size_t old, size_t size) {
-  if (!block) {
-    if (size == 0) return NULL;
-    return is_small(size) ? take(blocks, size) : new_block(blocks, size);
-  } else if (size == 0) {
-    if (is_small(old))
-      give(blocks, block);
-    else
-      hearth__large_free(block, old);
+static void drop(hearth__blocks *blocks, void *block, size_t size) {
+  if (size <= blocks->small)
+    give(blocks, block);
+  else
+    hearth__large_free(block, size);
+}
+
+static void *move(hearth__blocks *blocks, void *block, size_t old, size_t size) {
+  if (old > blocks->small && size > blocks->small) return hearth__large_resize(block, old, size);
+  if (old <= blocks->small && size <= blocks->small && rounded(old) == rounded(size)) return block;
+  void *moved = size <= blocks->small ? take(blocks, size) : hearth__large_new(size);
+  if (!moved) return NULL;
+  memcpy(moved, block, old < size ? old : size);
+  drop(blocks, block, old);
+  return moved;
+}
+
+void *hearth__blocks_resize(void *ud, void *block, size_t old, size_t size) {
+  hearth__blocks *blocks = ud;
+  if (size == 0) {
+    if (!block) return NULL;
+    blocks->bytes -= old;
+    drop(blocks, block, old);
     return NULL;
-  } else if (is_small(old) || is_small(size)) {
-    return move(blocks, block, old, size);
   }
-  return hearth__large_resize(block, old, size);
+  if (!block) old = 0; /* Lua says there what the block is for */
+  if (size > old && size - old > blocks->limit - blocks->bytes) return NULL;
+  block = block ? move(blocks, block, old, size) : size <= blocks->small ? take(blocks, size) : make_large(blocks, size);
+  if (block) blocks->bytes += size - old;
+  return block;
 }

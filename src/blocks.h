@@ -10,8 +10,9 @@ enum { HEARTH__BLOCKS_UNIT = 8, HEARTH__BLOCKS_SMALL = 256, HEARTH__BLOCKS_SIZES
 
 typedef struct hearth__blocks_link hearth__blocks_link; /* of a slab or a chunk, in a list */
 
-/* All zero is none. */
 typedef struct hearth__blocks {
+  size_t small;                                    /* larger ones are large.h's: HEARTH__BLOCKS_SMALL, or 0 for all */
+  size_t limit, bytes;                             /* so many may be in use, and so many are */
   hearth__blocks_link *open[HEARTH__BLOCKS_SIZES]; /* by size: slabs with room for a block */
   hearth__blocks_link *roomy, *full;               /* chunks, of which slabs are cut: with room for a slab, and without */
   size_t chunks, idle;                             /* all of them, and those without a slab in use */
@@ -19,15 +20,15 @@ typedef struct hearth__blocks {
   size_t offered_size;
 } hearth__blocks;
 
-/* As a lua_Alloc: gives, resizes, takes back (size 0). `old` is the size of `block`, 0 when that is NULL. Aligned to 8 bytes, as Lua needs it.
-** NULL when memory is short: `block` is as it was. */
-void *hearth__blocks_resize(hearth__blocks *blocks, void *block, size_t old, size_t size);
+/* A lua_Alloc; the first argument is a hearth__blocks, of which all but `small` and `limit` was zero at the beginning. What it gives is aligned to 8
+** bytes, as Lua needs it. NULL when memory is short, or the limit reached: `block` is as it was. */
+void *hearth__blocks_resize(void *blocks, void *block, size_t old, size_t size);
 
 /* A block of large.h that another thread has made and filled: if the next one that is asked for has about this size, it is given, and nothing has to be
 ** brought in. It is the state's from now on; NULL takes back what nobody took. */
 void hearth__blocks_offer(hearth__blocks *blocks, void *block, size_t size);
 
-/* Gives the slabs back to the system, with whatever is still in them. */
+/* Gives the slabs back to the system, with whatever is still in them; large blocks must have been given back. */
 void hearth__blocks_clear(hearth__blocks *blocks);
 
 #endif

@@ -38,21 +38,6 @@ void hearth__at_close(hearth__state *s, hearth__closer *c) {
 
 /* ---- made */
 
-/* Within the bound, from its own blocks; sanitizers are shown every block. */
-static void *allocate(void *ud, void *ptr, size_t old, size_t size) {
-  hearth__state *s = ud;
-  if (!ptr) old = 0;
-  if (size > old && size - old > s->memory_limit - s->memory) return NULL;
-#ifdef HEARTH_SANITIZED
-  void *p = size > 0 ? realloc(ptr, size) : NULL;
-  if (size == 0) free(ptr);
-#else
-  void *p = hearth__blocks_resize(&s->blocks, ptr, old, size);
-#endif
-  if (p || size == 0) s->memory += size - old;
-  return p;
-}
-
 void hearth__state_offer(hearth__state *s, void *block, size_t size) {
   hearth__blocks_offer(&s->blocks, s->owns_L ? block : NULL, size);
   if (!s->owns_L) hearth__large_free(block, size);
@@ -79,7 +64,7 @@ static void warn(void *ud, const char *text, int more) {
 }
 
 static lua_State *new_lua(hearth__state *s) {
-  lua_State *L = lua_newstate(allocate, s);
+  lua_State *L = lua_newstate(hearth__blocks_resize, &s->blocks);
   if (!L) return NULL;
   lua_atpanic(L, panic);
   lua_setwarnf(L, warn, s);
@@ -118,7 +103,10 @@ hearth__state *hearth__state_new(hearth_t *h, const hearth__state_options *optio
   if (!s) goto no_memory;
   s->h = h;
   s->turn_end = s->guard_name = s->interrupt = LUA_NOREF;
-  s->memory_limit = options->memory_limit ? options->memory_limit : SIZE_MAX;
+  s->blocks.limit = options->memory_limit ? options->memory_limit : SIZE_MAX;
+#ifndef HEARTH_SANITIZED /* sanitizers are shown every block */
+  s->blocks.small = HEARTH__BLOCKS_SMALL;
+#endif
   s->L = options->L;
   if (!s->L) {
     s->owns_L = true;

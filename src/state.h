@@ -41,8 +41,7 @@ struct hearth__state {
   const void *guard_named; /* lua_topointer of that name */
   hearth__closer *closers; /* what bindings gave to hearth__at_close */
   unsigned holds;          /* by hearth.core.task.hold(), of the runtime's `holds` */
-  hearth__blocks blocks;   /* of a state that is ours */
-  size_t memory, memory_limit;
+  hearth__blocks blocks;   /* the memory of a state that is ours */
   bool warns, warning;     /* after warn("@on"); in the middle of a message that comes in pieces */
   hearth__coroutine *pool; /* HEARTH__POOL places for coroutines whose task has ended */
   int pooled;

@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <sys/resource.h>
 
+#include <lua.h>
+
 #include "blocks.h"
 #include "check.h"
 #include "large.h"
@@ -43,7 +45,7 @@ static bool resize(hearth__blocks *b, place *p, size_t size) {
 
 static void blocks_of_all_sizes_keep_what_is_in_them(void) {
   static place places[PLACES];
-  hearth__blocks b = {0};
+  hearth__blocks b = {.small = HEARTH__BLOCKS_SMALL, .limit = SIZE_MAX};
   bool ok = true;
   for (int i = 0; i < 400000; i++) {
     place *p = &places[any(PLACES)];
@@ -52,6 +54,7 @@ static void blocks_of_all_sizes_keep_what_is_in_them(void) {
   size_t most = b.chunks;
   for (int i = 0; i < PLACES; i++) ok = ok && resize(&b, &places[i], 0);
   CHECK(ok);
+  CHECK(b.bytes == 0);
   CHECK(most > 2);
   CHECK(b.chunks <= 2 && b.idle == b.chunks); /* a little to spare */
   hearth__blocks_clear(&b);
@@ -60,7 +63,7 @@ static void blocks_of_all_sizes_keep_what_is_in_them(void) {
 
 static void what_is_given_back_is_used_again(void) {
   static void *blocks[PLACES];
-  hearth__blocks b = {0};
+  hearth__blocks b = {.small = HEARTH__BLOCKS_SMALL, .limit = SIZE_MAX};
   size_t most = 0;
   for (int round = 0; round < 50; round++) {
     for (int i = 0; i < PLACES; i++) blocks[i] = hearth__blocks_resize(&b, NULL, 0, 56);
@@ -73,7 +76,7 @@ static void what_is_given_back_is_used_again(void) {
 }
 
 static void a_size_of_nothing_is_no_block(void) {
-  hearth__blocks b = {0};
+  hearth__blocks b = {.small = HEARTH__BLOCKS_SMALL, .limit = SIZE_MAX};
   CHECK(hearth__blocks_resize(&b, NULL, 0, 0) == NULL);
   CHECK(b.chunks == 0);
   hearth__blocks_clear(&b);
@@ -81,7 +84,7 @@ static void a_size_of_nothing_is_no_block(void) {
 
 static void an_offered_block_is_the_next_of_its_size(void) {
   enum { SIZE = 3 << 20 };
-  hearth__blocks b = {0};
+  hearth__blocks b = {.small = HEARTH__BLOCKS_SMALL, .limit = SIZE_MAX};
   char *offered = hearth__large_new(SIZE + 64);
   hearth__blocks_offer(&b, offered, SIZE + 64);
   char *small = hearth__blocks_resize(&b, NULL, 0, 1000), *larger = hearth__blocks_resize(&b, NULL, 0, SIZE + 65),
@@ -103,9 +106,24 @@ static void an_offered_block_is_the_next_of_its_size(void) {
   hearth__blocks_clear(&b);
 }
 
+static void no_more_is_given_than_the_limit(void) {
+  hearth__blocks b = {.small = HEARTH__BLOCKS_SMALL, .limit = 1000};
+  place p = {0}, q = {0};
+  CHECK(resize(&b, &p, 100) && resize(&b, &q, 500));
+  CHECK(b.bytes == 600);
+  CHECK(hearth__blocks_resize(&b, NULL, LUA_TTABLE, 401) == NULL);
+  CHECK(hearth__blocks_resize(&b, p.block, 100, 501) == NULL);
+  CHECK(b.bytes == 600);
+  CHECK(resize(&b, &p, 500));
+  CHECK(hearth__blocks_resize(&b, NULL, LUA_TTABLE, 1) == NULL);
+  CHECK(resize(&b, &q, 499) && resize(&b, &q, 0) && resize(&b, &p, 0));
+  CHECK(b.bytes == 0);
+  hearth__blocks_clear(&b);
+}
+
 #ifndef HEARTH_SANITIZED /* which needs address space of its own */
 static void memory_that_runs_out_leaves_the_blocks_as_they_were(void) {
-  hearth__blocks b = {0};
+  hearth__blocks b = {.small = HEARTH__BLOCKS_SMALL, .limit = SIZE_MAX};
   place p = {0};
   CHECK(resize(&b, &p, 300));
   struct rlimit before, none;
@@ -128,6 +146,7 @@ int main(void) {
   RUN(what_is_given_back_is_used_again);
   RUN(a_size_of_nothing_is_no_block);
   RUN(an_offered_block_is_the_next_of_its_size);
+  RUN(no_more_is_given_than_the_limit);
 #ifndef HEARTH_SANITIZED
   RUN(memory_that_runs_out_leaves_the_blocks_as_they_were);
 #endif
