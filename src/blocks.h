@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-enum { HEARTH__BLOCKS_UNIT = 8, HEARTH__BLOCKS_SMALL = 256, HEARTH__BLOCKS_SIZES = HEARTH__BLOCKS_SMALL / HEARTH__BLOCKS_UNIT };
+enum { HEARTH__BLOCKS_UNIT = 8, HEARTH__BLOCKS_SMALL = 320, HEARTH__BLOCKS_SIZES = HEARTH__BLOCKS_SMALL / HEARTH__BLOCKS_UNIT };
 
 typedef struct hearth__blocks_link hearth__blocks_link; /* of a slab or a chunk, in a list */
 

@@ -76,6 +76,7 @@ int hearth__l_on_done(lua_State *L);
 int hearth__l_result(lua_State *L);
 
 int hearth__l_spawn(lua_State *L);
+int hearth__l_spawner(lua_State *L);
 int hearth__l_start(lua_State *L);
 int hearth__l_current(lua_State *L);
 int hearth__l_owner(lua_State *L);

@@ -175,6 +175,27 @@ int hearth__l_spawn(lua_State *L) {
   return 1;
 }
 
+/* Upvalues: state, check. */
+static int spawn_checked(lua_State *L) {
+  if (lua_type(L, 1) != LUA_TFUNCTION) {
+    if (lua_gettop(L) == 0) lua_pushnil(L);
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_pushvalue(L, 1);
+    lua_call(L, 1, 1);
+    lua_replace(L, 1);
+  }
+  return hearth__l_spawn(L);
+}
+
+/* spawner(check) -> spawn, which calls check(fn) -> function for what is none: as it is called by the thousand, it is all C where that is not needed */
+int hearth__l_spawner(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushvalue(L, 1);
+  lua_pushcclosure(L, spawn_checked, 2);
+  return 1;
+}
+
 /* start(fn, ...) -> task, which has run until it first waits. */
 int hearth__l_start(lua_State *L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);

@@ -22,12 +22,8 @@ local function check_function(fn, verb)
 end
 
 ---Starts `fn(...)` as a task at the next turn, never inside the caller.
----@param fn function
----@param ... any
----@return hearth.Task
-function async.run_async(fn, ...)
-  return core.spawn(check_function(fn, "run_async"), ...)
-end
+---@type fun(fn: function, ...: any): hearth.Task
+async.run_async = core.spawner(function(fn) return check_function(fn, "run_async") end)
 
 ---Waits for a task, a future, a ticket, a call or an animation: returns its values or raises its error.
 ---@type fun(x: any, seconds?: number): ...

@@ -271,6 +271,7 @@ static int l_at_exit(lua_State *L) {
 }
 
 static const luaL_Reg verbs[] = {{"spawn", hearth__l_spawn},
+                                 {"spawner", hearth__l_spawner},
                                  {"start", hearth__l_start},
                                  {"await", hearth__l_await},
                                  {"join", hearth__l_join},
