@@ -62,7 +62,7 @@ local setters = {}
 local Cell = component("Cell", function(props)
   local n, set = hooks_state(0)
   setters[props.i] = set
-  return Text(n == 0 and "zero" or "more")
+  return Text(n == 0 and "zero" or "more" .. n)
 end)
 local function cells()
   local children = {}

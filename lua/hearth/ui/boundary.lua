@@ -24,6 +24,7 @@ local assign, delete, restructure = reconciler.assign, reconciler.delete, reconc
 local boundary = {
   ErrorBoundary = element.special("boundary", "ErrorBoundary"),
   Suspense = element.special("suspense", "Suspense"),
+  suspends = false, -- has there been any Suspense: until then none needs a look
 }
 
 -- ---- protected rendering
@@ -167,7 +168,7 @@ end
 reconciler.kinds.suspense = {
   mount = function(f, depth)
     f[EXTRA] = { pending = 0, fallback = false }
-    f[ROOT].suspends = true
+    f[ROOT].suspends, f[ROOT].plain, boundary.suspends = true, false, true
     f[CHILD] = reconciler.mount_children(f[PROPS], f, depth + 1)
   end,
   update = function(f)

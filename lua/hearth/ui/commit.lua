@@ -33,7 +33,7 @@ local next, xpcall, ipairs, type = next, xpcall, ipairs, type
 local owner = task.owner
 local guarded, guard, touch, tell_roots = task.guarded, hooks.guard, touched.touch, touched.commit
 local hosts, kinds = reconciler.hosts, reconciler.kinds
-local refresh, is_quiet = reconciler.refresh, reconciler.is_quiet
+local refresh, noted = reconciler.refresh, reconciler.noted
 local take = scheduler.take
 local on_error = boundary.on_error
 
@@ -130,11 +130,13 @@ end
 local function protected(fn, slot, what)
   local f = slot[2]
   if f[STATE] < 0 then return end
+  local outer = hooks.phase
   hooks.phase = slot
   boundary.where.component = nil
   local before = owner(f[ROOT].owner)
   local ok, err = xpcall(fn, on_error, slot)
   owner(before)
+  hooks.phase = outer
   if not ok then fail(f, err, what) end
 end
 
@@ -185,8 +187,10 @@ end
 
 -- ---- the renderer
 
+-- Gives whether there was anything to tell.
 local function apply()
-  local patches, n_patches, structs, n_structs, relinks, n_relinks = reconciler.noted()
+  local patches, n_patches, structs, n_structs, relinks, n_relinks = noted()
+  if not patches then return false end
   for i = 1, n_patches, 3 do
     local f, root = patches[i], patches[i + 2]
     touch(root)
@@ -212,6 +216,7 @@ local function apply()
       if not old or old[k] ~= link then binding.attach(link) end
     end
   end
+  return true
 end
 
 -- A portal went with what was unmounted: its nodes were shown by the root.
@@ -270,9 +275,8 @@ local function render_pass(f)
     f = take()
   end
   rendering = false
-  boundary.settle_suspenses()
-  if is_quiet() then return end
-  apply()
+  if boundary.suspends then boundary.settle_suspenses() end
+  if not apply() then return end
   local deleted, n_deleted, ready, n = reconciler.finish()
   if n_deleted + n == 0 then return end -- nobody was there who could have set anything
   if n_deleted > 0 then
@@ -319,15 +323,13 @@ local function flush()
     end
     if binding.waiting then binding.apply() end
     tell_roots()
-    if n_effects > 0 then
-      local list, n = effects, n_effects
-      effects, n_effects = nil, 0
-      run_effects(list, n, false)
-      f = take()
-    end
+    if n_effects == 0 then break end -- nobody was there who could have set anything
+    local list, n = effects, n_effects
+    effects, n_effects = nil, 0
+    run_effects(list, n, false)
+    f = take()
   until not f and not binding.waiting
   rounds = 0
-  hooks.phase = false
 end
 
 --- Ends a flush or a render that broke off outside the components (memory).

@@ -341,7 +341,11 @@ end
 ---@return integer due
 function hooks.render(fiber)
   local base = n_due
-  current, cursor, needs_care, rendering[1], rendering[2] = fiber, HOOKS, always, fiber[HOOKS] >= 0 and "again" or "first", fiber
+  current = fiber
+  cursor = HOOKS
+  needs_care = always
+  rendering[1] = fiber[HOOKS] >= 0 and "again" or "first"
+  rendering[2] = fiber
   local render = fiber[TYPE].render
   local out = render(fiber[PROPS])
   if strict_mode then

@@ -55,7 +55,7 @@ local root, create -- the root whose fibers are being worked on, and its rendere
 local working = false -- the component whose output is being worked on, for messages
 
 local log, n_log = {}, 0 -- (table, key, old value): what to undo; (fiber, STATE, …) of a dirty one that rendered
-local patches, n_patches = {}, 0 -- (host fiber, old props, root): the node must be updated
+local patches, n_patches = {}, 0 -- (host fiber, old props, root): it has new props, and the node must be updated
 local structs, n_structs = {}, 0 -- (host fiber, root): its list of nodes changed
 local deleted, n_deleted = {}, 0 -- fibers taken out of the tree
 local dying = {} -- the same as a set
@@ -114,7 +114,10 @@ local function rollback(b_log, b_patches, b_structs, b_deleted, b_relinks, b_rea
     dying[deleted[i]] = nil
     deleted[i] = nil
   end
-  for i = b_patches + 1, n_patches do patches[i] = nil end
+  for i = n_patches - 2, b_patches + 1, -3 do
+    patches[i][PROPS] = patches[i + 1]
+    patches[i], patches[i + 1], patches[i + 2] = nil, nil, nil
+  end
   for i = b_structs + 1, n_structs do structs[i] = nil end
   for i = b_relinks + 1, n_relinks do relinks[i] = nil end
   for i = b_ready + 1, n_ready do ready[i] = nil end
@@ -223,10 +226,10 @@ end
 local function mount_component(t, props, key, parent, depth)
   local f = { t, props, key, parent, false, 0, depth, root, false, -1, false }
   local out, due
-  if root.observe or root.suspends then
-    out, due = root.render(f)
-  else
+  if root.plain then
     out, due = render_hooks(f)
+  else
+    out, due = root.render(f)
   end
   if out then
     local outer = working
@@ -346,7 +349,7 @@ local function update_host(f, props, depth)
     local own_links = new_links or 0
     if f[LINKS] ~= own_links then assign(f, LINKS, own_links) end
     if not links or not same_props(new, 0, own) then
-      assign(f, PROPS, new)
+      f[PROPS] = new
       local p = n_patches
       patches[p + 1] = f
       patches[p + 2] = own
@@ -374,8 +377,9 @@ local function update_child(f, out, depth)
     end
     return
   end
-  if child and child[TYPE] == out.type and child[KEY] == (out.key or false) then
-    update(child, out.props, depth)
+  local t = out.type
+  if child and child[TYPE] == t and child[KEY] == (out.key or false) then
+    if hosts[t] then update_host(child, out.props, depth) else update(child, out.props, depth) end
   else
     local base = sp
     local new = mount(out, f, depth)
@@ -391,11 +395,11 @@ end
 local function update_component(f)
   if f[STATE] > 0 then assign(f, STATE, 0) end
   local out, due, keep
-  if root.observe or root.suspends then
+  if root.plain then
+    out, due = render_hooks(f)
+  else
     out, due, keep = root.render(f)
     if keep then return end
-  else
-    out, due = render_hooks(f)
   end
   local outer = working
   working = f
@@ -489,24 +493,24 @@ function reconciler.failed_at()
   return f
 end
 
---- What the pass noted for the renderer: patches, structs, relinks, each with its count.
-function reconciler.noted() return patches, n_patches, structs, n_structs, relinks, n_relinks end
-
 -- Empties a list that is used again; a long one is left to the collector.
 local function emptied(list, n)
+  if n == 3 then -- one entry, of most lists
+    list[1], list[2], list[3] = nil, nil, nil
+    return list
+  end
   if n > 256 then return {} end
   for i = 1, n do list[i] = nil end
   return list
 end
 
---- Ends a pass in which nothing changed but state: there is nothing to tell the renderer, and nobody waits for the commit.
----@return boolean
-function reconciler.is_quiet()
-  if n_patches + n_structs + n_relinks + n_deleted + n_ready > 0 then return false end
+--- What the pass noted for the renderer: patches, structs, relinks, each with its count. Nothing when only state changed, and nobody waits for
+--- the commit: then the pass is over.
+function reconciler.noted()
+  if n_patches + n_structs + n_relinks + n_deleted + n_ready > 0 then return patches, n_patches, structs, n_structs, relinks, n_relinks end
   if n_log > 0 then log, n_log = emptied(log, n_log), 0 end
   if n_undoable > 0 then undoable, n_undoable = emptied(undoable, n_undoable), 0 end
   root, create, is_new = nil, nil, true
-  return true
 end
 
 --- The renderer was told. What is left of the pass: the fibers that went, and the slots for cleanups and effects; a new pass begins.

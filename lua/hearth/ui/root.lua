@@ -111,10 +111,11 @@ function root.mount(element, renderer, options)
   local self = setmetatable({
     renderer = renderer, place = placement.placer(renderer), commits = 0, renders = {},
     observe = options and options.observe or false, inert = options and options.inert or false,
-    suspends = false, touched = false, portals = nil, synchronous = false, collects_from = false,
+    plain = not (options and options.observe), suspends = false, touched = false, portals = nil, synchronous = false, collects_from = false,
     owner = task.owner(), -- on whose behalf its effects run (hearth.owner)
   }, Root)
   self.fail = failing(self)
+  -- A component renders through this where that is more than to run a function (not `plain`): it is counted, or may wait.
   self.render = function(f)
     if self.observe and not boundary.waits(f) then
       local t = f[TYPE]
