@@ -173,19 +173,21 @@ end
 
 -- The node follows in place where the renderer takes single props: the table of props is the node's own.
 local function show(link, v)
-  local root, f, prop = link[ROOT], link[FIBER], link[PROP]
+  local root, f, prop, key = link[ROOT], link[FIBER], link[PROP], nil
   local renderer = root.renderer
   if link[IS_TEXT] then
     v = text(v)
   elseif link[INTO] then
-    link[INTO][link[KEY]] = v
+    local into = link[INTO]
+    into[link[KEY]] = v
     v = link[WHOLE]
+    if into == v then key = link[KEY] end
   end
   touch(root)
   local set = renderer.set
   if not set then return update(renderer, f, prop, v) end
   f[PROPS][prop] = v
-  return set(f[NODE], prop, v)
+  return set(f[NODE], prop, v, key)
 end
 
 local applying = false -- the link that is worked on

@@ -93,6 +93,7 @@ local function size(box, whole_w, whole_h, limit_w, fixed_w, fixed_h, x, y, cont
   end
   if remembered then
     local at = remembered.next
+    if remembered[at + 1] then remembered.lost = true end
     remembered.next = (at + 8) % REMEMBERED
     remembered[at + 1], remembered[at + 2], remembered[at + 3] = whole_w or -1, whole_h or -1, limit_w or -1
     remembered[at + 4], remembered[at + 5], remembered[at + 6] = fixed_w or -1, fixed_h or -1, content_height or false
@@ -129,6 +130,59 @@ function layout.touch(box)
     box.measured_, box.narrowest_, box.placed_ = nil, nil, nil
     box = box.parent
   end
+end
+
+--- What a leaf was asked for since it was touched last: the least width in which its content was to fit, and whether its own width mattered.
+--- One whose style gives no width and no insets keeps its place whatever it contains, as long as all of that has the same answers.
+---@param box hearth.layout.box
+---@return integer|nil least nil: not known
+---@return boolean own
+function layout.asked(box)
+  local remembered, least, own = box.measured_, box.width, box.narrowest_ ~= nil
+  if not box.placed_ or not remembered or remembered.lost then return nil, own end
+  for at = 1, #remembered, 8 do
+    local limit, fixed = remembered[at + 2], remembered[at + 3]
+    if fixed < 0 then own, fixed = true, limit end
+    if fixed >= 0 and fixed < least then least = fixed end
+  end
+  return least, own
+end
+
+local function known(length)
+  if length >= 0 then return length end
+end
+
+-- Asks a box again for all that it was asked for, and places it again. False: something came out differently, and nothing is kept of it.
+local function same_again(box)
+  local asked, narrowest, placed, w, h = box.measured_, box.narrowest_, box.placed_, box.width, box.height
+  box.measured_, box.narrowest_, box.placed_ = nil, nil, nil
+  if not placed or asked and asked.lost then return false end
+  for at = 1, asked and #asked or 0, 8 do
+    local new_w, new_h = size(box, known(asked[at]), known(asked[at + 1]), known(asked[at + 2]), known(asked[at + 3]), known(asked[at + 4]),
+      nil, nil, asked[at + 5] or nil)
+    if new_w ~= asked[at + 6] or new_h ~= asked[at + 7] then return false end
+  end
+  if narrowest and items_of.min_content(box) ~= narrowest then return false end
+  size(box, known(placed[1]), known(placed[2]), known(placed[3]), known(placed[4]), known(placed[5]), box.x, box.y, placed[6] or nil)
+  return box.width == w and box.height == h
+end
+
+-- What holds more than so many boxes is laid out once for all that changed, not for each.
+local FEW = 16
+
+--- A leaf has other content. It is laid out anew, and what it lies in, up to a box that comes out as it was: that one is given. nil: the
+--- tree has to be laid out.
+---@param box hearth.layout.box
+---@return hearth.layout.box?
+function layout.refit(box)
+  keeping = true
+  while box do
+    local children = box.children
+    if children and #children > FEW then break end
+    if same_again(box) then return box end
+    box = box.parent
+  end
+  layout.touch(box)
 end
 
 --- Lays a tree of boxes out. The root fills what is given; without a height (or width) it is as large as its content.

@@ -13,12 +13,15 @@ local keys = require "hearth.render.terminal.keys"
 local log = require "hearth.render.terminal.log"
 local menu = require "hearth.render.terminal.menu"
 local mouse = require "hearth.render.terminal.mouse"
+local parts = require "hearth.render.terminal.parts"
 local root = require "hearth.ui.root"
 local scroll = require "hearth.render.terminal.scroll"
 local stage = require "hearth.render.terminal.stage"
 local task = require "hearth.core.task"
 local timer = require "hearth.core.timer"
 local widgets = require "hearth.render.terminal.widgets"
+
+local adjust = parts.adjust
 
 local terminal = {}
 
@@ -51,6 +54,7 @@ Session.__index = Session
 ---@param on_commit fun()
 ---@return hearth.Renderer
 function terminal.renderer(owner, on_commit)
+  local to_fit = {} -- texts that have another size than before this commit
   return {
     create = function(type, props) return { type = type, props = props, children = NONE, parent = false, stale = true } end,
     update = function(node, props)
@@ -58,9 +62,14 @@ function terminal.renderer(owner, on_commit)
       owner.laid_out = false
       if node.type == "TextInput" then widgets.TextInput.updated(node) end
     end,
-    set = function(node)
-      node.stale = true
-      owner.laid_out = false
+    set = function(node, prop, _, key)
+      local how = adjust(node, prop, key)
+      if how == "fit" then
+        to_fit[#to_fit + 1] = node
+      elseif not how then
+        node.stale = true
+        owner.laid_out = false
+      end
       if node.type == "TextInput" then widgets.TextInput.updated(node) end
     end,
     children = function(node, nodes)
@@ -73,7 +82,14 @@ function terminal.renderer(owner, on_commit)
       boxes.touch(node)
       owner.laid_out = false
     end,
-    commit = on_commit,
+    commit = function()
+      local nodes = to_fit
+      if nodes[1] then
+        to_fit = {}
+        if not parts.fit(nodes, owner.laid_out) then owner.laid_out = false end
+      end
+      on_commit()
+    end,
   }
 end
 

@@ -3,6 +3,7 @@
 -- keys and the mouse.
 
 local layout = require "hearth.ui.layout"
+local parts = require "hearth.render.terminal.parts"
 local pen = require "hearth.render.terminal.pen"
 local scroll = require "hearth.render.terminal.scroll"
 local style_of = require "hearth.ui.style"
@@ -64,7 +65,8 @@ local function can_focus(node, widget)
   return not widget and (props.on_click ~= nil or props.focusable == true) and not props.disabled
 end
 
-local function resolve(node)
+-- `moves` is false where only looks have changed.
+local function resolve(node, moves)
   local old = node.style
   local style = style_of.resolve(node.type, node.props)
   local widget = widgets[node.type]
@@ -88,14 +90,15 @@ local function resolve(node)
   node.can_focus = can_focus(node, widget)
   -- Where the content begins is asked at each painting: known at once where it is the box itself.
   node.bare = not (style.padding_left or style.padding_top or style.padding_right or style.padding_bottom or style.border)
-  if not keeps_place(node, old) then layout.touch(node) end
+  node.unbounded = node.bare and style.width == nil and style.max_width == nil
+  if moves and not keeps_place(node, old) then layout.touch(node) end
   node.own_min_height = style.min_height
-  node.stale = false
+  node.stale, node.repaint = false, false
 end
 
 -- Resolves what is new; gathers the open Modals. Returns whether something in the node scrolls.
 local function prepare(node, modals)
-  if node.stale then resolve(node) end
+  if node.stale then resolve(node, true) end
   if node.opened then
     modals[#modals + 1] = node
     for _, child in ipairs(node.children) do prepare(child, modals) end
@@ -110,13 +113,6 @@ local function prepare(node, modals)
   node.style.min_height = node.own_min_height
   if scrolls then soften(node.style) end
   return scrolls
-end
-
-local function settle_scrollers(node)
-  if node.style.display == "none" then return end
-  if node.style.overflow == "scroll" then scroll.settle(node) end
-  local children = node.children
-  for i = 1, #children do settle_scrollers(children[i]) end
 end
 
 -- A Modal's content in a frame of its own, in the middle of the screen.
@@ -186,15 +182,14 @@ function Stage:layout(top, width, height, dialog)
   for i = 1, #children do prepare(children[i], modals) end
   if dialog then prepare(dialog, modals) end
   layout.compute(top, width, height, true)
-  scroll.settle(top)
-  for i = 1, #children do settle_scrollers(children[i]) end
+  parts.settle(top)
   for _, modal in ipairs(modals) do
     local panel = panel_of(modal)
     modal.panel = panel
     panel.parent = nil
     layout.compute({ style = { direction = "column", align = "center", justify = "center" }, children = { panel } }, width, height, true)
     scroll.settle(panel)
-    for _, child in ipairs(panel.children) do settle_scrollers(child) end
+    for _, child in ipairs(panel.children) do parts.settle(child) end
   end
   self.modals = modals
 end
@@ -224,6 +219,7 @@ end
 
 -- Paints a node whose box lies dx, dy away from where the layout put it. x0..y1 is what may be seen.
 local function paint(self, node, dx, dy, x0, y0, x1, y1, fg, attr)
+  if node.repaint then resolve(node, false) end
   local style = node.style
   if style.display == "none" then return end
   local x, y, w, h = node.x + dx, node.y + dy, node.width, node.height
@@ -308,7 +304,12 @@ local function paint(self, node, dx, dy, x0, y0, x1, y1, fg, attr)
       break
     end
   end
-  for i = 1, n do paint(self, sorted[i], cdx, cdy, cx0, cy0, cx1, cy1, fg, attr) end
+  for i = 1, n do
+    local child = sorted[i]
+    if not child.silent or child.top + cdy < cy1 and child.bottom + cdy > cy0 and child.left + cdx < cx1 and child.right + cdx > cx0 then
+      paint(self, child, cdx, cdy, cx0, cy0, cx1, cy1, fg, attr)
+    end
+  end
 
   if scrolls then
     if shown and props.total then self.lists[#self.lists + 1] = node end

@@ -4,11 +4,12 @@
 --   focusable(node) -> boolean    click(node, ui)     key(node, event, ui) -> handled     mouse(node, event, ui, x, y) -> handled
 -- ui is the session: fire(fn, ...), changed(node) and so on (init.lua).
 
+local layout = require "hearth.ui.layout"
 local text_width = require "hearth.ui.text_width"
 local theme = require "hearth.render.terminal.theme"
 
 local floor, max, min = math.floor, math.max, math.min
-local width_of = text_width.width
+local width_of, is_plain = text_width.width, text_width.is_plain
 local INVERSE, BOLD, DIM, UNDERLINE = theme.INVERSE, theme.BOLD, theme.DIM, theme.UNDERLINE
 
 local widgets = {}
@@ -51,7 +52,7 @@ local function lines_of(node, limit)
   end
   lines.width, lines.plain = widest, true
   for i = 1, #lines do
-    if not text_width.is_plain(lines[i]) then lines.plain = false end
+    if not is_plain(lines[i]) then lines.plain = false end
   end
   known[limit or -1], known.n = lines, known.n + 1
   return lines, widest
@@ -64,6 +65,21 @@ function Text.measure(node, limit)
   if text == "" then return 0, 0, 0 end
   local how = node.style.text_wrap
   return widest, #lines, (how == "truncate" or how == "clip") and 1 or text_width.longest_word(text)
+end
+
+--- The node has another text. Does nothing move? So it is with one plain line in the place of another, where it has room, and where nobody
+--- asked how wide it is by itself, or it is as wide as it was.
+function Text.keeps_place(node)
+  local known, new = node.wrapped, shown(node.props.text)
+  if not known or not node.unbounded then return false end
+  local old = known.text
+  local least, own = layout.asked(node)
+  if not least or #new > least or #old > least or new == "" or old == "" or not is_plain(new) or not is_plain(old) then return false end
+  if #new ~= #old then
+    if own then return false end
+    node.natural_w = nil -- it is another
+  end
+  return not own or text_width.longest_word(new) == text_width.longest_word(old)
 end
 
 local function aligned(style, line, w)
