@@ -14,19 +14,19 @@ describe("a flush in which components fail", function()
       if n > 0 and p.i % 2 == 0 then error("no " .. p.i, 0) end
       return Text(p.i .. ":" .. n)
     end)
-    local children, expected, alone = {}, {}, 0
+    local children, expected = {}, {}
     for i = 1, N do
       children[i] = ErrorBoundary { fallback = fallback, key = i, Cell { i = i } }
       expected[i] = i % 2 == 0 and "failed: no " .. i or i .. ":1"
     end
-    local Alone = component("Alone", function() alone = alone + 1 end)
+    local Alone = component("Alone", function() end)
     children[N + 1] = Alone { key = "alone" }
     local screen = testing.render(Column(children))
     for i = 1, N do setters[i](1) end
     testing.settle()
     assert.equal(table.concat(expected, "\n"), screen:text())
     assert.equal(N + N, screen:renders(Cell))
-    assert.equal(1, alone)
+    assert.equal(1, screen:renders(Alone))
     assert.equal(2, screen:commits())
   end)
 
@@ -167,5 +167,60 @@ describe("a root that is mounted in an effect", function()
     local screen = testing.render(Outer {})
     assert.equal("outer", screen:text())
     assert.equal("broken, and then the effect", caught)
+  end)
+end)
+
+describe("the garbage of an update", function()
+  local flush = require("hearth.ui.commit").flush
+  local roots, headless = require "hearth.ui.root", require "hearth.render.headless"
+
+  -- Bytes that one call of change(i) and its flush leave behind, in a tree of n.
+  local function garbage(element, change)
+    local root = roots.mount(element, headless.new())
+    local TIMES <const> = 100
+    local function run(from)
+      for i = from, from + TIMES - 1 do
+        change(i)
+        flush()
+      end
+    end
+    run(1000)
+    collectgarbage()
+    collectgarbage "stop"
+    local before = collectgarbage "count"
+    run(2000)
+    local made = (collectgarbage "count" - before) * 1024 / TIMES
+    collectgarbage "restart"
+    root:unmount()
+    return made
+  end
+
+  local function of_component(n)
+    local setter
+    local Cell = component("Cell", function(p)
+      local v, set = use_state(0)
+      if p.i == n // 2 then setter = set end
+      return Text("cell " .. v)
+    end)
+    local children = {}
+    for i = 1, n do children[i] = Cell { i = i } end
+    return garbage(Column(children), function(v) setter(v) end)
+  end
+
+  local function of_bound(n)
+    local store = hearth.Store(0)
+    local children = {}
+    for i = 1, n do children[i] = i == n // 2 and Text(store:bind()) or Text "still" end
+    return garbage(Column(children), function(v) store:set(v) end)
+  end
+
+  it("does not grow with the tree", function()
+    assert.equal(of_component(4), of_component(4000))
+    assert.is_true(of_component(4000) < 600)
+  end)
+
+  it("of a bound text is the text", function()
+    assert.equal(of_bound(4), of_bound(4000))
+    assert.is_true(of_bound(4000) < 100)
   end)
 end)
