@@ -100,9 +100,9 @@ hearth__entry *hearth__cache_pin(hearth__cache *c, const hearth__name *name) {
     hearth__cache_hold(c, e);
     return e;
   }
-  e = malloc(sizeof *e + name->ns_size + name->key_size);
+  /* Not malloc: that would take what a worker's values have left, and hold the page of others that were let go of. */
+  e = calloc(1, sizeof *e + name->ns_size + name->key_size);
   if (!e) return NULL;
-  memset(e, 0, sizeof *e);
   e->hash = hash;
   e->ns_size = (uint32_t)name->ns_size;
   e->key_size = (uint32_t)name->key_size;
