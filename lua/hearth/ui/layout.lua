@@ -51,7 +51,7 @@ local function size(box, whole_w, whole_h, limit_w, fixed_w, fixed_h, x, y, cont
   if not x then
     remembered = box.measured_
     if not remembered then
-      remembered = { next = 0 }
+      remembered = { nil, nil, nil, nil, nil, nil, nil, nil, next = 0 } -- with room for one
       box.measured_ = remembered
     end
     for at = 1, #remembered, 8 do
@@ -63,10 +63,14 @@ local function size(box, whole_w, whole_h, limit_w, fixed_w, fixed_h, x, y, cont
     end
   end
   local s = box.style
-  local low_w, high_w = resolve(s.min_width, whole_w), resolve(s.max_width, whole_w)
-  local low_h, high_h = resolve(s.min_height, whole_h), resolve(s.max_height, whole_h)
-  local w = fixed_w or resolve(s.width, whole_w)
-  local h = fixed_h or not content_height and resolve(s.height, whole_h) or nil
+  -- Most boxes have none of these; there may be thousands.
+  local low_w, high_w, low_h, high_h, w, h = s.min_width, s.max_width, s.min_height, s.max_height, fixed_w or s.width, fixed_h
+  if low_w then low_w = resolve(low_w, whole_w) end
+  if high_w then high_w = resolve(high_w, whole_w) end
+  if low_h then low_h = resolve(low_h, whole_h) end
+  if high_h then high_h = resolve(high_h, whole_h) end
+  if w and not fixed_w then w = resolve(w, whole_w) end
+  if not h and not content_height and s.height then h = resolve(s.height, whole_h) end
   if content_height then low_h, high_h = nil, nil end
   if not fixed_w and w then w = clamp(w, low_w, high_w) end
   if not fixed_h and h then h = clamp(h, low_h, high_h) end

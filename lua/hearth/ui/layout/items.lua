@@ -91,29 +91,33 @@ function items_of.collect(box, s, row, inner_w, inner_h, limit_w)
     local c = child.style
     if c.display ~= "none" and c.position ~= "absolute" then
       local ml, mr, mt, mb = c.margin_left, c.margin_right, c.margin_top, c.margin_bottom
-      local left, right = ml ~= "auto" and resolve(ml, inner_w) or 0, mr ~= "auto" and resolve(mr, inner_w) or 0
-      local top, bottom = mt ~= "auto" and resolve(mt, inner_w) or 0, mb ~= "auto" and resolve(mb, inner_w) or 0
-      local it = setmetatable({ box = child, row = row, whole_w = inner_w }, Item)
+      local left, right = ml and ml ~= "auto" and resolve(ml, inner_w) or 0, mr and mr ~= "auto" and resolve(mr, inner_w) or 0
+      local top, bottom = mt and mt ~= "auto" and resolve(mt, inner_w) or 0, mb and mb ~= "auto" and resolve(mb, inner_w) or 0
+      local it = setmetatable({ -- with room for what it gets here and in its line: there may be thousands
+        box = child, row = row, whole_w = inner_w, align = nil, margin_main = nil, margin_cross = nil, lead = nil, lead_cross = nil, auto_before = nil,
+        auto_after = nil, auto_cross_before = nil, auto_cross_after = nil, stretch = nil, auto_min = nil, grow = nil, shrink = nil, fixed_cross = nil,
+        limit_w = nil, content_min_below = nil, base = nil, inner_base = nil, hypothetical = nil, frozen = nil, target = nil, violation = nil,
+        main = nil, cross = nil, min_main = nil, max_main = nil, cross_size = nil, specified = nil,
+      }, Item)
       local padl, padt, padr, padb = insets(c, inner_w)
-      local main_whole, main_name, cross_name, edge_main
+      local w, h, main_whole, edge_main = c.width, c.height, nil, nil
       it.align = c.align_self and c.align_self ~= "auto" and c.align_self or s.align or "stretch"
       if row then
-        main_whole, main_name, cross_name, edge_main = inner_w, "width", "height", padl + padr
+        main_whole, edge_main = inner_w, padl + padr
         it.margin_main, it.margin_cross, it.lead, it.lead_cross = left + right, top + bottom, left, top
         it.auto_before, it.auto_after, it.auto_cross_before, it.auto_cross_after = ml == "auto", mr == "auto", mt == "auto", mb == "auto"
-        it.min_main, it.max_main = resolve(c.min_width, inner_w), resolve(c.max_width, inner_w)
-        it.min_cross, it.max_cross = resolve(c.min_height, inner_h), resolve(c.max_height, inner_h)
-        it.cross_size = resolve(c.height, inner_h)
+        it.min_main, it.max_main = c.min_width and resolve(c.min_width, inner_w), c.max_width and resolve(c.max_width, inner_w)
+        it.min_cross, it.max_cross = c.min_height and resolve(c.min_height, inner_h), c.max_height and resolve(c.max_height, inner_h)
+        it.cross_size, it.specified = h and resolve(h, inner_h), w and resolve(w, inner_w)
       else
-        main_whole, main_name, cross_name, edge_main = inner_h, "height", "width", padt + padb
+        main_whole, edge_main = inner_h, padt + padb
         it.margin_main, it.margin_cross, it.lead, it.lead_cross = top + bottom, left + right, top, left
         it.auto_before, it.auto_after, it.auto_cross_before, it.auto_cross_after = mt == "auto", mb == "auto", ml == "auto", mr == "auto"
-        it.min_main, it.max_main = resolve(c.min_height, inner_h), resolve(c.max_height, inner_h)
-        it.min_cross, it.max_cross = resolve(c.min_width, inner_w), resolve(c.max_width, inner_w)
-        it.cross_size = resolve(c.width, inner_w)
+        it.min_main, it.max_main = c.min_height and resolve(c.min_height, inner_h), c.max_height and resolve(c.max_height, inner_h)
+        it.min_cross, it.max_cross = c.min_width and resolve(c.min_width, inner_w), c.max_width and resolve(c.max_width, inner_w)
+        it.cross_size, it.specified = w and resolve(w, inner_w), h and resolve(h, inner_h)
       end
       it.stretch = it.align == "stretch" and it.cross_size == nil and not it.auto_cross_before and not it.auto_cross_after
-      it.specified = resolve(c[main_name], main_whole)
       it.auto_min = it.min_main == nil and (c.overflow == nil or c.overflow == "visible")
       it.grow, it.shrink = c.grow or 0, c.shrink or 1
 
@@ -130,7 +134,7 @@ function items_of.collect(box, s, row, inner_w, inner_h, limit_w)
       local basis = c.basis
       if basis == "auto" then basis = nil end
       local base
-      if basis == "content" then base = nil else base = resolve(basis, main_whole) or basis == nil and it.specified or nil end
+      if basis == "content" then base = nil else base = basis and resolve(basis, main_whole) or basis == nil and it.specified or nil end
       if not base then
         if row then
           base = size(child, inner_w, inner_h, nil, nil, nil)
@@ -145,7 +149,6 @@ function items_of.collect(box, s, row, inner_w, inner_h, limit_w)
       if base < edge_main then base = edge_main end
       it.base, it.inner_base = base, base - edge_main
       it.hypothetical = max(clamp(base, it:floor_main(base), it.max_main), edge_main)
-      it.cross_name = cross_name
       n = n + 1
       items[n] = it
     end

@@ -28,9 +28,10 @@ end
 -- Left, top, right and bottom of padding and border together.
 function lengths.insets(s, whole)
   local b = s.border or 0
+  local left, top, right, bottom = s.padding_left, s.padding_top, s.padding_right, s.padding_bottom
+  if not (left or top or right or bottom) then return b, b, b, b end
   local resolve = lengths.resolve
-  return b + (resolve(s.padding_left, whole) or 0), b + (resolve(s.padding_top, whole) or 0),
-    b + (resolve(s.padding_right, whole) or 0), b + (resolve(s.padding_bottom, whole) or 0)
+  return b + (resolve(left, whole) or 0), b + (resolve(top, whole) or 0), b + (resolve(right, whole) or 0), b + (resolve(bottom, whole) or 0)
 end
 
 function lengths.in_flow(child)
