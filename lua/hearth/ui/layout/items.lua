@@ -94,13 +94,15 @@ function items_of.collect(box, s, row, inner_w, inner_h, limit_w)
       local left, right = ml and ml ~= "auto" and resolve(ml, inner_w) or 0, mr and mr ~= "auto" and resolve(mr, inner_w) or 0
       local top, bottom = mt and mt ~= "auto" and resolve(mt, inner_w) or 0, mb and mb ~= "auto" and resolve(mb, inner_w) or 0
       local it = setmetatable({ -- with room for what it gets here and in its line: there may be thousands
-        box = child, row = row, whole_w = inner_w, align = nil, margin_main = nil, margin_cross = nil, lead = nil, lead_cross = nil, auto_before = nil,
-        auto_after = nil, auto_cross_before = nil, auto_cross_after = nil, stretch = nil, auto_min = nil, grow = nil, shrink = nil, fixed_cross = nil,
-        limit_w = nil, content_min_below = nil, base = nil, inner_base = nil, hypothetical = nil, frozen = nil, target = nil, violation = nil,
-        main = nil, cross = nil, min_main = nil, max_main = nil, cross_size = nil, specified = nil,
+        box = child, row = row, whole_w = inner_w, align = nil, margin_main = nil, margin_cross = nil, lead = nil, lead_cross = nil,
+        auto_before = nil, auto_after = nil, auto_cross_before = nil, auto_cross_after = nil, stretch = nil, auto_min = nil, grow = nil,
+        shrink = nil, fixed_cross = nil, limit_w = nil, content_min_below = nil, base = nil, inner_base = nil, hypothetical = nil,
+        frozen = nil, target = nil, violation = nil, main = nil, cross = nil, min_main = nil, max_main = nil, cross_size = nil,
+        specified = nil,
       }, Item)
       local padl, padt, padr, padb = insets(c, inner_w)
-      local w, h, main_whole, edge_main = c.width, c.height, nil, nil
+      local w, h = c.width, c.height
+      local main_whole, edge_main
       it.align = c.align_self and c.align_self ~= "auto" and c.align_self or s.align or "stretch"
       if row then
         main_whole, edge_main = inner_w, padl + padr

@@ -31,7 +31,8 @@ function lengths.insets(s, whole)
   local left, top, right, bottom = s.padding_left, s.padding_top, s.padding_right, s.padding_bottom
   if not (left or top or right or bottom) then return b, b, b, b end
   local resolve = lengths.resolve
-  return b + (resolve(left, whole) or 0), b + (resolve(top, whole) or 0), b + (resolve(right, whole) or 0), b + (resolve(bottom, whole) or 0)
+  return b + (resolve(left, whole) or 0), b + (resolve(top, whole) or 0),
+    b + (resolve(right, whole) or 0), b + (resolve(bottom, whole) or 0)
 end
 
 function lengths.in_flow(child)
