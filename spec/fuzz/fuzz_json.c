@@ -7,6 +7,7 @@
 #include <lua.h>
 
 #include "json/json.h"
+#include "large.h"
 
 #define MUST(cond)        \
   do {                    \
@@ -43,9 +44,9 @@ static int once(lua_State *L) {
     const char *again = lua_tolstring(L, 7, &again_size);
     MUST(again_size == printed_size && memcmp(again, printed, again_size) == 0);
     tape = hearth__json_flatten(L, 6, sets, NULL, NULL, 0);
-    char *by_tape = hearth__json_print(tape, &tape_size);
+    char *by_tape = hearth__json_print(tape, 0, &tape_size);
     MUST(by_tape && tape_size == printed_size && memcmp(by_tape, printed, tape_size) == 0);
-    free(by_tape);
+    hearth__large_free(by_tape, tape_size + 1);
     hearth__json_tape_free(tape);
   }
   return 0;

@@ -73,8 +73,10 @@ function Text.keeps_place(node)
   local known, new = node.wrapped, shown(node.props.text)
   if not known or not node.unbounded then return false end
   local old = known.text
+  if known.plain == nil then known.plain = old ~= "" and is_plain(old) end
+  if not known.plain or new == "" or not is_plain(new) then return false end
   local least, own = layout.asked(node)
-  if not least or #new > least or #old > least or new == "" or old == "" or not is_plain(new) or not is_plain(old) then return false end
+  if not least or #new > least or #old > least then return false end
   if #new ~= #old then
     if own then return false end
     node.natural_w = nil -- it is another
