@@ -121,6 +121,52 @@ describe("the web renderer", function()
     assert.truthy(shown[2]:find("late", 1, true))
   end)
 
+  it("tells of a bound prop once, as it is when it is told, whatever else changes before that", function()
+    local a, b, show = hearth.Store "a0", hearth.Store "b0"
+    local App = hearth.component("App", function()
+      local shown
+      shown, show = hearth.use_state(true)
+      return hearth.Column { shown and hearth.Text(a:bind(), { tooltip = b:bind() }), hearth.Text(b:bind()) }
+    end)
+    local renderer = mount(App {})
+    renderer.html()
+    local function told(...)
+      testing.settle()
+      local texts = {}
+      for i, patch in ipairs(hearth.json.decode(renderer.take() or "[]")) do
+        texts[i] = patch[1] == "u" and patch[3]:gsub('^<span data%-h="%d" class="text"', "") or patch[1]
+      end
+      assert.same({ ... }, texts)
+    end
+    a:set "a1"
+    told ' title="b0">a1</span>'
+    a:set "a2"
+    testing.settle()
+    a:set "a3"
+    told ' title="b0">a3</span>'
+    a:set "a4"
+    testing.settle()
+    a:set "a3" -- what the page has
+    told()
+    a:set "a5"
+    testing.settle()
+    b:set "b1"
+    told(' title="b1">a5</span>', ">b1</span>")
+    told()
+    a:set "a6"
+    renderer.html() -- the page begins anew
+    a:set "a7"
+    told ' title="b1">a7</span>'
+    a:set "a8"
+    testing.settle()
+    renderer.html()
+    told()
+    a:set "a9"
+    testing.settle()
+    show(false)
+    told "c"
+  end)
+
   it("tells many pages of one change, and of each what is its own", function()
     local setters, shared = {}, hearth.Store "all"
     local App = hearth.component("App", function(props)

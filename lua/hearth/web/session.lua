@@ -12,9 +12,17 @@ local root = require "hearth.ui.root"
 local task = require "hearth.core.task"
 local web = require "hearth.render.web"
 
-local KEPT <const> = 4 * 1024 * 1024   -- bytes that wait for an acknowledgement; a page that is further behind begins anew
+local BACKLOG <const> = 4 * 1024 * 1024 -- bytes that wait for an acknowledgement; a page that is further behind begins anew
 local STORED <const> = 12 * 1024 * 1024 -- characters of a page's localStorage; browsers have room for 5 Mi
 local RUNNING <const> = 1000            -- handlers of a page that have begun and not ended
+
+-- What each message touches is at the front of a session: a broadcast goes through a thousand of them, and what lies together is read at once.
+local SAID <const> = 1    -- the last number that the page was told
+local GOT <const> = 2     -- the last one that it has acknowledged
+local KEPT <const> = 3    -- the messages between the two, by number
+local BYTES <const> = 4   -- of these
+local HANDLED <const> = 5 -- the last number of the page whose handler has run
+local TOLD <const> = 6    -- the last one of which the page was told that
 
 ---@class hearth.WebSession
 ---@field id string
@@ -59,17 +67,19 @@ function Session:transmit(text)
   return self.connection ~= nil and self.server:send(self.connection, text)
 end
 
--- A message that must arrive: numbered, and kept. `body` is its JSON without the braces.
-function Session:say(body)
-  if self.starting then
-    self.starting[#self.starting + 1] = body
-    return
-  end
-  local said, handled, bytes = self.said + 1, self.handled, self.kept_bytes + #body
-  self.said, self.kept[said], self.kept_bytes, self.told = said, body, bytes, handled
-  if bytes > KEPT then return self:close "the page does not keep up" end
+local function say(self, body)
+  local said, handled, bytes = self[SAID] + 1, self[HANDLED], self[BYTES] + #body
+  self[SAID], self[KEPT][said], self[BYTES], self[TOLD] = said, body, bytes, handled
+  if bytes > BACKLOG then return self:close "the page does not keep up" end
   local connection = self.connection
   if connection then self.server:say(connection, said, handled, body) end
+end
+
+-- A message that must arrive: numbered, and kept. `body` is its JSON without the braces.
+function Session:say(body)
+  local starting = self.starting
+  if not starting then return say(self, body) end
+  starting[#starting + 1] = body
 end
 
 -- A change that all pages share is one string for all of them.
@@ -81,16 +91,16 @@ end
 
 -- What the app changed since the last time; and that what the page said was handled. A page that is away gets it as one when it is back.
 function Session:flush()
-  if self.closed or not self.connection then return end
+  if not self.connection then return end
   local patches = self.renderer.take()
   if patches then
     local counters = self.counters
     counters.commits = counters.commits + 1
     counters.patch_bytes = counters.patch_bytes + #patches
-    self:say(body_of(patches))
-  elseif self.told < self.handled then
-    self.told = self.handled
-    self:transmit('{"a":' .. self.handled .. "}")
+    say(self, body_of(patches))
+  elseif self[TOLD] < self[HANDLED] then
+    self[TOLD] = self[HANDLED]
+    self:transmit('{"a":' .. self[HANDLED] .. "}")
   end
 end
 
@@ -107,11 +117,11 @@ end
 
 -- The page has all messages up to this one: they need not be kept any longer.
 function Session:acknowledged(number)
-  local kept = self.kept
-  for i = self.got + 1, math.min(number, self.said) do
-    self.kept_bytes = self.kept_bytes - #kept[i]
+  local kept = self[KEPT]
+  for i = self[GOT] + 1, math.min(number, self[SAID]) do
+    self[BYTES] = self[BYTES] - #kept[i]
     kept[i] = nil
-    self.got = i
+    self[GOT] = i
   end
 end
 
@@ -164,9 +174,9 @@ function Session:hear(message)
   -- It counts as handled when its handler has run as far as it does without waiting, and the page hears of that no sooner than of what was
   -- rendered for it: then a control that still differs was left as it is. Renders of this turn are made at its end, before or after this.
   task.spawn(function()
-    self.handled = math.max(self.handled, number)
+    self[HANDLED] = math.max(self[HANDLED], number)
     task.at_turn_end(function()
-      if self.told < self.handled then task.at_turn_end(function() self:flush() end) end
+      if self[TOLD] < self[HANDLED] then task.at_turn_end(function() self:flush() end) end
     end)
   end):name "the acknowledgement of an event"
 end
@@ -174,7 +184,7 @@ end
 --- Is all that a page lacks, which has messages up to this one, still kept?
 ---@param got integer
 ---@return boolean
-function Session:can_resume(got) return not self.closed and got >= self.got and got <= self.said end
+function Session:can_resume(got) return not self.closed and got >= self[GOT] and got <= self[SAID] end
 
 --- The page is there again: what it has not seen is sent once more.
 ---@param connection integer
@@ -182,8 +192,8 @@ function Session:can_resume(got) return not self.closed and got >= self.got and 
 function Session:resume(connection, got)
   self.connection = connection
   self:acknowledged(got)
-  self:transmit(json.encode { t = "ok", a = self.handled })
-  for i = self.got + 1, self.said do self.server:say(connection, i, self.handled, self.kept[i]) end
+  self:transmit(json.encode { t = "ok", a = self[HANDLED] })
+  for i = self[GOT] + 1, self[SAID] do self.server:say(connection, i, self[HANDLED], self[KEPT][i]) end
   self:flush()
 end
 
@@ -207,9 +217,10 @@ end
 ---@return hearth.WebSession
 function session.open(options)
   local self = setmetatable({
+    0, 0, {}, 0, 0, 0, -- SAID to TOLD
     id = options.id, client = options.client, server = options.server, connection = options.connection,
     counters = options.counters or metrics.counters(),
-    said = 0, heard = 0, handled = 0, told = 0, got = 0, kept = {}, kept_bytes = 0, running = 0, closed = false,
+    heard = 0, running = 0, closed = false,
     alert_number = 0, owner = owner.new("client:" .. options.client),
     starting = {}, -- what the first render and its effects say goes out after the page has its HTML
   }, Session)
@@ -236,7 +247,7 @@ function session.open(options)
   self.starting = nil
   self:transmit(json.encode { t = "new", s = self.id, html = renderer.html(), a = 0 })
   for _, body in ipairs(starting) do self:say(body) end
-  renderer.changed = function() self:flush() end
+  function renderer.commit() self:flush() end
   self:flush() -- an effect may have set something in motion
   return self
 end

@@ -12,7 +12,8 @@ local web = {}
 
 local NONE = setmetatable({}, { __newindex = function() error("a node's children belong to the renderer", 2) end })
 
-local LOOK <const>, CHILDREN <const> = 1, 2 -- in what a node differs from what the page has
+local LOOK <const>, CHILDREN <const>, MOVE <const> = 1, 2, 4 -- in what a node differs from what the page has
+local NODE <const>, PATCH <const>, BEFORE <const> = 1, 2, 3 -- of a node that alone differs
 
 local function has_keys_of(a, b)
   for key in next, b do
@@ -84,11 +85,37 @@ function one.patch_of(node)
   return one.html, one.patch
 end
 
+-- ---- patches of one node, or nil
+
+local function tell_look(node)
+  local before, after = html.parts(node)
+  local now = before .. after
+  if now == node.sent then return nil end
+  node.sent = now
+  return '["u",' .. node.id .. "," .. quoted(now) .. "]"
+end
+
+local function tell_children(node)
+  local list = {}
+  for i, child in ipairs(node.children) do list[i] = child.sent and child.id or quoted(html.full(child)) end
+  return '["c",' .. node.id .. ",[" .. table.concat(list, ",") .. "]]"
+end
+
+local function tell_move(node)
+  local move = node.move
+  if not move or move.holds then return nil end
+  local plan = moves.plan(node, move.links, html.parts)
+  node.move = plan or false
+  if not plan then return nil end
+  node.sent = plan.html
+  return ('["m",%d,%s,%d,%s]'):format(node.id, quoted(plan.css), plan.ms, quoted(plan.timing))
+end
+
 ---@class hearth.WebRenderer: hearth.Renderer
 ---@field top table the root node
 ---@field local_storage? hearth.LocalStorage of the browser that shows this
 ---@field who? { client: string, session: string, default: string }
----@field changed? fun() after each commit
+---@field commit fun() whoever shows this on a page puts a function here that takes the patches
 
 moves.begin()
 
@@ -97,9 +124,9 @@ function web.new()
   local renderer = {}
   local ids = -1
   local nodes -- by id, once a page has said something
-  -- Nodes that differ from what the page has, in order; each says in what, so that it is there once.
-  local updated, restructured, n_updated, n_restructured = {}, {}, 0, 0
-  local moved, n_moved = {}, 0 -- nodes whose style began to move
+  local differing = {} -- nodes that are not what the page has, in order; each says in what, so that it is there once
+  -- Where one bound prop is all that changed, as in a broadcast, its patch is made while the node is at hand, and the list stays empty.
+  local alone = { false, false, false } -- NODE: false where nothing differs, true where the list has it; PATCH; BEFORE: what the page has
 
   function renderer.create(type, props)
     ids = ids + 1
@@ -110,12 +137,23 @@ function web.new()
     return node
   end
 
-  local function look_again(node)
-    if node.sent and node.differs & LOOK == 0 then
-      node.differs = node.differs | LOOK
-      n_updated = n_updated + 1
-      updated[n_updated] = node
+  local function note(node, what)
+    local first = alone[NODE]
+    alone[NODE] = true
+    if alone[PATCH] then -- it is one of several now
+      alone[PATCH] = false
+      if first.sent then
+        first.sent = alone[BEFORE]
+        note(first, LOOK)
+      end
     end
+    local differs = node.differs
+    if differs == 0 then differing[#differing + 1] = node end
+    node.differs = differs | what
+  end
+
+  local function look_again(node)
+    if node.sent then note(node, LOOK) end
   end
 
   function renderer.update(node, props)
@@ -133,7 +171,12 @@ function web.new()
       if moves.is_look(prop) and move.holds() then return end
       node.move = false
     end
-    look_again(node)
+    if not node.sent then return end
+    if alone[NODE] or prop == "style" then return note(node, LOOK) end
+    local now, patch = one.patch_of(node)
+    local before = node.sent
+    if now == before then return end
+    node.sent, alone[NODE], alone[PATCH], alone[BEFORE] = now, node, patch, before
   end
 
   --- A motion began that changes the node's style through these links.
@@ -142,8 +185,7 @@ function web.new()
     if not move or move.holds then
       move = { links = {}, seen = {} }
       node.move = move
-      n_moved = n_moved + 1
-      moved[n_moved] = node
+      note(node, MOVE)
     end
     for _, link in ipairs(links) do
       if not move.seen[link] then
@@ -157,9 +199,9 @@ function web.new()
       if gone then gone(self) end
       node.move = false
       look_again(node)
-      task.at_turn_end(renderer.commit)
+      task.at_turn_end(function() renderer.commit() end)
     end
-    task.at_turn_end(renderer.commit)
+    task.at_turn_end(function() renderer.commit() end)
   end
 
   function renderer.children(node, list)
@@ -175,16 +217,10 @@ function web.new()
       if not child.parent then off_page(child) end
     end
     node.children = list
-    if node.sent and node.differs & CHILDREN == 0 then
-      node.differs = node.differs | CHILDREN
-      n_restructured = n_restructured + 1
-      restructured[n_restructured] = node
-    end
+    if node.sent then note(node, CHILDREN) end
   end
 
-  function renderer.commit()
-    if renderer.changed then renderer.changed() end
-  end
+  function renderer.commit() end
 
   -- The node of an id. Most pages are looked at more than they are touched: nodes are listed when one is asked for that is not known.
   local function find(id)
@@ -198,42 +234,29 @@ function web.new()
     return nodes[id]
   end
 
-  -- The moves that the page is told of.
-  local function tell_moves(text)
-    for i = 1, n_moved do
-      local node = moved[i]
-      moved[i] = nil
-      if node.move and not node.move.holds and node.sent then
-        local plan = moves.plan(node, node.move.links, html.parts)
-        node.move = plan or false
-        if plan then
-          node.sent = plan.html
-          text = (text and text .. "," or "[")
-            .. ('["m",%d,%s,%d,%s]'):format(node.id, quoted(plan.css), plan.ms, quoted(plan.timing))
-        end
+  local function forget(what)
+    local left = 0
+    for i = 1, #differing do
+      local node = differing[i]
+      node.differs, differing[i] = node.differs & ~what, nil
+      if node.differs ~= 0 then
+        left = left + 1
+        differing[left] = node
       end
     end
-    n_moved = 0
-    return text
+    alone[NODE], alone[PATCH] = left > 0, false
   end
 
-  local function forget()
-    for i = 1, n_updated do updated[i].differs, updated[i] = 0, nil end
-    for i = 1, n_restructured do restructured[i].differs, restructured[i] = 0, nil end
-    n_updated, n_restructured = 0, 0
-  end
-
-  --- The page has just this, whatever it had before.
+  --- The page has just this, whatever it had before; but of what moves it has still to be told.
   ---@return string html of the whole tree
   function renderer.html()
-    forget()
+    forget(LOOK | CHILDREN)
     return html.full(renderer.top)
   end
 
   -- The patch of a node that alone changed.
-  local function take_one()
-    local node = updated[1]
-    updated[1], node.differs, n_updated = nil, 0, 0
+  local function take_one(node)
+    differing[1], node.differs, alone[NODE] = nil, 0, false
     if not node.sent then return nil end
     local html_now, patch = one.patch_of(node)
     if html_now == node.sent then return nil end
@@ -241,36 +264,30 @@ function web.new()
     return patch
   end
 
+  -- The patches of all nodes that differ in this, added to `list`: what tell(node) gives, nil where the page sees no difference.
+  local function add(list, what, tell)
+    for _, node in ipairs(differing) do
+      if node.sent and node.differs & what ~= 0 then list[#list + 1] = tell(node) end
+    end
+  end
+
   --- The patches since the last call as JSON text, or nil when a page sees no difference.
   ---@return string|nil
   function renderer.take()
-    if n_restructured == 0 and n_moved == 0 then
-      if n_updated == 0 then return nil end
-      if n_updated == 1 then return take_one() end
+    if not alone[NODE] then return nil end
+    local patch = alone[PATCH]
+    if patch then
+      alone[NODE], alone[PATCH] = false, false
+      return patch
     end
-    local text
-    for i = 1, n_updated do
-      local node = updated[i]
-      if node.sent then
-        local before, after = html.parts(node)
-        local now = before .. after
-        if now ~= node.sent then
-          node.sent = now
-          text = (text and text .. "," or "[") .. '["u",' .. node.id .. "," .. quoted(now) .. "]"
-        end
-      end
-    end
-    for i = 1, n_restructured do
-      local node = restructured[i]
-      if node.sent then
-        local list = {}
-        for k, child in ipairs(node.children) do list[k] = child.sent and child.id or quoted(html.full(child)) end
-        text = (text and text .. "," or "[") .. '["c",' .. node.id .. ",[" .. table.concat(list, ",") .. "]]"
-      end
-    end
-    forget()
-    text = tell_moves(text)
-    return text and text .. "]"
+    local first = differing[1]
+    if first.differs == LOOK and not differing[2] then return take_one(first) end
+    local list = {}
+    add(list, LOOK, tell_look)
+    add(list, CHILDREN, tell_children)
+    add(list, MOVE, tell_move)
+    forget(LOOK | CHILDREN | MOVE)
+    return list[1] and "[" .. table.concat(list, ",") .. "]"
   end
 
   --- What a page says that its user did: starts the handler. A node that is gone, hidden or disabled, or a value that it cannot have,
