@@ -14,7 +14,6 @@ local task = require "hearth.core.task"
 local touched = require "hearth.ui.touched"
 
 local TYPE <const> = 1
-local PROPS <const> = 2
 local PARENT <const> = 4
 local CHILD <const> = 5
 local NODE <const> = 6
@@ -33,7 +32,7 @@ local next, xpcall, ipairs, type = next, xpcall, ipairs, type
 local owner = task.owner
 local guarded, guard, touch, tell_roots = task.guarded, hooks.guard, touched.touch, touched.commit
 local hosts, kinds = reconciler.hosts, reconciler.kinds
-local refresh, noted = reconciler.refresh, reconciler.noted
+local refresh, tell_props = reconciler.refresh, reconciler.tell_props
 local take = scheduler.take
 local on_error = boundary.on_error
 
@@ -187,15 +186,9 @@ end
 
 -- ---- the renderer
 
--- Gives whether there was anything to tell.
-local function apply()
-  local patches, n_patches, structs, n_structs, relinks, n_relinks = noted()
-  if not patches then return false end
-  for i = 1, n_patches, 3 do
-    local f, root = patches[i], patches[i + 2]
-    touch(root)
-    root.renderer.update(f[NODE], f[PROPS], patches[i + 1])
-  end
+-- Tells the renderers which nodes came, went and moved, and sources which props follow them.
+local function tell_structure()
+  local structs, n_structs, relinks, n_relinks = reconciler.noted()
   if n_structs > 0 then
     local seen = {}
     for i = 1, n_structs, 2 do
@@ -216,7 +209,6 @@ local function apply()
       if not old or old[k] ~= link then binding.attach(link) end
     end
   end
-  return true
 end
 
 -- A portal went with what was unmounted: its nodes were shown by the root.
@@ -276,7 +268,8 @@ local function render_pass(f)
   end
   rendering = false
   if boundary.suspends then boundary.settle_suspenses() end
-  if not apply() then return end
+  if not tell_props() then return end
+  tell_structure()
   local deleted, n_deleted, ready, n = reconciler.finish()
   if n_deleted + n == 0 then return end -- nobody was there who could have set anything
   if n_deleted > 0 then

@@ -11,6 +11,7 @@ local hooks = require "hearth.ui.hooks"
 local host_props = require "hearth.ui.host_props"
 local keys = require "hearth.ui.keys"
 local scheduler = require "hearth.ui.scheduler"
+local touch = require("hearth.ui.touched").touch
 local ui = require "hearth.core.ui"
 
 local TYPE <const> = 1
@@ -18,6 +19,7 @@ local PROPS <const> = 2
 local KEY <const> = 3
 local PARENT <const> = 4
 local CHILD <const> = 5
+local NODE <const> = 6
 local LINKS <const> = 7
 local STATE <const> = 6
 local DEPTH <const> = 7
@@ -504,22 +506,34 @@ local function emptied(list, n)
   return list
 end
 
---- What the pass noted for the renderer: patches, structs, relinks, each with its count. Nothing when only state changed, and nobody waits for
---- the commit: then the pass is over.
-function reconciler.noted()
-  if n_patches + n_structs + n_relinks + n_deleted + n_ready > 0 then return patches, n_patches, structs, n_structs, relinks, n_relinks end
+-- The renderers were told of props, and nothing can be undone any more.
+local function end_pass()
+  if n_patches > 0 then patches, n_patches = emptied(patches, n_patches), 0 end
   if n_log > 0 then log, n_log = emptied(log, n_log), 0 end
   if n_undoable > 0 then undoable, n_undoable = emptied(undoable, n_undoable), 0 end
   root, create, is_new = nil, nil, true
 end
 
---- The renderer was told. What is left of the pass: the fibers that went, and the slots for cleanups and effects; a new pass begins.
+--- Tells the renderers which props changed. In most passes that is all; then the pass is over.
+---@return boolean more is there more to be done: `noted`, and `finish`
+function reconciler.tell_props()
+  for i = 1, n_patches, 3 do
+    local f, its = patches[i], patches[i + 2]
+    touch(its)
+    its.renderer.update(f[NODE], f[PROPS], patches[i + 1])
+  end
+  if n_structs + n_relinks + n_deleted + n_ready > 0 then return true end
+  end_pass()
+  return false
+end
+
+--- What else the pass noted for the renderers: structs and relinks, each with its count.
+function reconciler.noted() return structs, n_structs, relinks, n_relinks end
+
+--- The renderers were told. What is left of the pass: the fibers that went, and the slots for cleanups and effects; a new pass begins.
 ---@return table deleted, integer n_deleted, table ready, integer n_ready
 function reconciler.finish()
-  if n_log > 0 then log, n_log = emptied(log, n_log), 0 end
-  if n_patches > 0 then patches, n_patches = emptied(patches, n_patches), 0 end
-  if n_undoable > 0 then undoable, n_undoable = emptied(undoable, n_undoable), 0 end
-  root, create, is_new = nil, nil, true
+  end_pass()
   if n_structs > 0 then structs, n_structs = emptied(structs, n_structs), 0 end
   if n_relinks > 0 then relinks, n_relinks = emptied(relinks, n_relinks), 0 end
   local gone, n_gone, slots, n_slots = deleted, n_deleted, ready, n_ready
