@@ -232,7 +232,8 @@ end
 local flushing = false
 local rendered = false -- was something rendered that is not committed yet
 local rendering = false -- the fiber whose render is going on
-local failed = nil -- {fiber= | link=, error=} of what failed
+-- Did something fail: what was `rendering`, or a link; and the error. No table: memory may be short.
+local failed, failed_link, failure = false, false, nil
 local rounds = 0 -- how many times what was dirty has been rendered
 local effects, n_effects = nil, 0 -- which run after the renderer's commit
 
@@ -287,8 +288,8 @@ end
 
 -- What failed hears of it, and the flush goes on.
 local function mend()
-  local f, link, err = failed.fiber, failed.link, failed.error
-  failed = nil
+  local f, link, err = rendering, failed_link, failure
+  failed, rendering, failed_link, failure = false, false, false, nil
   if f then
     rendered, rounds = true, rounds - 1
     hooks.abandon()
@@ -343,9 +344,9 @@ function commit.flush(has_rendered)
   flushing, rendered = true, has_rendered
   local ok, err = guarded(guard, on_error, flush)
   while not ok do
-    local link = binding.failed()
-    if not (rendering or link) then break end
-    failed, rendering = { fiber = rendering, link = link, error = err }, false
+    failed_link = binding.failed()
+    if not (rendering or failed_link) then break end
+    failed, failure = true, err
     ok, err = guarded(guard, on_error, flush)
   end
   flushing = false
