@@ -125,7 +125,7 @@ static void no_more_is_given_than_the_limit(void) {
 static void memory_that_runs_out_leaves_the_blocks_as_they_were(void) {
   hearth__blocks b = {.small = HEARTH__BLOCKS_SMALL, .limit = SIZE_MAX};
   place p = {0};
-  CHECK(resize(&b, &p, 300));
+  CHECK(resize(&b, &p, HEARTH__BLOCKS_SMALL + 50));
   struct rlimit before, none;
   getrlimit(RLIMIT_AS, &before);
   none = before;
