@@ -3,8 +3,9 @@
 
 local hooks = require "hearth.ui.hooks"
 local strict = require "hearth.ui.strict"
+local ui = require "hearth.core.ui"
 
-local peek, keep, setter = hooks.peek, hooks.keep, hooks.setter
+local peek, keep, setter, is_function = hooks.peek, hooks.keep, hooks.setter, ui.is_function
 
 --- State of this component.
 ---@generic T
@@ -14,7 +15,7 @@ local peek, keep, setter = hooks.peek, hooks.keep, hooks.setter
 return function(initial)
   local slot, fiber = peek "use_state"
   if not slot then
-    if type(initial) == "function" then initial = initial() end
+    if is_function(initial) then initial = initial() end
     if strict.on then strict.freeze(initial) end
     slot = { "use_state", fiber, initial, false, initial }
     slot[4] = setter(slot)

@@ -1,7 +1,11 @@
 -- The headless renderer: a tree of nodes `{type=, props=, children=, parent=}` and nothing else. What tests look at, and what the
 -- renderers of text are built on.
 
+local ui = require "hearth.core.ui"
+
 local headless = {}
+
+local differ = ui.differ
 
 local NONE = setmetatable({}, { __newindex = function() error("a node's children belong to the renderer", 2) end })
 
@@ -21,11 +25,8 @@ function headless.new(on_commit)
     set = function() end, -- the table has it
     children = function(node, nodes)
       local old = node.children
-      local first, n, m = 1, #nodes, #old
+      local first, m, n = differ(old, nodes)
       node.children = nodes
-      -- What is the same at both ends stays.
-      while first <= m and old[first] == nodes[first] do first = first + 1 end
-      while m >= first and n >= first and old[m] == nodes[n] do n, m = n - 1, m - 1 end
       for i = first, m do old[i].parent = false end
       for i = first, n do nodes[i].parent = node end
     end,

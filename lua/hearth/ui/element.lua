@@ -9,11 +9,11 @@ local element = {}
 
 local EMPTY = {} -- the props of those that were given none; never written
 
-local type, getmetatable, rawequal, next = type, getmetatable, rawequal, next
+local type, getmetatable, rawequal, next, is_table = type, getmetatable, rawequal, next, ui.is_table
 
 local function make(self, props)
   if props == nil then return { type = self, props = EMPTY } end
-  if type(props) ~= "table" then
+  if not is_table(props) then
     errors.raise("EINVAL", ("%s takes one table of props, got a %s; write %s{ … "
       .. "}"):format(self.name, type(props), self.name), { op = self.name })
   end
@@ -112,11 +112,11 @@ function element.count(list)
 end
 
 -- Text("row", { key = i }) in a render that is not its component's first is nearly always what the screen shows already. The constructor then
--- gives a sketch: its arguments in one array, which the reconciler compares as it is (src/bind/sketch.h). Whoever looks at a field of it makes
+-- gives a sketch: its arguments in one array, which the reconciler compares as it is (src/bind/ui.h). Whoever looks at a field of it makes
 -- it the whole element, checked as ever. `completers` are by type: fn(text, given) -> props.
 element.completers = {}
 
--- Which render is going on (hearth.ui.hooks sees to it): at 1 is "first" or "again" (or what src/bind/sketch.c makes of it), between renders
+-- Which render is going on (hearth.ui.hooks sees to it): at 1 is "first" or "again" (or what src/bind/ui_sketch.c makes of it), between renders
 -- "waiting" if some of them wait, else false; at 2 the fiber that renders or rendered last.
 element.rendering = { false, false }
 

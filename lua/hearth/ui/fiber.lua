@@ -13,7 +13,7 @@
 --   DEPTH 7  components above it        ROOT 8   the root it belongs to
 --   EXTRA 9  component: slots that want to hear of the unmount; others: what the kind keeps
 --   HOOKS 10 how many hooks it called, -1 before its first render ended       11…  the slots of the hooks, in call order
---   sketches: what its last render made of them, where they were many (src/bind/sketch.c)
+--   sketches: what its last render made of them, where they were many (src/bind/ui_sketch.c)
 
 local TYPE <const> = 1
 local KEY <const> = 3

@@ -6,7 +6,9 @@ local CHILD <const> = 5
 local NODE <const> = 6
 local EXTRA <const> = 9
 
-local array = require "hearth.core.ui".array
+local ui = require "hearth.core.ui"
+
+local array, nodes_of = ui.array, ui.nodes_of
 
 local placement = {}
 local NONE = {}
@@ -44,17 +46,10 @@ placement.collect = collect
 function placement.nodes(hosts, f, portals)
   local children = f[CHILD] or NONE
   local m = #children
-  local nodes, n = m > 8 and array(m) or {}, 0
-  for i = 1, m do
-    local child = children[i]
-    if child then
-      if hosts[child[TYPE]] then
-        n = n + 1
-        nodes[n] = child[NODE]
-      else
-        n = collect(hosts, child, nodes, n)
-      end
-    end
+  local nodes = m > 8 and array(m) or {}
+  local from, n = nodes_of(children, hosts, nodes) -- mostly that is all
+  for i = from, m do
+    if children[i] then n = collect(hosts, children[i], nodes, n) end
   end
   if portals then
     for _, portal in ipairs(portals) do

@@ -257,7 +257,7 @@ function mount(item, parent, depth)
     end
     return mount_host(t, item.props, item.key or false, parent, depth)
   end
-  if type(t) == "table" then
+  if is_table(t) then
     if t.render then return mount_component(t, item.props, item.key or false, parent, depth) end
     local kind = kinds[t.kind]
     if kind then

@@ -1,7 +1,9 @@
-/* The constructors of elements with a text, Text and Button: they make elements, or sketches (sketch.h). A long list makes the same sketches in every
+/* The constructors of elements with a text, Text and Button: they make elements, or sketches (ui.h). A long list makes the same sketches in every
 ** render. They are recalled: the sketches of a render are kept, in order, and a call of the next one with the arguments of its counterpart gives that
 ** very sketch again, which costs no table, and a glance of the reconciler. */
-#include "sketch.h"
+#include "ui.h"
+
+#include <stdbool.h>
 
 #include <lauxlib.h>
 
@@ -186,12 +188,10 @@ static int l_labelled(lua_State *L) {
 
 void hearth__sketch_open(lua_State *L) {
   int module = lua_gettop(L);
+  lua_newuserdatauv(L, sizeof(recall), 0);
   lua_newtable(L);
   lua_pushvalue(L, -1);
   lua_setfield(L, module, "sketches");
-  int sketches = lua_gettop(L);
-  lua_newuserdatauv(L, sizeof(recall), 0);
-  lua_pushvalue(L, sketches);
   lua_pushliteral(L, "sketches");
   lua_pushliteral(L, "type");
   lua_pushliteral(L, "props");
