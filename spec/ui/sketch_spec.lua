@@ -221,6 +221,7 @@ describe("a long list of texts that is rendered again", function()
     math.randomseed(7)
     for i = 1, 30 do rows[i] = new() end
     local screen = testing.render(List { rows = rows })
+    local column, before = screen:get_by_type "Column", {}
     for round = 1, 300 do
       local next = table.move(rows, 1, #rows, 1, {})
       for _ = 1, math.random(0, 3) do
@@ -242,6 +243,13 @@ describe("a long list of texts that is rendered again", function()
       local fresh = testing.render(List { rows = rows })
       assert.same(listed(fresh), listed(screen), "round " .. round)
       fresh:unmount()
+      local there = {}
+      for _, node in ipairs(column.children) do
+        there[node] = true
+        assert.equal(column, node.parent)
+      end
+      for _, node in ipairs(before) do assert.equal(there[node] and column or false, node.parent) end
+      before = column.children
       screen:rerender(List { rows = rows })
     end
   end)
