@@ -26,7 +26,7 @@ void hearth__op_done(hearth__op *op) {
 
 bool hearth__can_await(lua_State *L, hearth__state *s) {
   if (s->guarded == L) return false;
-  if (L == s->L) return !s->h->in_loop && !hearth__luv_runs(L);
+  if (L == s->L) return !s->h->in_loop && !hearth__luv_runs(s->luv);
   return s->current && s->current->co == L && lua_isyieldable(L);
 }
 

@@ -6,40 +6,41 @@
 
 #include <lauxlib.h>
 
-typedef struct context {
+struct hearth__luv {
   uv_loop_t *loop;
   lua_State *L;
   void *pcall, *thread_pcall, *thread_cpcall;
   int mode; /* of uv.run(), -1 outside */
   void *extra;
-} context;
+};
 
 static const char slot[] = "luv_context";
 
-static context *find(lua_State *L) {
+static hearth__luv *find(lua_State *L) {
   lua_pushstring(L, slot);
   lua_rawget(L, LUA_REGISTRYINDEX);
-  context *c = lua_type(L, -1) == LUA_TUSERDATA && lua_rawlen(L, -1) == sizeof(context) ? lua_touserdata(L, -1) : NULL;
+  hearth__luv *c = lua_type(L, -1) == LUA_TUSERDATA && lua_rawlen(L, -1) == sizeof(hearth__luv) ? lua_touserdata(L, -1) : NULL;
   lua_pop(L, 1);
   return c;
 }
 
 uv_loop_t *hearth__luv_loop(lua_State *L) {
-  context *c = find(L);
+  hearth__luv *c = find(L);
   return c ? c->loop : NULL;
 }
 
 /* Finalizers run in the reverse order of their objects' making: after those of luv's handles, before that which unloads luv. */
 static int finish(lua_State *L) {
-  context *c = lua_touserdata(L, 1);
+  hearth__luv *c = lua_touserdata(L, 1);
   if (c->pcall) uv_run(c->loop, UV_RUN_NOWAIT); /* luv was loaded: it has put its own there */
   return 0;
 }
 
-void hearth__luv_offer(lua_State *L, uv_loop_t *loop, bool ours) {
-  if (find(L)) return;
+const hearth__luv *hearth__luv_offer(lua_State *L, uv_loop_t *loop, bool ours) {
+  hearth__luv *c = find(L);
+  if (c) return c;
   lua_pushstring(L, slot);
-  context *c = lua_newuserdatauv(L, sizeof *c, 0);
+  c = lua_newuserdatauv(L, sizeof *c, 0);
   memset(c, 0, sizeof *c);
   c->loop = loop;
   c->mode = -1;
@@ -53,9 +54,9 @@ void hearth__luv_offer(lua_State *L, uv_loop_t *loop, bool ours) {
     lua_setmetatable(L, -2);
   }
   lua_rawset(L, LUA_REGISTRYINDEX);
+  return c;
 }
 
-bool hearth__luv_runs(lua_State *L) {
-  const context *c = find(L);
-  return c && c->mode != -1;
+bool hearth__luv_runs(const hearth__luv *luv) {
+  return luv->mode != -1;
 }

@@ -88,7 +88,7 @@ static int install(lua_State *L) {
   s->turn_end = hearth__ref(L);
   hearth__modules_install(L, s);
   hearth__exit_install(L, s);
-  hearth__luv_offer(L, s->h->loop, s->owns_L);
+  s->luv = hearth__luv_offer(L, s->h->loop, s->owns_L);
   if (options->lua_path) {
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "path");

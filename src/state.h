@@ -19,8 +19,9 @@ typedef struct hearth__coroutine {
 /* The Lua half: one state, its tasks, its parts, what is ready to go on. A runtime may have several on its loop (state.c). */
 struct hearth__state {
   hearth_t *h;
-  hearth__state *next; /* in the runtime's list of living or of ended states */
-  lua_State *L;        /* its main thread */
+  hearth__state *next;           /* in the runtime's list of living or of ended states */
+  lua_State *L;                  /* its main thread */
+  const struct hearth__luv *luv; /* set with it */
   bool owns_L;
   bool ended; /* Lua is gone. The struct stays until the runtime ends: an answer that comes late may name it */
   hearth__op *ready_head, *ready_tail;

@@ -4,7 +4,7 @@ local modules = {
   -- tasks
   run_async = "async", await = "async", sleep = "async", timeout = "async", all = "async", race = "async", all_settled = "async",
   scope = "async", in_task = "async", current_task = "async", is_cancelled = "async",
-  to_thread = "async",
+  to_thread = "async", now = "core.timer",
   -- elements
   Column = "widgets.containers", Row = "widgets.containers", View = "widgets.containers", ScrollView = "widgets.containers",
   Spacer = "widgets.containers", Modal = "widgets.containers", Pressable = "widgets.containers",
@@ -39,12 +39,6 @@ local whole = {
 
 ---@class hearth the whole of it is in types/hearth.lua
 local hearth = { version = "0.1.0" }
-
----A monotonic clock in seconds.
----@return number
-function hearth.now()
-  return require("hearth.core.timer").now()
-end
 
 return setmetatable(hearth, {
   __index = function(self, name)
