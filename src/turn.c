@@ -207,7 +207,8 @@ static void deliver_to(hearth__state *s) {
     s->turn_list = s->ready_head;
     s->ready_head = s->ready_tail = NULL;
     s->answers = 0;
-    while (deliver_once(s) && s->turn_list && !h->leaving) continue;
+    for (hearth__op *first = s->turn_list; deliver_once(s) && s->turn_list && !h->leaving; first = s->turn_list)
+      if (s->turn_list == first) s->turn_list = first->next; /* not even begun: without memory for the call it would never be */
   }
   s->owner = owner;
 }
