@@ -221,4 +221,20 @@ describe("the terminal UI, when bound props change", function()
     assert.not_equal(rows, (screen.look()))
     check(screen)
   end)
+
+  it("does not remember every colour and every length that an animation has made", function()
+    local colour, resolve = require("hearth.render.terminal.theme").colour, require("hearth.ui.layout.lengths").resolve
+    local function run(from)
+      for i = from, from + 20000 do
+        local r, g, b = i & 255, i >> 8 & 255, i >> 16
+        assert(colour(("rgba(%d, %d, %d, 1)"):format(r, g, b)) == 2 << 24 | r << 16 | g << 8 | b)
+        assert(resolve(("%d.%d%%"):format(i % 100, i), 0) == 0)
+      end
+      collectgarbage()
+      collectgarbage()
+      return collectgarbage "count"
+    end
+    local before = run(1)
+    assert.is_true(run(30000) - before < 512)
+  end)
 end)

@@ -13,7 +13,7 @@
 ---@class hearth.Renderer see docs/renderers.md
 ---@field create fun(type: string, props: table): any
 ---@field update fun(node: any, props: table, old_props: table)
----@field set? fun(node: any, name: string, value: any)
+---@field set? fun(node: any, name: string, value: any, key?: any)
 ---@field insert? fun(parent: any, node: any, before: any|nil)
 ---@field remove? fun(parent: any, node: any)
 ---@field children? fun(parent: any, nodes: any[])

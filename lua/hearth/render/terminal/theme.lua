@@ -1,6 +1,8 @@
 -- Colours of styles as the cells know them (0: the terminal's own; 1<<24 with an index of the palette; 2<<24 with 0xRRGGBB), and
 -- attributes.
 
+local remember = require "hearth.ui.remember"
+
 local theme = {}
 
 local INDEXED <const> = 1 << 24
@@ -21,10 +23,8 @@ for name, rgb in pairs {
   maroon = 0x800000, silver = 0xC0C0C0, gold = 0xFFD700, indigo = 0x4B0082, violet = 0xEE82EE, coral = 0xFF7F50, salmon = 0xFA8072,
 } do names[name] = RGB | rgb end
 
-local known = setmetatable({}, { __mode = "v" })
-
 -- "#rgb", "#rrggbb", "rgb(1, 2, 3)"
-local function parse(text)
+local parse = remember(function(text)
   local found = names[text:lower():gsub("[%s%-]", "_")]
   if found then return found end
   local r, g, b = text:match "^#(%x%x)(%x%x)(%x%x)"
@@ -35,8 +35,7 @@ local function parse(text)
   if r then return RGB | tonumber(r .. g .. b, 16) end
   r, g, b = text:match "^rgba?%(%s*(%d+)%s*,%s*(%d+)%s*,%s*(%d+)"
   if r then return RGB | math.min(255, tonumber(r)) << 16 | math.min(255, tonumber(g)) << 8 | math.min(255, tonumber(b)) end
-  return nil
-end
+end, 1024)
 
 --- A colour of a style; nil where there is none or it is not known.
 ---@param value any
@@ -45,12 +44,7 @@ function theme.colour(value)
   if value == nil or value == false then return nil end
   if math.type(value) == "integer" then return value >= 0 and value < 256 and INDEXED | value or nil end
   if type(value) ~= "string" then return nil end
-  local colour = known[value]
-  if colour == nil then
-    colour = parse(value) or false
-    known[value] = colour
-  end
-  return colour or nil
+  return parse(value) or nil
 end
 
 --- The attributes that a style asks for.

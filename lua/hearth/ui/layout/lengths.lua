@@ -1,20 +1,18 @@
 -- Lengths of a style in cells: numbers, percentages, auto.
 
+local remember = require "hearth.ui.remember"
+
 local floor = math.floor
 
 local lengths = {}
 
-local percents = setmetatable({}, { __index = function(t, text)
-  local n = tonumber((text:match "^(-?[%d.]+)%%$"))
-  t[text] = n or false
-  return n
-end })
+local percent_of = remember(function(text) return tonumber((text:match "^(-?[%d.]+)%%$")) end, 1024)
 
 -- A length in cells; nil for auto, and for a percentage of something that is not known.
 function lengths.resolve(value, whole)
   if value == nil then return nil end
   if type(value) == "number" then return floor(value + 0.5) end
-  local percent = percents[value]
+  local percent = percent_of(value)
   if percent and whole then return floor(whole * percent / 100 + 0.5) end
   return nil
 end
