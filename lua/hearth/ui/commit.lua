@@ -292,7 +292,6 @@ local function mend()
   failed, rendering, failed_link, failure = false, false, false, nil
   if f then
     rendered, rounds = true, rounds - 1
-    hooks.abandon()
     reconciler.undo()
     fail(f, err, "the render")
   elseif not boundary.catch(link[LINK_FIBER], err) then

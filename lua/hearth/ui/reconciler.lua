@@ -99,6 +99,7 @@ reconciler.delete = delete
 
 -- Undoes what was rendered since the pass stood there. Fibers that were dirty of their own are dirty again.
 local function rollback(b_log, b_patches, b_structs, b_deleted, b_relinks, b_ready, b_undoable, b_sp, b_due)
+  hooks.abandon() -- the handler of errors has done so, but for one: memory that ran out
   for i = n_undoable, b_undoable + 1, -1 do
     undoable[i]()
     undoable[i] = nil
