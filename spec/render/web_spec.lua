@@ -168,11 +168,13 @@ describe("the web renderer", function()
   end)
 
   it("tells many pages of one change, and of each what is its own", function()
-    local setters, shared = {}, hearth.Store "all"
+    local setters, shared, other = {}, hearth.Store "all", hearth.Store "<a>"
     local App = hearth.component("App", function(props)
       local own, set = hearth.use_state {}
       setters[props.i] = set
-      return hearth.Column { hearth.Text(shared:bind()), hearth.Text("own", own) }
+      return hearth.Column {
+        hearth.Text(shared:bind()), hearth.Text("own", own), hearth.Text(other:bind(), { style = { width = 1 + props.i // 2 } }),
+      }
     end)
     local renderers, roots = {}, {}
     for i = 1, 4 do
@@ -184,6 +186,15 @@ describe("the web renderer", function()
     shared:set "new"
     testing.settle()
     for i = 1, 4 do assert.same({ "u", 2, '<span data-h="2" class="text">new</span>' }, patch(i)) end
+    for _, text in ipairs { "<b>", "c" } do
+      other:set(text)
+      testing.settle()
+      for i = 1, 4 do
+        local html = patch(i)[3]
+        assert.truthy(html:find(("width:%dch"):format(1 + i // 2), 1, true), html)
+        assert.truthy(html:find(text == "c" and ">c<" or "&lt;b&gt;", 1, true), html)
+      end
+    end
     local function act() end
     local owns = { { style = { width = 1 } }, { style = { width = 2 } }, { on_click = act }, { disabled = true, on_click = act } }
     for i, own in ipairs(owns) do setters[i](own) end

@@ -85,6 +85,20 @@ function one.patch_of(node)
   return one.html, one.patch
 end
 
+-- In the HTML of a Text its text has a place of its own. So Texts that were alike, ids included, and get the same text are alike again: in a
+-- broadcast only the first one is looked at.
+local text_before, text_now, text_html, text_patch
+
+local function patch_of_text(node, text)
+  local before = node.sent
+  if text ~= text_now or before ~= text_before then
+    text_before = nil -- until it is made
+    text_html, text_patch = one.patch_of(node)
+    text_before, text_now = before, text
+  end
+  return text_html, text_patch
+end
+
 -- ---- patches of one node, or nil
 
 local function tell_look(node)
@@ -165,16 +179,21 @@ function web.new()
   end
 
   --- One prop changed in place. What the page shows by itself, because it was told where it goes, it is not told again.
-  function renderer.set(node, prop)
+  function renderer.set(node, prop, value)
     local move = node.move
     if move and move.holds then
       if moves.is_look(prop) and move.holds() then return end
       node.move = false
     end
-    if not node.sent then return end
-    if alone[NODE] or prop == "style" then return note(node, LOOK) end
-    local now, patch = one.patch_of(node)
     local before = node.sent
+    if not before then return end
+    if alone[NODE] or move or prop == "style" then return note(node, LOOK) end
+    local now, patch
+    if prop == "text" and node.type == "Text" then
+      now, patch = patch_of_text(node, value)
+    else
+      now, patch = one.patch_of(node)
+    end
     if now == before then return end
     node.sent, alone[NODE], alone[PATCH], alone[BEFORE] = now, node, patch, before
   end
