@@ -61,7 +61,7 @@ static void open_standard(void) {
 static void bound_heap(void) {
 #ifdef __GLIBC__
   mallopt(M_ARENA_MAX, 1);
-  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  mallopt(M_MMAP_THRESHOLD, 2 << 20);
   mallopt(M_TRIM_THRESHOLD, 4 << 20);
 #endif
 }

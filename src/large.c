@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { GRAIN = 64 << 10 /* a multiple of the page of every system */, HUGE_PAGE = 2 << 20 };
+enum { GRAIN = 64 << 10 /* a multiple of the page of every system */, PAGE = 4096, FILL_FROM = 1 << 20 };
 
 /* Under a sanitizer all memory is malloc's, whose ends it guards. */
 static bool is_large(size_t size) {
@@ -32,15 +32,13 @@ static void ask_for_huge_pages(void *block, size_t size) {
 #endif
 }
 
-/* Begins where a huge page does if it holds one. It ends with the block, so the last bytes get small pages: a value of 4 MiB and its head take no six. */
+/* Begins where a huge page does. It ends with the block, so the last bytes get small pages: a value of 4 MiB and its head take no six. */
 static void *map(size_t size) {
   size = round_up(size, GRAIN);
-  bool huge = size >= HUGE_PAGE;
-  size_t room = size + (huge ? HUGE_PAGE : 0);
+  size_t room = size + HEARTH__LARGE;
   char *p = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (p == MAP_FAILED) return NULL;
-  if (!huge) return p;
-  size_t lead = -(uintptr_t)p % HUGE_PAGE;
+  size_t lead = -(uintptr_t)p % HEARTH__LARGE;
   if (lead) munmap(p, lead);
   munmap(p + lead + size, room - lead - size);
   ask_for_huge_pages(p + lead, size);
@@ -89,8 +87,10 @@ void *hearth__large_resize(void *block, size_t old, size_t size) {
 
 void hearth__large_fill(void *block, size_t size) {
 #ifdef MADV_POPULATE_WRITE
+  if (!block || size < FILL_FROM) return;
   int err = errno;
-  if (block && is_large(size)) (void)madvise(block, size, MADV_POPULATE_WRITE);
+  size_t lead = -(uintptr_t)block % PAGE; /* of a page that malloc's block shares */
+  (void)madvise((char *)block + lead, (size - lead) / PAGE * PAGE, MADV_POPULATE_WRITE);
   errno = err;
 #else
   (void)block, (void)size;

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-enum { HEARTH__LARGE = 1 << 20 };
+enum { HEARTH__LARGE = 2 << 20 /* a huge page; what is smaller is cheaper had again from malloc, which keeps it */ };
 
 /* As realloc does, from `old` bytes to `size`: NULL and 0 make a block, 0 frees it and gives NULL. NULL also when memory is short: it is as it was. */
 void *hearth__large_resize(void *block, size_t old, size_t size);

@@ -163,7 +163,7 @@ static const scenario scenarios[] = {
      "pcall(t.get, t, 'a') s:flush() s:close()"},
     {"large values",
      VERBS "s = h.storage.open{ url = 'file:' .. FILE } big = { ('x'):rep(70000), h.Set{ 1, 2 }, { a = { 1, h.array{} } } }",
-     "s:set_json('a', big) s:get_json 'a' s:set('b', ('y'):rep(1 << 20)) s:set_many{ c = ('z'):rep(1 << 20), d = 'small' }\n"
+     "s:set_json('a', big) s:get_json 'a' s:set('b', ('y'):rep(2 << 20)) s:set_many{ c = ('z'):rep(1 << 20), d = 'small' }\n"
      "s:batch(function(tx) tx:set_json('e', big) tx:get_json 'e' end) h.run_async(s.set_json, s, 'f', big):await() s:get_json 'f'\n"
      "s:set('g', '[' .. ('1,'):rep(40000) .. '}') pcall(s.get_json, s, 'g') s:clear()"},
     {"json file", VERBS,
