@@ -3,6 +3,7 @@
 
 local hearth = require "hearth"
 local Server = require "support.server"
+local patience = require "spec.support.patience"
 local uv = require "luv"
 
 local APP <const> = [[
@@ -59,10 +60,7 @@ describe("a program at rest", function()
       server:stop()
     end)
     output:read_start(function(_, bytes) text = text .. (bytes or "") end)
-    for _ = 1, 1000 do
-      if ended or text:find("at rest", 1, true) and text:find("Well?", 1, true) then break end
-      hearth.sleep(0.005)
-    end
+    patience(function() return ended or text:find("at rest", 1, true) and text:find("Well?", 1, true) end)
     assert.is_truthy(text:find("at rest", 1, true), text)
     -- What was under way when it said so ends first: until two looks are the same.
     local before

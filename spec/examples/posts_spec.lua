@@ -2,6 +2,7 @@
 
 local hearth = require "hearth"
 local testing = require "hearth.testing"
+local patience = require "spec.support.patience"
 local program = require "spec.support.program"
 local Server = require "support.server"
 
@@ -140,10 +141,7 @@ describe("examples/posts", function()
     testing.settle()
     assert.is_true(frames.active())
     screen:find_by_text "Its state stays."
-    for _ = 1, 400 do -- the card comes in
-      if not frames.active() then break end
-      hearth.sleep(0.005)
-    end
+    patience(function() return not frames.active() end) -- the card comes in
     assert.is_false(frames.active())
     assert.equal(0, screen:get_by_id "post_card".props.style.margin_left)
   end)

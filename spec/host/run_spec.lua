@@ -1,4 +1,5 @@
 -- `hearth run`, through the program.
+local patience = require "spec.support.patience"
 local program = require "spec.support.program"
 
 local COUNTER = [[
@@ -161,14 +162,10 @@ describe("hearth run", function()
     local input = io.open(path .. ".in", "w") -- stays open: only the closed output can end the program
     local first = pipe:read "l"
     table.move({ path .. ".status", path .. ".in" }, 1, 2, #files + 1, files)
-    local status
-    for _ = 1, 100 do
-      local file = io.open(path .. ".status")
-      status = file and file:read "n"
-      if file then file:close() end
-      if status then break end
-      require("hearth").sleep(0.05)
-    end
+    local status = patience(function()
+      local file <close> = io.open(path .. ".status")
+      return file and file:read "n"
+    end)
     input:close()
     pipe:close()
     assert.equal("--", first)

@@ -3,6 +3,7 @@
 local hearth = require "hearth"
 local json = require "hearth.core.json"
 local files = require "spec.support.files"
+local patience = require "spec.support.patience"
 local support = require "spec.storage.support"
 
 local program = require "spec.support.program".binary()
@@ -324,10 +325,7 @@ describe("hearth store", function()
     store:set("k", "1")
     assert.equal("1\n", (run(at("get", "k"))))
     run(at("set", "k", "2"))
-    for _ = 1, 1000 do
-      if store:get "k" == "2" then break end
-      hearth.sleep(0.002)
-    end
+    patience(function() return store:get "k" == "2" end)
     assert.equal("2", store:get "k")
     store:close()
     local url = "json:" .. folder .. "/a.json"

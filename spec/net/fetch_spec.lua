@@ -1,6 +1,7 @@
 local hearth = require "hearth"
 local files = require "spec.support.files"
 local json = require "hearth.json"
+local patience = require "spec.support.patience"
 local Raw = require "support.raw_server"
 local Server = require "support.server"
 
@@ -392,10 +393,7 @@ describe("fetch", function()
       raw.answer = { ends = "keep" }
       local tasks = {}
       for i = 1, 20 do tasks[i] = hearth.run_async(hearth.fetch, raw.base) end
-      for _ = 1, 1000 do
-        if raw.asked == 20 then break end
-        hearth.sleep(0.001)
-      end
+      patience(function() return raw.asked == 20 end)
       assert.equal(20, raw.asked)
       for i = 1, 20 do tasks[i]:cancel() end
       local turns = 0

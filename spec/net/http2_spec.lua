@@ -2,6 +2,7 @@
 
 local hearth = require "hearth"
 local certificate = require "support.certificate"
+local patience = require "spec.support.patience"
 
 describe("fetch over HTTP/2", function()
   local folder, server, base
@@ -10,16 +11,10 @@ describe("fetch over HTTP/2", function()
     folder = certificate.make()
     local here = debug.getinfo(1, "S").source:match "^@(.*)net/"
     server = assert(io.popen(("exec node %ssupport/h2_server.mjs %s"):format(here, folder), "w"))
-    local port
-    for _ = 1, 500 do
-      local file = io.open(folder .. "/port")
-      if file then
-        port = file:read "a"
-        file:close()
-        break
-      end
-      hearth.sleep(0.01)
-    end
+    local port = patience(function()
+      local file <close> = io.open(folder .. "/port")
+      return file and file:read "n"
+    end)
     base = ("https://localhost:%s/"):format(assert(port, "node did not start (Debian: apt-get install nodejs)"))
   end)
 
@@ -37,12 +32,12 @@ describe("fetch over HTTP/2", function()
   local function stats() return fetch "stats":json() end
 
   local function until_stats(check)
-    for _ = 1, 200 do
-      local s = stats()
-      if check(s) then return s end
-      hearth.sleep(0.005)
-    end
-    error("the server never came to that state: " .. hearth.json.encode(stats()), 2)
+    local last
+    if patience(function()
+      last = stats()
+      return check(last)
+    end) then return last end
+    error("the server never came to that state: " .. hearth.json.encode(last), 2)
   end
 
   local function failing(path, options)

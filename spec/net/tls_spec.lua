@@ -2,6 +2,7 @@
 
 local hearth = require "hearth"
 local certificate = require "support.certificate"
+local patience = require "spec.support.patience"
 
 local function free_port()
   local Server = require "support.server"
@@ -20,11 +21,10 @@ describe("fetch over TLS", function()
     local serve = "cd %s && echo $$ > pid && exec timeout 60 openssl s_server -accept 127.0.0.1:%d -cert cert -key key -www >/dev/null 2>&1"
     server = assert(io.popen(serve:format(folder, port), "w"))
     local url = ("https://127.0.0.1:%d/"):format(port)
-    for _ = 1, 200 do
+    patience(function()
       local _, err = pcall(hearth.fetch, url)
-      if err.reason ~= "refused" then break end
-      hearth.sleep(0.02)
-    end
+      return err.reason ~= "refused"
+    end)
   end)
 
   teardown(function()

@@ -1,6 +1,7 @@
 -- The web server's raw verbs: how long it waits for whom.
 
 local hearth = require "hearth"
+local patience = require "spec.support.patience"
 local program = require "spec.support.program"
 local uv = require "luv"
 
@@ -62,10 +63,7 @@ describe("the web server", function()
     assert.truthy(slow.size < SIZE, "it was not slow")
     slow.read(SIZE)
     stalled.read(SIZE)
-    for _ = 1, 300 do
-      if slow.size > SIZE and stalled.closed then break end
-      hearth.sleep(0.01)
-    end
+    patience(function() return slow.size > SIZE and stalled.closed end)
     assert.truthy(slow.size > SIZE)
     assert.is_true(stalled.closed)
     assert.truthy(stalled.size < SIZE)

@@ -2,6 +2,7 @@
 
 local hearth = require "hearth"
 local files = require "spec.support.files"
+local patience = require "spec.support.patience"
 
 local support = {}
 
@@ -54,10 +55,7 @@ function support.recorder()
   local events = {}
   local function hear(event) events[#events + 1] = event end
   local function wait(n)
-    for _ = 1, 2000 do
-      if #events >= n then return events[n] end
-      hearth.sleep(0.001)
-    end
+    if patience(function() return #events >= n end) then return events[n] end
     error(("only %d of %d events arrived"):format(#events, n), 2)
   end
   return events, hear, wait

@@ -1,6 +1,7 @@
 -- A page without a browser: a WebSocket connection to `hearth serve`, over luv. Messages are JSON, decoded.
 
 local hearth = require "hearth"
+local patience = require "spec.support.patience"
 local uv = require "luv"
 
 local Page = {}
@@ -102,11 +103,8 @@ end
 
 --- Waits until check() says so.
 function Page:till(check)
-  for _ = 1, 1000 do
-    local answer = check(self)
-    if answer then return answer end
-    hearth.sleep(0.005)
-  end
+  local answer = patience(function() return check(self) end)
+  if answer then return answer end
   error("the page never came to that state: " .. hearth.json.encode(hearth.json.array(self.messages)), 2)
 end
 

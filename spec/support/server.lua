@@ -1,19 +1,14 @@
 -- The server of examples/posts_server.c for a spec: started, and ended by itself when the spec's process ends.
 
 local hearth = require "hearth"
-local timer = require "hearth.core.timer"
+local patience = require "spec.support.patience"
 local uv = require "luv"
 
 local Server = {}
 Server.__index = Server
 
--- In real time, whatever the clock of the test is.
 local function wait_for(check, what)
-  for _ = 1, 2000 do
-    if check() then return end
-    timer.sleep(0.002, "r")
-  end
-  error(what, 3)
+  if not patience(check) then error(what, 3) end
 end
 
 ---@return table server with `base`, its URL
@@ -43,12 +38,12 @@ end
 
 -- Waits until the server says so: it is another process, and hears of things a moment later.
 function Server:until_stats(check)
-  for _ = 1, 200 do
-    local stats = self:stats()
-    if check(stats) then return stats end
-    hearth.sleep(0.005)
-  end
-  error("the server never came to that state: " .. hearth.json.encode(self:stats()), 2)
+  local last
+  if patience(function()
+    last = self:stats()
+    return check(last)
+  end) then return last end
+  error("the server never came to that state: " .. hearth.json.encode(last), 2)
 end
 
 function Server:stop()
