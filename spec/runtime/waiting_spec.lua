@@ -95,6 +95,13 @@ describe("all, race and all_settled", function()
     assert.are.same({ { ok = true, value = false }, { ok = false, error = "no" } }, hearth.all_settled { f, fails "no" })
   end)
 
+  it("give the first value of each: all leaves a place empty where there is none", function()
+    assert.are.same({ 1, nil, nil, false }, hearth.all {
+      hearth.run_async(function() return 1, 2 end), hearth.run_async(function() end), hearth.run_async(function() return nil, 3 end),
+      hearth.run_async(function() return false end),
+    })
+  end)
+
   it("of nothing: an empty list, and no first", function()
     assert.are.same({}, hearth.all {})
     assert.are.same({}, hearth.all_settled {})
