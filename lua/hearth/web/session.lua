@@ -23,6 +23,9 @@ local KEPT <const> = 3    -- the messages between the two, by number
 local BYTES <const> = 4   -- of these
 local HANDLED <const> = 5 -- the last number of the page whose handler has run
 local TOLD <const> = 6    -- the last one of which the page was told that
+local SERVER <const> = 7
+local TAKE <const> = 8    -- the renderer's verb that gives what the app changed
+local COUNTERS <const> = 9
 
 ---@class hearth.WebSession
 ---@field id string
@@ -64,7 +67,7 @@ end
 -- ---- to the page
 
 function Session:transmit(text)
-  return self.connection ~= nil and self.server:send(self.connection, text)
+  return self.connection ~= nil and self[SERVER]:send(self.connection, text)
 end
 
 local function say(self, body)
@@ -72,7 +75,7 @@ local function say(self, body)
   self[SAID], self[KEPT][said], self[BYTES], self[TOLD] = said, body, bytes, handled
   if bytes > BACKLOG then return self:close "the page does not keep up" end
   local connection = self.connection
-  if connection then self.server:say(connection, said, handled, body) end
+  if connection then self[SERVER]:say(connection, said, handled, body) end
 end
 
 -- A message that must arrive: numbered, and kept. `body` is its JSON without the braces.
@@ -90,11 +93,11 @@ local function body_of(patches)
 end
 
 -- What the app changed since the last time; and that what the page said was handled. A page that is away gets it as one when it is back.
-function Session:flush()
+local function flush(self)
   if not self.connection then return end
-  local patches = self.renderer.take()
+  local patches = self[TAKE]()
   if patches then
-    local counters = self.counters
+    local counters = self[COUNTERS]
     counters.commits = counters.commits + 1
     counters.patch_bytes = counters.patch_bytes + #patches
     say(self, body_of(patches))
@@ -169,14 +172,14 @@ function Session:hear(message)
   if number ~= self.heard + 1 then malformed "order" end
   if kind == "e" and self.running >= RUNNING then error("the app does not keep up with its page", 0) end
   self.heard = number
-  self.counters.events = self.counters.events + 1
+  self[COUNTERS].events = self[COUNTERS].events + 1
   owner.run(self.owner, act, self, message[3], message[4], message[5])
   -- It counts as handled when its handler has run as far as it does without waiting, and the page hears of that no sooner than of what was
   -- rendered for it: then a control that still differs was left as it is. Renders of this turn are made at its end, before or after this.
   task.spawn(function()
     self[HANDLED] = math.max(self[HANDLED], number)
     task.at_turn_end(function()
-      if self[TOLD] < self[HANDLED] then task.at_turn_end(function() self:flush() end) end
+      if self[TOLD] < self[HANDLED] then task.at_turn_end(function() flush(self) end) end
     end)
   end):name "the acknowledgement of an event"
 end
@@ -193,8 +196,8 @@ function Session:resume(connection, got)
   self.connection = connection
   self:acknowledged(got)
   self:transmit(json.encode { t = "ok", a = self[HANDLED] })
-  for i = self[GOT] + 1, self[SAID] do self.server:say(connection, i, self[HANDLED], self[KEPT][i]) end
-  self:flush()
+  for i = self[GOT] + 1, self[SAID] do self[SERVER]:say(connection, i, self[HANDLED], self[KEPT][i]) end
+  flush(self)
 end
 
 --- Unmounts the app. The page, if it is there, begins anew.
@@ -204,7 +207,7 @@ function Session:close(why)
   self.closed = why or true
   local connection = self.connection
   self.connection = nil
-  if connection then self.server:kick(connection) end
+  if connection then self[SERVER]:kick(connection) end
   self.root:unmount()
   self.alerts:close()
   owner.close(self.owner)
@@ -216,16 +219,14 @@ end
 --- counters?: hearth.WebCounters }
 ---@return hearth.WebSession
 function session.open(options)
+  local renderer = web.new()
   local self = setmetatable({
-    0, 0, {}, 0, 0, 0, -- SAID to TOLD
-    id = options.id, client = options.client, server = options.server, connection = options.connection,
-    counters = options.counters or metrics.counters(),
+    0, 0, {}, 0, 0, 0, options.server, renderer.take, options.counters or metrics.counters(), -- SAID to COUNTERS
+    id = options.id, client = options.client, connection = options.connection, renderer = renderer,
     heard = 0, running = 0, closed = false,
     alert_number = 0, owner = owner.new("client:" .. options.client),
     starting = {}, -- what the first render and its effects say goes out after the page has its HTML
   }, Session)
-  local renderer = web.new()
-  self.renderer = renderer
   renderer.who = { client = options.client, session = options.client .. "-" .. options.tab, default = "client" }
   renderer.local_storage = local_storage { session_id = options.id, connection = {
     send = function(_, _, message)
@@ -247,8 +248,8 @@ function session.open(options)
   self.starting = nil
   self:transmit(json.encode { t = "new", s = self.id, html = renderer.html(), a = 0 })
   for _, body in ipairs(starting) do self:say(body) end
-  function renderer.commit() self:flush() end
-  self:flush() -- an effect may have set something in motion
+  function renderer.commit() flush(self) end
+  flush(self) -- an effect may have set something in motion
   return self
 end
 

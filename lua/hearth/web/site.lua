@@ -82,9 +82,9 @@ function Site:loop()
 end
 
 -- The page begins anew, with what is persisted.
-local function begin_anew(s)
+local function begin_anew(self, s)
   s:transmit '{"t":"reload"}'
-  if s.connection then s.server:kick(s.connection, true) end
+  if s.connection then self.server:kick(s.connection, true) end
   s.connection = nil
   s:close "the app was loaded again"
 end
@@ -99,7 +99,7 @@ function Site:rerender(element)
     local ok, err = pcall(s.root.rerender, s.root, element)
     if not ok then
       if errors.code(err) ~= "EHOOK" then task.report(err, "the app that was loaded again") end
-      begin_anew(s)
+      begin_anew(self, s)
     end
   end
 end
