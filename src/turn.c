@@ -196,6 +196,17 @@ static void settle(hearth__state *s) {
   }
 }
 
+/* What this turn did not deliver is the first of the next. */
+static void put_back(hearth__state *s) {
+  hearth__op **end = &s->turn_list, *last = NULL;
+  for (; *end; end = &last->next) last = *end;
+  if (!last) return;
+  *end = s->ready_head;
+  if (!s->ready_head) s->ready_tail = last;
+  s->ready_head = s->turn_list;
+  s->turn_list = NULL;
+}
+
 static void deliver_to(hearth__state *s) {
   hearth_t *h = s->h;
   lua_Integer owner = s->owner;
@@ -209,6 +220,7 @@ static void deliver_to(hearth__state *s) {
     s->answers = 0;
     for (hearth__op *first = s->turn_list; deliver_once(s) && s->turn_list && !h->leaving; first = s->turn_list)
       if (s->turn_list == first) s->turn_list = first->next; /* not even begun: without memory for the call it would never be */
+    if (!h->leaving) put_back(s); /* there was no room on the stack */
   }
   s->owner = owner;
 }

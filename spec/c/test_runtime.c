@@ -207,6 +207,18 @@ static void a_posted_call_runs_in_the_next_turn_of_a_runtime_that_is_idle(void) 
 
 static atomic_int taken, go;
 static int ran;
+static void what_a_turn_without_room_on_the_stack_could_not_deliver_comes_later(void) {
+  hearth_t *h = fresh();
+  lua_State *L = hearth_lua(h);
+  CHECK(hearth_do_string(h, "require 'hearth'.run_async(function() require 'hearth'.sleep(0) done = true end)", "=chunk", NULL) == 0);
+  while (lua_checkstack(L, 1)) lua_pushnil(L);
+  hearth_poll(h);
+  lua_settop(L, 0);
+  CHECK(hearth_run(h) == 0);
+  CHECK(hearth_do_string(h, "assert(done)", "=chunk", NULL) == 0);
+  hearth_free(h);
+}
+
 static void count_call(hearth_t *h, void *arg) {
   ran++;
   CHECK(lua_gettop(hearth_lua(h)) == 0); /* the runtime is whole */
@@ -374,6 +386,7 @@ int main(void) {
   RUN(a_pending_future_keeps_the_loop_alive);
   RUN(calls_of_one_thread_run_in_order);
   RUN(a_posted_call_runs_in_the_next_turn_of_a_runtime_that_is_idle);
+  RUN(what_a_turn_without_room_on_the_stack_could_not_deliver_comes_later);
   RUN(a_call_that_was_taken_runs_also_while_the_runtime_is_freed);
   RUN(work_resumes_its_caller_and_is_freed_once);
   RUN(two_runtimes_live_on_two_threads);
