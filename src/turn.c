@@ -220,7 +220,7 @@ static void deliver_to(hearth__state *s) {
     s->answers = 0;
     for (hearth__op *first = s->turn_list; deliver_once(s) && s->turn_list && !h->leaving; first = s->turn_list)
       if (s->turn_list == first) s->turn_list = first->next; /* not even begun: without memory for the call it would never be */
-    if (!h->leaving) put_back(s); /* there was no room on the stack */
+    if (!h->leaving) put_back(s);                            /* there was no room on the stack */
   }
   s->owner = owner;
 }
