@@ -46,6 +46,18 @@ describe("hearth test", function()
     assert.matches("in upvalue 'lazy'", out, 1, true)
     assert.is_nil(out:find("busted/core", 1, true))
   end)
+
+  it("ends when the last test has, whatever one that failed has left behind", function()
+    local out, status, err = program.run { "test", spec [[
+      it("serves", function()
+        local server = require("luv").new_tcp()
+        server:bind("127.0.0.1", 0)
+        server:listen(8, print)
+        error "no"
+      end)]] }
+    assert.matches("0 passed, 1 failed, 0 skipped\n$", out)
+    assert.are.same({ 1, "" }, { status, err })
+  end)
 end)
 
 describe("testing.store()", function()
