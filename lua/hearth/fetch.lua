@@ -175,7 +175,7 @@ local function set_cookies(request, given, has)
   end
 end
 
-local function request_of(url, options)
+local function check_url(url)
   if type(url) ~= "string" then refuse("the URL is a string, not a %s", type(url)) end
   if url:find "[%z\1-\32\127]" then
     refuse("the URL '%s' is malformed: it has a space or a control character; escape it as %%20", url)
@@ -183,10 +183,19 @@ local function request_of(url, options)
   if url:find "^[Hh][Tt][Tt][Pp][Ss]?:" and not url:find "^%a+://[^/?#]" then -- libcurl would take the path for the host
     refuse("the URL '%s' is malformed: it names no host; write http://host/path or https://host/path", url)
   end
+end
+
+local good_url, sent_url = {}, nil -- what was checked last, and how it is sent: many requests in a row are for one
+
+local function request_of(url, options)
+  if url ~= good_url then
+    check_url(url)
+    good_url, sent_url = url, query.ascii(url)
+  end
   check_options(options)
   local lines, has = headers_of(options)
   local request = {
-    url = query.add(query.ascii(url), options.params, refuse), headers = lines, decode = not has["accept-encoding"],
+    url = query.add(sent_url, options.params, refuse), headers = lines, decode = not has["accept-encoding"],
     stream = options.stream, public_only = options.public_only, proxy = options.proxy, ca_file = options.ca_file,
     max_redirects = options.follow ~= false and (options.max_redirects or MAX_REDIRECTS) or nil,
   }

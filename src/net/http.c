@@ -89,6 +89,19 @@ void hearth__exchange_free(hearth__exchange *x) {
   free(x);
 }
 
+/* A copy of the URL, checked. Many requests in a row are for one. */
+static char *good_url(hearth__http *c, const char *url, hearth__http_failure *f) {
+  if (c->good_url && strcmp(url, c->good_url) == 0) {
+    char *copy = strdup(url);
+    if (!copy) hearth__http_fail(f, "EIO", "memory", "not enough memory");
+    return copy;
+  }
+  char *checked = hearth__http_check_url(url, f);
+  free(c->good_url);
+  c->good_url = checked ? strdup(checked) : NULL;
+  return checked;
+}
+
 hearth__exchange *hearth__http_start(hearth__http *c, const hearth__http_request *r, const hearth__http_events *events, void *user,
                                      hearth__http_failure *failure) {
   size_t files = 1;
@@ -106,7 +119,7 @@ hearth__exchange *hearth__http_start(hearth__http *c, const hearth__http_request
   x->follow = r->max_redirects >= 0;
   x->stream = r->stream;
   x->public_only = r->public_only;
-  x->url = hearth__http_check_url(r->url, failure);
+  x->url = good_url(c, r->url, failure);
   if (!x->url) goto fail;
   files += r->part_count;
   if (r->file || r->parts) {
@@ -248,7 +261,9 @@ fail:
 }
 
 static void free_client(uv_handle_t *handle) {
-  free(handle->data);
+  hearth__http *c = handle->data;
+  free(c->good_url);
+  free(c);
 }
 
 void hearth__http_close(hearth__http *c) {

@@ -91,7 +91,7 @@ void hearth__http_explain(hearth__exchange *x, CURLcode rc) {
 
 static bool append(hearth__bytes *b, const char *data, size_t n) {
   if (b->room - b->size < n) {
-    size_t room = b->room ? b->room : 4096;
+    size_t room = b->room ? b->room : 512;
     while (room - b->size < n) room *= 2;
     char *at = realloc(b->at, room);
     if (!at) return false;

@@ -19,6 +19,7 @@ struct hearth__http {
   CURL *spare[KEPT_EASY]; /* handles to use again */
   size_t spares;
   hearth__exchange *running;
+  char *good_url;       /* the URL that was checked last, or NULL */
   bool closed, starved; /* some exchange is */
 };
 

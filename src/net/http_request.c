@@ -72,6 +72,12 @@ static bool has_header(const hearth__http_request *r, const char *prefix) {
   return false;
 }
 
+/* These methods send a body, though it may be empty. */
+static bool sends_body(const hearth__http_request *r) {
+  return r->body || r->file || r->parts || strcmp(r->method, "POST") == 0 || strcmp(r->method, "PUT") == 0 ||
+         strcmp(r->method, "PATCH") == 0;
+}
+
 static bool set_headers(hearth__exchange *x, const hearth__http_request *r) {
   for (size_t i = 0; i < r->header_count; i++) {
     const char *line = r->headers[i], *colon = strchr(line, ':');
@@ -87,6 +93,7 @@ static bool set_headers(hearth__exchange *x, const hearth__http_request *r) {
       return false;
     }
   }
+  if (!sends_body(r)) return true;
   if (!has_header(r, "expect:") && !add_header(x, "Expect:"))
     return false; /* waiting for "100 Continue" costs a second where it is not spoken */
   if (!r->parts && !has_header(r, "content-type:") && !add_header(x, "Content-Type:")) return false; /* libcurl would say it is a form */
@@ -147,7 +154,7 @@ static bool set_body(hearth__exchange *x, const hearth__http_request *r, hearth_
     SET(CURLOPT_SEEKFUNCTION, on_seek);
     SET(CURLOPT_SEEKDATA, &x->sent[0]);
     if (!post) SET(CURLOPT_CUSTOMREQUEST, r->method);
-  } else if (r->body || post || strcmp(r->method, "PUT") == 0 || strcmp(r->method, "PATCH") == 0) {
+  } else if (sends_body(r)) {
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_size);
     SET(CURLOPT_POSTFIELDS, r->body ? r->body : "");
     if (!post) SET(CURLOPT_CUSTOMREQUEST, r->method);
@@ -199,7 +206,7 @@ static bool set_options(hearth__exchange *x, const hearth__http_request *r) {
     SET(CURLOPT_COOKIEFILE, "");
     SET(CURLOPT_SHARE, hearth__jar_share(x->jar));
   }
-  SET(CURLOPT_HTTPHEADER, x->headers);
+  if (x->headers) SET(CURLOPT_HTTPHEADER, x->headers);
   return true;
 }
 
