@@ -174,7 +174,7 @@ describe("the garbage of an update", function()
   local flush = require("hearth.ui.commit").flush
   local roots, headless = require "hearth.ui.root", require "hearth.render.headless"
 
-  -- Bytes that one call of change(i) and its flush leave behind, in a tree of n.
+  -- Bytes that one call of change(i) and its flush leave behind, in a tree of n; the least of some, as Lua's table of strings grows now and then.
   local function garbage(element, change)
     local root = roots.mount(element, headless.new())
     local TIMES <const> = 100
@@ -185,12 +185,15 @@ describe("the garbage of an update", function()
       end
     end
     run(1000)
-    collectgarbage()
-    collectgarbage "stop"
-    local before = collectgarbage "count"
-    run(2000)
-    local made = (collectgarbage "count" - before) * 1024 / TIMES
-    collectgarbage "restart"
+    local made = math.huge
+    for round = 2, 5 do
+      collectgarbage()
+      collectgarbage "stop"
+      local before = collectgarbage "count"
+      run(round * 1000)
+      made = math.min(made, (collectgarbage "count" - before) * 1024 / TIMES)
+      collectgarbage "restart"
+    end
     root:unmount()
     return made
   end
@@ -215,12 +218,12 @@ describe("the garbage of an update", function()
   end
 
   it("does not grow with the tree", function()
-    assert.equal(of_component(4), of_component(4000))
+    assert.is_true(math.abs(of_component(4) - of_component(4000)) < 16) -- a byte for each component would be 4,000
     assert.is_true(of_component(4000) < 600)
   end)
 
   it("of a bound text is the text", function()
-    assert.equal(of_bound(4), of_bound(4000))
+    assert.is_true(math.abs(of_bound(4) - of_bound(4000)) < 16)
     assert.is_true(of_bound(4000) < 100)
   end)
 end)
