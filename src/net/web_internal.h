@@ -1,5 +1,5 @@
 /* What the parts of the web server share: web_server.c (connections, events, beginning and end), web_listen.c (addresses), web_http.c (plain
-** requests), web_page.c (WebSocket connections) and web_identity.c (who somebody is). Everything is for the loop's thread. */
+** requests), web_page.c (WebSocket connections), web_identity.c (who somebody is) and web_pipe.c (a descriptor that would be closed twice). Everything is for the loop's thread. */
 #ifndef HEARTH__WEB_INTERNAL_H
 #define HEARTH__WEB_INTERNAL_H
 
@@ -8,6 +8,7 @@
 #include "net/web_server.h"
 
 #define HEARTH__WEB_BUCKETS 1024
+#define HEARTH__WEB_SPARES  4
 
 typedef struct hearth__web_message hearth__web_message;
 
@@ -56,9 +57,10 @@ struct hearth__web {
   hearth__web_event *first, *last;
   void (*notify)(void *user);
   void *user;
-  uv_prepare_t before_wait; /* sends what is due */
-  uv_timer_t tick;          /* while it stops: the loop turns, and time passes */
-  unsigned handles;         /* of ours, open on the loop */
+  uv_prepare_t before_wait;            /* sends what is due */
+  uv_timer_t tick;                     /* while it stops: the loop turns, and time passes */
+  int pipe, spare[HEARTH__WEB_SPARES]; /* descriptors: web_pipe.c */
+  unsigned handles;                    /* of ours, open on the loop */
   unsigned ticks;
   bool stopping, ticking, destroyed, freed;
 };
@@ -71,6 +73,10 @@ bool hearth__web_push(hearth__web *w, hearth__web_kind kind, const hearth__web_c
 
 /* web_listen.c. False, and why: what was begun is undone in the next turns of the loop. */
 bool hearth__web_open(hearth__web *w, char why[HEARTH__WEB_WHY]);
+
+/* web_pipe.c. As lws_create_context and the first lws_context_destroy do. */
+struct lws_context *hearth__web_context_new(hearth__web *w, const struct lws_context_creation_info *info);
+void hearth__web_context_end(hearth__web *w);
 
 /* web_http.c */
 int hearth__web_on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t size);

@@ -129,7 +129,7 @@ bool hearth__web_open(hearth__web *w, char why[HEARTH__WEB_WHY]) {
   if (!dlopen(plugin, RTLD_NOW | RTLD_NODELETE)) dlerror();
   lws_set_log_level(0, NULL);
   allow_files(o->max_clients); /* it is asked once, when the context is made */
-  w->context = lws_create_context(&info);
+  w->context = hearth__web_context_new(w, &info);
   if (!w->context) return failed(why, &pages, "libwebsockets cannot be started; is libwebsockets-evlib-uv installed?");
   uint64_t vhost_options = info.options;
   info.vhost_name = "pages";

@@ -141,7 +141,7 @@ hearth__web *hearth__web_listen(uv_loop_t *loop, const hearth__web_options *opti
   w->cookie = w->bye = w->secret = NULL;
   w->stopping = w->destroyed = true;
   if (w->context)
-    lws_context_destroy(w->context); /* it refers to w until the loop has turned: both are left */
+    hearth__web_context_end(w); /* it refers to w until the loop has turned: both are left */
   else
     w->freed = true;
   return NULL;
@@ -176,7 +176,7 @@ bool hearth__web_stop(hearth__web *w) {
     if (w->ticking && w->clients > 0 && w->ticks < BYE_TICKS) return false;
     w->destroyed = true;
     w->ticks = 0;
-    if (w->context) lws_context_destroy(w->context);
+    if (w->context) hearth__web_context_end(w);
   }
   return !w->ticking || w->ticks >= DRY_TICKS;
 }
