@@ -1,5 +1,6 @@
 /* What the parts of the web server share: web_server.c (connections, events, beginning and end), web_listen.c (addresses), web_http.c (plain
-** requests), web_page.c (WebSocket connections), web_identity.c (who somebody is) and web_pipe.c (a descriptor that would be closed twice). Everything is for the loop's thread. */
+** requests), web_page.c (WebSocket connections), web_identity.c (who somebody is) and web_pipe.c (a descriptor that would be closed twice).
+** Everything is for the loop's thread. */
 #ifndef HEARTH__WEB_INTERNAL_H
 #define HEARTH__WEB_INTERNAL_H
 
