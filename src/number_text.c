@@ -13,10 +13,7 @@ enum { DIGITS = 14 };
 static const uint64_t lowest = UINT64_C(10000000000000), limit = UINT64_C(100000000000000); /* the integers of 14 digits */
 
 size_t hearth__integer_text(char *out, lua_Integer i) {
-  char digits[24], *end = digits + sizeof digits, *p = end;
-  lua_Unsigned u = i < 0 ? 0U - (lua_Unsigned)i : (lua_Unsigned)i;
-  do *--p = (char)('0' + u % 10);
-  while (u /= 10);
+  char digits[24], *end = digits + sizeof digits, *p = hearth__json_digits_before(end, i < 0 ? 0U - (uint64_t)i : (uint64_t)i);
   if (i < 0) *--p = '-';
   memcpy(out, p, (size_t)(end - p));
   return (size_t)(end - p);

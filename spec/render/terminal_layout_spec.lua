@@ -1,3 +1,4 @@
+local random_from = require "spec.support.random"
 local layout = require "hearth.ui.layout"
 
 -- Boxes of a random tree with parents; leaves are `w` wide and `h` high.
@@ -28,11 +29,7 @@ end
 
 describe("a layout that keeps what did not change", function()
   it("puts everything where a layout from nothing would", function()
-    local seed = 11
-    local function random(n)
-      seed = (seed * 1103515245 + 12345) % 2147483648
-      return seed // 65536 % n + 1
-    end
+    local random = random_from(11)
     for _ = 1, 40 do
       local root = tree(random, 4)
       layout.compute(root, 60, 20, true)

@@ -4,6 +4,7 @@
 local hearth = require "hearth"
 local feature = require "hearth.core.feature"
 local layout = require "hearth.ui.layout"
+local random_from = require "spec.support.random"
 local root = require "hearth.ui.root"
 local stage = require "hearth.render.terminal.stage"
 local task = require "hearth.core.task"
@@ -90,11 +91,7 @@ describe("the terminal UI, when bound props change", function()
   end
 
   it("shows what it would show if all were laid out anew", function()
-    local seed = 7
-    local function random(n)
-      seed = (seed * 1103515245 + 12345) % 2147483648
-      return seed // 65536 % n + 1
-    end
+    local random = random_from(7)
     local function one_of(list) return list[random(#list)] end
     local texts, colours, widths, id
 

@@ -1,5 +1,6 @@
 local hearth = require "hearth"
 local headless = require "hearth.render.headless"
+local random_from = require "spec.support.random"
 local roots = require "hearth.ui.root"
 local testing = require "hearth.testing"
 local component, use_state, use_effect = hearth.component, hearth.use_state, hearth.use_effect
@@ -180,11 +181,7 @@ describe("a renderer that raises", function()
 end)
 
 describe("random trees", function()
-  local seed = 42
-  local function random(n)
-    seed = (seed * 1103515245 + 12345) % 2147483648
-    return (seed >> 8) % n + 1
-  end
+  local random = random_from(42)
   local setters = {}
   local Leaf = component("Leaf", function(p)
     local n, set = use_state(0)

@@ -1,5 +1,6 @@
 -- The fuzzer of `make fuzz` in short: messages that were changed at random, the same ones each time.
 
+local random_from = require "spec.support.random"
 local new_site = dofile "spec/fuzz/web.lua"
 
 local SEEDS <const> = {
@@ -17,11 +18,7 @@ local BITS <const> = {
 describe("messages of a page that were made up", function()
   it("harm nobody else", function()
     local feed = new_site()
-    local state = 20240607
-    local function random(n) -- the same on every machine
-      state = (state * 1103515245 + 12345) & 0x7fffffff
-      return (state >> 8) % n + 1
-    end
+    local random = random_from(20240607)
     for _ = 1, 600 do
       local text = SEEDS[random(#SEEDS)]
       for _ = 1, random(4) - 1 do

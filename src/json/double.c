@@ -7,8 +7,7 @@ static const char pairs[] =
     "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657585960616263"
     "646566676869707172737475767778798081828384858687888990919293949596979899";
 
-/* Writes the digits of n so that they end before `end`; returns their begin. */
-static char *digits_before(char *end, uint64_t n) {
+char *hearth__json_digits_before(char *end, uint64_t n) {
   while (n >= 100) {
     uint64_t q = n / 100;
     end -= 2;
@@ -38,7 +37,7 @@ bool hearth__json_print_integer(hearth__json_buffer *b, int64_t n) {
     b->size++;
     return true;
   }
-  char *begin = digits_before(end, u);
+  char *begin = hearth__json_digits_before(end, u);
   size_t size = (size_t)(end - begin);
   memcpy(p, begin, size);
   b->size += size;
@@ -110,7 +109,7 @@ bool hearth__json_print_double(hearth__json_buffer *b, double d) {
   }
   int exponent;
   uint64_t value = shortest(bits, &exponent);
-  char digits[20], *end = digits + sizeof digits, *begin = digits_before(end, value);
+  char digits[20], *end = digits + sizeof digits, *begin = hearth__json_digits_before(end, value);
   int count = (int)(end - begin), point = count + exponent; /* the decimal point stands behind that many digits */
   while (count > 1 && begin[count - 1] == '0') count--;
   size_t n = (size_t)count;
@@ -127,7 +126,7 @@ bool hearth__json_print_double(hearth__json_buffer *b, double d) {
       *p++ = '-';
       e = -e;
     }
-    char tail[4], *first = digits_before(tail + 4, (uint64_t)e);
+    char tail[4], *first = hearth__json_digits_before(tail + 4, (uint64_t)e);
     size_t width = (size_t)(tail + 4 - first);
     memcpy(p, first, width);
     p += width;

@@ -94,6 +94,8 @@ static inline hearth__json_item *hearth__json_item_new(hearth__json_tape *tape) 
 
 /* ---- scalars as text: each makes its own room; false when memory is short */
 
+/* Writes the digits of n so that they end before `end`; returns their begin. */
+char *hearth__json_digits_before(char *end, uint64_t n);
 bool hearth__json_print_integer(hearth__json_buffer *b, int64_t n);
 bool hearth__json_print_double(hearth__json_buffer *b, double d); /* finite; always with a fraction or an exponent */
 /* In quotes, with one character in front and one behind where they are not 0. */

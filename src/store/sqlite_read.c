@@ -184,8 +184,12 @@ int hearth__sqlite_each(hearth__engine *e, hearth__conn *conn, const char *ns, s
   while (status == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
     hearth__record r;
     hearth__name name = name_columns(st, 9);
-    read_head(st, &r);
-    if (values && read_record(NULL, st, &name, &r) != SQLITE_OK)
+    int read = SQLITE_OK;
+    if (values)
+      read = read_record(NULL, st, &name, &r);
+    else
+      read_head(st, &r);
+    if (read != SQLITE_OK)
       status = short_of_memory(f);
     else {
       r.size = (size_t)sqlite3_column_int64(st, 11);
