@@ -1,5 +1,5 @@
--- Hearth's store beside others, in the same run and on the same disk: what an app would use instead. The peers are measured by bench/peers/store.js on
--- Node, each at its durable setting; tools/peers.sh installs them. Tarantool is no package of Debian or npm: measure it by hand where it is at hand.
+-- Hearth's store beside others, in the same run and on the same disk: what an app would use instead, each at its durable setting. bench/peers/store.js
+-- measures those on Node, which tools/peers.sh installs; bench/peers/tarantool.lua measures Tarantool, where it is installed.
 local hearth = require "hearth"
 local median = require("bench.support.measure").median
 local now = hearth.now
@@ -46,8 +46,10 @@ local function of_hearth()
 end
 
 local figures, names, missing = { hearth = hearth.run_async(of_hearth):await() }, { "hearth" }, {}
-if os.execute("BUILD=" .. build .. " sh tools/peers.sh") then
-  local pipe = assert(io.popen(("NODE_PATH=%s/peers/node_modules node bench/peers/store.js %s"):format(build, folder)))
+
+-- Takes what a program of peers prints, "NAME VERB MICROSECONDS" or "NAME missing REASON" a line.
+local function peers(command)
+  local pipe = assert(io.popen(command))
   for line in pipe:lines() do
     local name, verb, rest = line:match "^(%S+) (%S+) (.*)$"
     if verb == "missing" then
@@ -61,8 +63,17 @@ if os.execute("BUILD=" .. build .. " sh tools/peers.sh") then
     end
   end
   if not pipe:close() then missing[#missing + 1] = "a peer failed; see above" end
+end
+
+if os.execute("BUILD=" .. build .. " sh tools/peers.sh") then
+  peers(("NODE_PATH=%s/peers/node_modules node bench/peers/store.js %s"):format(build, folder))
 else
   missing[1] = "the peers on Node could not be installed"
+end
+if os.execute "command -v tarantool >/dev/null" then
+  peers(("tarantool bench/peers/tarantool.lua %s"):format(folder))
+else
+  missing[#missing + 1] = "tarantool: it is not installed (Debian's package of that name)"
 end
 os.execute("rm -rf '" .. folder .. "'")
 
