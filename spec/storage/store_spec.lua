@@ -121,19 +121,34 @@ describe("hearth.storage.open", function()
     a:close()
   end)
 
+  local function log_bytes(path)
+    local f = assert(io.open(path .. "-wal"))
+    local n = f:seek "end"
+    f:close()
+    return n
+  end
+
+  it("lengthens the file of its log in steps, not with each commit, and uses it again after some hundred", function()
+    local path = support.folder() .. "/z.sqlite3"
+    local a = hearth.storage.open { url = path }
+    local lengths, last = 0, 0
+    for i = 1, 1200 do
+      a:set("k" .. i % 100, "value " .. i)
+      local length = log_bytes(path)
+      if length ~= last then lengths, last = lengths + 1, length end
+      assert.is_true(length < 8 << 20)
+    end
+    assert.is_true(lengths < 40, lengths)
+    a:close()
+  end)
+
   it("leaves no long log behind when it is closed, also where somebody has it open", function()
     local path = support.folder() .. "/z.sqlite3"
-    local function log_bytes()
-      local f = assert(io.open(path .. "-wal"))
-      local n = f:seek "end"
-      f:close()
-      return n
-    end
     local a = hearth.storage.open { url = path }
     for i = 1, 4 do a:set("k" .. i, ("x"):rep(1 << 20)) end
-    assert.is_true(log_bytes() > 4 << 20)
+    assert.is_true(log_bytes(path) > 4 << 20)
     a:close()
-    assert.is_true(log_bytes() <= 1 << 20)
+    assert.is_true(log_bytes(path) <= 1 << 20)
     a = hearth.storage.open { url = path }
     local program = require "spec.support.program"
     for i = 5, 8 do a:set("k" .. i, ("y"):rep(1 << 20)) end

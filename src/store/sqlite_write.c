@@ -9,6 +9,8 @@
 enum { GATE_MS = 2000, WAL_PAGES_MAX = (64 << 20) / 4096, WAL_PAGES_IDLE = 256 };
 enum { READ_LOCKS = 123, READER_MS = 200 }; /* SQLite's locks of readers: bytes of the log's index */
 enum { LOG_ROW_MAX = 1 << 20, LOG_BYTES = 4 << 20, LOG_ROWS = 4096, TRIM_EVERY = 1024 };
+enum { LOG_HEADER = 32, LOG_FRAME = 4096 + 24, LOG_AHEAD = 256 << 10 };
+enum { FEW = 4, COMMITS_MAX = 512 }; /* after as many, small ones too, the log begins anew in the file that it has */
 enum { LOG_LEFT = 1 << 20 }; /* so much of the log may be left behind: whoever opens the file next reads all of it */
 
 static hearth__sqlite *of(hearth__engine *e) {
@@ -68,8 +70,7 @@ static bool checkpoint(hearth__sqlite *s) {
   int log = 0, done = 0;
   int rc = sqlite3_wal_checkpoint_v2(s->writer.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &log, &done);
   bool whole = rc == SQLITE_OK && log == done;
-  s->relieve_at = whole ? WAL_PAGES_MAX : s->wal_pages + WAL_PAGES_MAX / 16;
-  if (whole) s->wal_pages = 0;
+  if (whole) s->wal_pages = s->relieve_at = 0;
   return whole;
 }
 
@@ -204,10 +205,25 @@ static void relieve(hearth__sqlite *s) {
   hearth__nudged nudged = {.n = 0};
   struct timespec nap = {0, 1000000};
   if (checkpoint(s)) return;
+  s->relieve_at = s->wal_pages + WAL_PAGES_MAX / 16;
   snprintf(index, sizeof index, "%s-shm", s->path);
   if (!hearth__nudge_lockers(&nudged, index, READ_LOCKS, READ_LOCKS + 4)) return;
   for (int ms = 0; ms < READER_MS && !checkpoint(s); ms++) nanosleep(&nap, NULL);
   hearth__calm(&nudged);
+}
+
+/* A commit that makes the log's file longer has the file system note its new length as well, which costs as much as the flush of what was written. So
+** the file is longer than the log: zeroes, for the commits to come, once there have been a few. Nobody else writes behind its end, we hold the lock of
+** writers. Where it fails the commit finds out by itself. */
+static void lengthen_log(hearth__sqlite *s) {
+  static const char zeroes[16 << 10]; /* SQLite writes less than 128 KiB at once */
+  sqlite3_file *file = NULL;
+  sqlite3_int64 size, used = LOG_HEADER + (sqlite3_int64)s->wal_pages * LOG_FRAME;
+  if (s->commits < FEW) return;
+  if (sqlite3_file_control(s->writer.db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) != SQLITE_OK || !file || !file->pMethods) return;
+  if (file->pMethods->xFileSize(file, &size) != SQLITE_OK || used + LOG_AHEAD / 4 <= size) return;
+  for (sqlite3_int64 end = size + LOG_AHEAD; size < end; size += (int)sizeof zeroes)
+    if (file->pMethods->xWrite(file, zeroes, sizeof zeroes, size) != SQLITE_OK) return;
 }
 
 int hearth__sqlite_commit(hearth__engine *e, int64_t revision, const void *log, size_t size, hearth__fault *f) {
@@ -230,6 +246,7 @@ int hearth__sqlite_commit(hearth__engine *e, int64_t revision, const void *log, 
   }
   atomic_store(&s->announced, revision);
   if (revision > s->start) hearth__gate_announce(s->gate, revision);
+  lengthen_log(s);
   if (hearth__sql_run(s, &s->writer, HEARTH__SQL_COMMIT, f) != 0) {
     hearth__gate_announce(s->gate, s->start);
     return -1; /* the front rolls back */
@@ -237,9 +254,14 @@ int hearth__sqlite_commit(hearth__engine *e, int64_t revision, const void *log, 
   s->began = false;
   if (revision > s->start) hearth__gate_publish(s->gate, revision);
   hearth__gate_done(s->gate);
-  if (s->wal_pages > WAL_PAGES_MAX && s->wal_pages >= s->relieve_at) {
+  bool is_long = s->wal_pages > WAL_PAGES_MAX && s->wal_pages >= s->relieve_at;
+  if (is_long || ++s->commits == COMMITS_MAX) {
     hearth__gate_leave(s->gate); /* it takes a while */
-    relieve(s);
+    s->commits = 0;
+    if (is_long)
+      relieve(s);
+    else
+      checkpoint(s);
   }
   return 0;
 }
