@@ -61,7 +61,7 @@ typedef struct hearth__sqlite {
   int64_t start; /* number of the newest commit when the transaction began */
   _Atomic int64_t announced;
   int64_t busy_since;
-  int commits; /* since it was last tried to write the log back */
+  int commits;               /* since it was last tried to write the log back */
   int wal_pages, relieve_at; /* pages in the log; from how many on it is written back again */
   size_t untrimmed, untrimmed_bytes;
 } hearth__sqlite;

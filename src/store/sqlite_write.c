@@ -11,7 +11,7 @@ enum { READ_LOCKS = 123, READER_MS = 200 }; /* SQLite's locks of readers: bytes 
 enum { LOG_ROW_MAX = 1 << 20, LOG_BYTES = 4 << 20, LOG_ROWS = 4096, TRIM_EVERY = 1024 };
 enum { LOG_HEADER = 32, LOG_FRAME = 4096 + 24, LOG_AHEAD = 256 << 10 };
 enum { FEW = 4, COMMITS_MAX = 512 }; /* after as many, small ones too, the log begins anew in the file that it has */
-enum { LOG_LEFT = 1 << 20 }; /* so much of the log may be left behind: whoever opens the file next reads all of it */
+enum { LOG_LEFT = 1 << 20 };         /* so much of the log may be left behind: whoever opens the file next reads all of it */
 
 static hearth__sqlite *of(hearth__engine *e) {
   return (hearth__sqlite *)e;
