@@ -25,11 +25,11 @@ local function serve(...)
   return status, err, out
 end
 
--- A folder with a certificate and its key.
-local function certificate()
+-- A folder with a certificate and its key, of 2,048 bits or as many as are given.
+local function certificate(bits)
   local folder = program.temporary()
-  assert(os.execute(("mkdir -m 700 %s && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
-    .. " -addext subjectAltName=DNS:localhost -keyout %s/key -out %s/cert >/dev/null 2>&1"):format(folder, folder, folder)))
+  assert(os.execute(("mkdir -m 700 %s && openssl req -x509 -newkey rsa:%d -nodes -days 2 -subj /CN=localhost"
+    .. " -addext subjectAltName=DNS:localhost -keyout %s/key -out %s/cert >/dev/null 2>&1"):format(folder, bits or 2048, folder, folder)))
   return folder
 end
 
@@ -44,7 +44,7 @@ describe("hearth serve", function()
     local app = program.file(APP)
     local broken, text, failing = program.file "return 1 +", program.file "return 5", program.file [[
       return require "hearth".component("Bad", function() error "no luck" end)]]
-    local one, other = certificate(), certificate()
+    local one, other, short = certificate(), certificate(), certificate(1024)
     local cases = {
       { "which app" }, { "unknown option --nope", app, "--nope" }, { "--port is a number", app, "--port", "70000" },
       { "--port is a number", app, "--port=-1" },
@@ -58,6 +58,7 @@ describe("hearth serve", function()
       { "certificate is no PEM file", app, "--port", "0", "--cert", app, "--key", app },
       { "key is no PEM file", app, "--port", "0", "--cert", one .. "/cert", "--key", app },
       { "key is that of another certificate", app, "--port", "0", "--cert", one .. "/cert", "--key", other .. "/key" },
+      { "refused by OpenSSL: ee key too small", app, "--port", "0", "--cert", short .. "/cert", "--key", short .. "/key" },
       { "Is a directory", one }, { "no engine for this URL", app, "--port", "0", "--store", "nowhere://x" },
     }
     for _, case in ipairs(cases) do
@@ -68,7 +69,7 @@ describe("hearth serve", function()
       assert.is_nil(err:find("traceback", 1, true) and not case[1]:find "luck" or nil, err)
     end
     for _, path in ipairs { app, broken, text, failing } do os.remove(path) end
-    os.execute(("rm -r %s %s"):format(one, other))
+    os.execute(("rm -r %s %s %s"):format(one, other, short))
   end)
 
   it("listens where it is told, and nowhere else", function()

@@ -9,6 +9,7 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 
 #include "net/web_internal.h"
 
@@ -59,24 +60,33 @@ static const char *why_not(const address *a) {
   }
 }
 
-/* NULL: they can be read, and belong together. */
-static const char *check_certificate(const char *cert, const char *key) {
-  const char *why = "the certificate is no PEM file";
-  X509 *x = NULL;
+enum { REFUSED = 128 };
+
+/* NULL: they can be read, belong together, and are good enough for OpenSSL (a short key is not). `text` has room for an answer. */
+static const char *check_certificate(const char *cert, const char *key, char text[REFUSED]) {
+  const char *why = "out of memory", *reason;
   EVP_PKEY *k = NULL;
-  BIO *in = BIO_new_file(cert, "r");
-  if (in) x = PEM_read_bio_X509(in, NULL, NULL, NULL);
-  BIO_free(in);
-  if (!x) goto done;
+  BIO *in = NULL;
+  SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+  if (!context) goto done;
+  if (SSL_CTX_use_certificate_chain_file(context, cert) != 1) {
+    unsigned long error = ERR_peek_error();
+    reason = ERR_GET_LIB(error) == ERR_LIB_SSL ? ERR_reason_error_string(error) : NULL;
+    why = "the certificate is no PEM file";
+    if (!reason) goto done;
+    snprintf(text, REFUSED, "the certificate is refused by OpenSSL: %s", reason);
+    why = text;
+    goto done;
+  }
   why = "the key is no PEM file without a password";
   in = BIO_new_file(key, "r");
   if (in) k = PEM_read_bio_PrivateKey(in, NULL, NULL, (void *)"");
-  BIO_free(in);
   if (!k) goto done;
-  why = X509_check_private_key(x, k) == 1 ? NULL : "the key is that of another certificate";
+  why = SSL_CTX_use_PrivateKey(context, k) == 1 ? NULL : "the key is that of another certificate";
 done:
+  BIO_free(in);
   EVP_PKEY_free(k);
-  X509_free(x);
+  SSL_CTX_free(context);
   ERR_clear_error();
   return why;
 }
@@ -118,7 +128,8 @@ bool hearth__web_open(hearth__web *w, char why[HEARTH__WEB_WHY]) {
                  LWS_SERVER_OPTION_VALIDATE_UTF8,
   };
   if (o->cert) {
-    const char *because = check_certificate(o->cert, o->key);
+    char text[REFUSED];
+    const char *because = check_certificate(o->cert, o->key, text);
     if (because) return failed(why, &pages, because);
     info.ssl_cert_filepath = o->cert;
     info.ssl_private_key_filepath = o->key;
