@@ -100,6 +100,24 @@ describe("effects", function()
     assert.same({ "child cleanup 2", "child layout cleanup 2", "parent cleanup 2" }, log)
   end)
 
+  it("run for each commit, also where a layout effect has set something", function()
+    local log, runs = {}, 0
+    local C = component("C", function()
+      local n, set = use_state(0)
+      hearth.use_layout_effect(function() if n < 2 then set(n + 1) end end, { n })
+      use_effect(function()
+        log[#log + 1] = "effect " .. n
+        return function() log[#log + 1] = "cleanup " .. n end
+      end, { n })
+      use_effect(function() runs = runs + 1 end)
+      return Text("n = " .. n)
+    end)
+    local screen = testing.render(C {})
+    assert.equal("n = 2", screen:text())
+    assert.same({ "effect 0", "cleanup 0", "effect 1", "cleanup 1", "effect 2" }, log)
+    assert.equal(3, runs)
+  end)
+
   it("run when deps change, once for {}, and see nil holes through deps()", function()
     local log = {}
     local C = component("C", function(p)

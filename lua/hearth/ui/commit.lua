@@ -1,6 +1,6 @@
 -- The flush: renders what is dirty, tells the renderer, runs cleanups and effects, until nothing is dirty. Once per turn, or at once for
 -- a first render. The order of one commit: patches, all cleanups (children first), layout effects, and after the renderer's commit the
--- effects.
+-- effects; where layout effects have set something, the effects run before that is rendered.
 
 local binding = require "hearth.ui.binding"
 local boundary = require "hearth.ui.boundary"
@@ -300,6 +300,12 @@ local function mend()
   end
 end
 
+local function run_waiting_effects()
+  local list, n = effects, n_effects
+  effects, n_effects = nil, 0
+  run_effects(list, n, false)
+end
+
 local function flush()
   if failed then mend() end
   local f = take()
@@ -313,13 +319,15 @@ local function flush()
         f = take() -- the boundary that shows it
       end
       f = render_pass(f)
+      if f and n_effects > 0 then -- those of this commit are not left out for it
+        run_waiting_effects()
+        if f[STATE] <= 0 then f = take() end -- one of them has rendered it
+      end
     end
     if binding.waiting then binding.apply() end
     tell_roots()
     if n_effects == 0 then break end -- nobody was there who could have set anything
-    local list, n = effects, n_effects
-    effects, n_effects = nil, 0
-    run_effects(list, n, false)
+    run_waiting_effects()
     f = take()
   until not f and not binding.waiting
   rounds = 0
