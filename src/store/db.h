@@ -39,6 +39,7 @@ struct hearth__db {
   hearth__cache cache;
   _Atomic int64_t known; /* the newest commit that the cache has taken over */
   hearth__batch *head, *tail, *current;
+  bool unmade; /* some of the queue may wait for a value: whoever takes it has to look */
   size_t queued, clears;
   hearth__store *stores;
   int listeners;
@@ -69,8 +70,7 @@ struct hearth__store {
   hearth__landed news; /* others have committed: looks for what */
   int64_t quota;
   size_t batches, jobs; /* in flight; the owner thread's */
-  atomic_int refs;
-  uint64_t polled;
+  size_t refs; /* likewise */
 };
 
 /* db.c */
@@ -80,7 +80,7 @@ void hearth__db_conn_back(hearth__db *db, hearth__conn *c);
 int hearth__db_try(hearth__db *db, hearth__fault *f); /* a fault that tests asked for: -1 */
 
 /* store.c, batch.c, purge.c */
-void hearth__store_retain(hearth__store *s);
+void hearth__store_retain(hearth__store *s);  /* owner thread, as the next */
 void hearth__store_release(hearth__store *s); /* without the lock */
 void hearth__db_kick(hearth__db *db);         /* under the lock: the writer may begin */
 void hearth__batch_deliver(hearth__store *s, hearth__landed *l);

@@ -44,13 +44,14 @@ static int load(group *g, hearth__batch *first, hearth__fault *f) {
         w->entry = op->entry;
         if (op->entry->known) {
           w->record = op->entry->record;
-          hearth__blob_retain(w->record.value);
+          w->original = hearth__blob_retain(w->record.value);
           w->loaded = true;
         } else
           missing++;
       }
       if (w->loaded && (op->verb == HEARTH__RAW || op->verb == HEARTH__QUARANTINE)) {
-        hearth__blob_release(w->record.value);
+        hearth__blob_release(w->original);
+        w->original = NULL;
         memset(&w->record, 0, sizeof w->record);
         w->loaded = false;
         missing++;
@@ -70,6 +71,7 @@ static int load(group *g, hearth__batch *first, hearth__fault *f) {
     for (size_t i = 0; i < g->n_works; i++)
       if (!g->works[i].loaded) {
         g->works[i].record = items[at].record;
+        g->works[i].original = items[at].record.value;
         g->works[i].fault = items[at].fault;
         g->works[i].loaded = true;
         at++;
@@ -81,7 +83,6 @@ static int load(group *g, hearth__batch *first, hearth__fault *f) {
     w->row = w->record.id;
     w->expiry = w->record.expires_at;
     w->was_present = w->record.state == HEARTH__PRESENT;
-    w->original = hearth__blob_retain(w->record.value);
   }
   return status;
 }
@@ -89,7 +90,6 @@ static int load(group *g, hearth__batch *first, hearth__fault *f) {
 static void unload(group *g) {
   for (size_t i = 0; i < g->n_works; i++) {
     work *w = &g->works[i];
-    hearth__blob_release(w->record.value);
     hearth__blob_release(w->original);
     free(w->fault);
     w->entry->work = NULL;
@@ -307,8 +307,8 @@ static int run(hearth__db *db, hearth__batch *first, hearth__fault *f) {
 
 void hearth__group_run(hearth__db *db, hearth__batch *first) {
   hearth__fault f = {0};
-  bool work_to_do = false;
-  for (hearth__batch *b = first; b; b = b->next) work_to_do = work_to_do || b->n > 0;
+  const hearth__batch *work_to_do = first;
+  while (work_to_do && work_to_do->n == 0) work_to_do = work_to_do->next;
   if (!work_to_do) return;
   uv_mutex_lock(&db->writing);
   if (run(db, first, &f) != 0) {

@@ -6,7 +6,7 @@
 
 struct hearth__work {
   hearth__entry *entry;
-  hearth__record record;  /* as the transaction has it; holds its value */
+  hearth__record record;  /* as the transaction has it; its value is the original's, or that of an op, and held by that */
   hearth__blob *original; /* the bytes before the transaction; holds them */
   int64_t expiry;         /* expires_at before the transaction */
   int64_t row;            /* the engine's row as it is now on its side, 0: none */

@@ -68,14 +68,11 @@ static int keep(group *g, const hearth__batch *b, const work *w, bool asked, hea
 }
 
 static void replace(work *w, hearth__blob *value) {
-  hearth__blob_retain(value);
-  hearth__blob_release(w->record.value);
   w->record.value = value;
   w->record.size = value ? value->size : 0;
 }
 
 static void make_absent(work *w) {
-  hearth__blob_release(w->record.value);
   memset(&w->record, 0, sizeof w->record);
   w->dirty = true;
   w->quiet = false;
@@ -86,7 +83,7 @@ int hearth__group_put(group *g, const hearth__batch *b, const hearth__write_op *
   hearth__name name = hearth__entry_name(w->entry);
   if (keep(g, b, w, op->keep, f) != 0) return -1;
   bool present = hearth__work_there(w, b->now) && w->record.state == HEARTH__PRESENT;
-  hearth__blob *old = present ? hearth__blob_retain(w->record.value) : NULL;
+  hearth__blob *old = present ? w->record.value : NULL;
   int64_t created = hearth__work_there(w, b->now) ? w->record.created_at : b->now;
   replace(w, op->value);
   w->record.state = HEARTH__PRESENT;
@@ -99,20 +96,16 @@ int hearth__group_put(group *g, const hearth__batch *b, const hearth__write_op *
   w->record.checksum = hearth__record_checksum(&name, &w->record);
   w->dirty = true;
   w->quiet = false;
-  int status = add_event(g, b, &name, old, &w->record, revision, op->tag);
-  hearth__blob_release(old);
-  return status == 0 ? 0 : short_of_memory(f);
+  return add_event(g, b, &name, old, &w->record, revision, op->tag) == 0 ? 0 : short_of_memory(f);
 }
 
 int hearth__group_remove(group *g, const hearth__batch *b, const hearth__write_op *op, int64_t revision, hearth__fault *f) {
   work *w = op->entry->work;
   hearth__name name = hearth__entry_name(w->entry);
   if (keep(g, b, w, op->keep, f) != 0) return -1;
-  hearth__blob *old = hearth__work_there(w, b->now) && w->record.state == HEARTH__PRESENT ? hearth__blob_retain(w->record.value) : NULL;
+  hearth__blob *old = hearth__work_there(w, b->now) && w->record.state == HEARTH__PRESENT ? w->record.value : NULL;
   make_absent(w);
-  int status = add_event(g, b, &name, old, NULL, revision, op->tag);
-  hearth__blob_release(old);
-  return status == 0 ? 0 : short_of_memory(f);
+  return add_event(g, b, &name, old, NULL, revision, op->tag) == 0 ? 0 : short_of_memory(f);
 }
 
 /* For tests: other bytes under the old checksum. A key that was not there gets a checksum that is wrong. */

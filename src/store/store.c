@@ -5,13 +5,13 @@
 #include "store/db.h"
 #include "store/files.h"
 
-/* A handle lives until it is closed and its last batch and job are gone. */
+/* A handle lives until it is closed and its last batch and job are gone. Who counts that is its owner thread alone. */
 void hearth__store_retain(hearth__store *s) {
-  atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+  s->refs++;
 }
 
 void hearth__store_release(hearth__store *s) { /* without the lock */
-  if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1) return;
+  if (--s->refs > 0) return;
   hearth__db_release(s->db);
   free(s);
 }

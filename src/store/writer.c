@@ -83,15 +83,15 @@ static void answer(hearth__db *db, hearth__batch *first) {
 
 /* Under the lock: what is complete, up to the first batch that still waits for a value. */
 static hearth__batch *take(hearth__db *db) {
-  hearth__batch *first = NULL, **end = &db->head;
-  while (*end && !(*end)->unmade) end = &(*end)->next;
-  if (end != &db->head) {
-    hearth__batch *rest = *end;
-    first = db->head;
-    *end = NULL;
-    db->head = rest;
-    if (!rest) db->tail = NULL;
+  hearth__batch *first = db->head, *rest = NULL, *last = NULL;
+  if (db->unmade) {
+    for (rest = first; rest && !rest->unmade; rest = rest->next) last = rest;
+    if (!last) first = NULL;
+    if (last) last->next = NULL;
+    db->unmade = rest != NULL;
   }
+  db->head = rest;
+  if (!rest) db->tail = NULL;
   db->current = first;
   db->kicked = false;
   atomic_store_explicit(&db->queued_hint, false, memory_order_relaxed);
