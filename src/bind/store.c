@@ -17,6 +17,7 @@ hearth__stores *hearth__stores_of(lua_State *L) {
 
 void hearth__stores_unref(hearth__stores *ss) {
   if (--ss->refs > 0) return;
+  hearth__blocks_clear(&ss->waits);
   free(ss->tags);
   free(ss->latency);
   free(ss);
@@ -81,7 +82,6 @@ static bool flush_all(hearth__closer *c) {
   while (ss->delayed) {
     hearth__wait *w = ss->delayed;
     hearth__wait_undelay(w);
-    hearth__timer_stop(ss->h, &w->timer);
     hearth__wait_begin(w);
   }
   for (hearth__handle *hd = ss->first; hd; hd = hd->next)
@@ -153,6 +153,10 @@ int hearth__open_store(lua_State *L) {
   ss->h = hearth__runtime_of(s);
   ss->state = s;
   ss->delayed_tail = &ss->delayed;
+  ss->waits.limit = SIZE_MAX;
+#ifndef HEARTH_SANITIZED /* sanitizers are shown every block */
+  ss->waits.small = HEARTH__BLOCKS_SMALL;
+#endif
   ss->closer = (hearth__closer){.flush = flush_all, .late = say_late, .close = close_all};
   if (turn_new(ss) != 0) {
     free(ss);

@@ -6,6 +6,7 @@
 
 #include <lua.h>
 
+#include "blocks.h"
 #include "error.h"
 #include "runtime.h"
 #include "store/store.h"
@@ -17,6 +18,7 @@
 
 typedef struct hearth__handle hearth__handle;
 typedef struct hearth__wait hearth__wait;
+typedef struct hearth__delay hearth__delay;
 typedef struct hearth__making hearth__making;
 
 /* What tests ask for: it sits in front of the cache. */
@@ -40,6 +42,7 @@ typedef struct hearth__stores {
   hearth__plan plan;
   uv_prepare_t *turn;  /* runs before the loop waits: the turn's writes begin */
   int refs;            /* handles, and the state */
+  hearth__blocks waits; /* the memory of what waits: made and let go of by the thousand */
   hearth__blob *lent;  /* is being copied to Lua, which may raise: released before the next, or at the end */
   hearth__timer sweep; /* lets go of tags */
   int *tags;
@@ -78,13 +81,14 @@ struct hearth__wait {
   hearth__op op;
   hearth__handle *handle;
   hearth__wait *next;
-  hearth__timer timer;
   void (*start)(hearth__wait *w);
   void (*drop)(hearth__wait *w); /* frees it with all that it holds */
+  hearth__delay *delay;          /* while it is delayed */
+  uint64_t began;                /* when, in ns; 0: it is not measured */
+  const char *code, *why;        /* static; NULL: look at the answer */
+  uint32_t size;                 /* of its block */
   bool landed, released;
-  uint64_t began;         /* when, in ns; 0: it is not measured */
-  bool write;             /* which histogram */
-  const char *code, *why; /* static; NULL: look at the answer */
+  bool write; /* which histogram */
 };
 
 /* store_wait.c. Frees with hearth__wait_free at the end of `drop`. NULL when memory is short. */
@@ -97,7 +101,7 @@ void hearth__wait_fail(hearth__wait *w, const char *code, const char *why);
 /* Why it failed: its own reason (put into `room`), else that of the work that it waited for; NULL: it did not. `job` may be NULL. */
 const hearth__fault *hearth__wait_fault(const hearth__wait *w, const hearth__fault *job, hearth__fault *room);
 void hearth__wait_begin(hearth__wait *w);   /* what was delayed begins */
-void hearth__wait_undelay(hearth__wait *w); /* takes it out of the delayed ones */
+void hearth__wait_undelay(hearth__wait *w); /* takes it out of the delayed ones, and stops its timer */
 void hearth__wait_landed(hearth__wait *w);
 void hearth__wait_release(hearth__op *op); /* release of every class here */
 

@@ -13,19 +13,20 @@
 
 void *hearth__wait_new(lua_State *L, hearth__handle *hd, size_t size, const hearth__op_class *class_, void (*start)(hearth__wait *w),
                        void (*drop)(hearth__wait *w)) {
-  hearth__wait *w = malloc(size);
+  hearth__wait *w = size <= UINT32_MAX ? hearth__blocks_resize(&hd->stores->waits, NULL, 0, size) : NULL;
   (void)L;
   if (!w) return NULL;
-  *w = (hearth__wait){.handle = hd, .start = start, .drop = drop};
+  *w = (hearth__wait){.handle = hd, .start = start, .drop = drop, .size = (uint32_t)size};
   hearth__op_init(&w->op, class_, hd->stores->state);
-  memset(w + 1, 0, size - sizeof *w); /* apart: malloc and memset of the whole would become calloc, which takes twice as long */
+  memset(w + 1, 0, size - sizeof *w);
   hearth__handle_ref(hd);
   return w;
 }
 
 void hearth__wait_free(hearth__wait *w) {
-  hearth__handle_unref(w->handle);
-  free(w);
+  hearth__handle *hd = w->handle;
+  hearth__blocks_resize(&hd->stores->waits, w, w->size, 0);
+  hearth__handle_unref(hd);
 }
 
 void hearth__wait_landed(hearth__wait *w) {
@@ -49,8 +50,17 @@ void hearth__wait_release(hearth__op *op) {
   if (w->landed) w->drop(w);
 }
 
+/* The timer of one that a test delays. */
+struct hearth__delay {
+  hearth__timer timer;
+  hearth__wait *wait;
+};
+
 void hearth__wait_undelay(hearth__wait *w) {
   hearth__stores *ss = w->handle->stores;
+  if (w->delay) hearth__timer_stop(ss->h, &w->delay->timer);
+  free(w->delay);
+  w->delay = NULL;
   hearth__wait **at = &ss->delayed;
   while (*at && *at != w) at = &(*at)->next;
   if (!*at) return;
@@ -69,7 +79,7 @@ void hearth__wait_begin(hearth__wait *w) {
 }
 
 static void delay_over(hearth_t *h, hearth__timer *t) {
-  hearth__wait *w = (hearth__wait *)(void *)((char *)t - offsetof(hearth__wait, timer));
+  hearth__wait *w = ((hearth__delay *)t)->wait;
   (void)h;
   hearth__wait_undelay(w);
   hearth__wait_begin(w);
@@ -99,6 +109,22 @@ const hearth__fault *hearth__wait_fault(const hearth__wait *w, const hearth__fau
   return room;
 }
 
+static bool delay(hearth__wait *w, double seconds) {
+  hearth__stores *ss = w->handle->stores;
+  if (!(w->delay = calloc(1, sizeof *w->delay))) return false;
+  w->delay->wait = w;
+  w->delay->timer.fire = delay_over;
+  if (hearth__timer_start(ss->h, &w->delay->timer, seconds, HEARTH__TIMER_REAL) != 0) {
+    free(w->delay);
+    w->delay = NULL;
+    return false;
+  }
+  *ss->delayed_tail = w;
+  w->next = NULL;
+  ss->delayed_tail = &w->next;
+  return true;
+}
+
 void hearth__wait_go(hearth__wait *w, const char *kind) {
   hearth__handle *hd = w->handle;
   hearth__stores *ss = hd->stores;
@@ -114,15 +140,7 @@ void hearth__wait_go(hearth__wait *w, const char *kind) {
     double now = (double)uv_hrtime() / 1e9, due = now + ss->plan.latency;
     if (due < ss->plan.last_due && ss->delayed) due = ss->plan.last_due;
     ss->plan.last_due = due;
-    if (due > now) {
-      w->timer.fire = delay_over;
-      if (hearth__timer_start(ss->h, &w->timer, due - now, HEARTH__TIMER_REAL) == 0) {
-        *ss->delayed_tail = w;
-        w->next = NULL;
-        ss->delayed_tail = &w->next;
-        return;
-      }
-    }
+    if (due > now && delay(w, due - now)) return;
   }
   hearth__wait_begin(w);
 }
@@ -138,7 +156,6 @@ int hearth__l_store_crash(lua_State *L) {
     next = w->next;
     if (w->handle != hd) continue;
     hearth__wait_undelay(w);
-    hearth__timer_stop(ss->h, &w->timer);
     w->next = NULL;
     *tail = w;
     tail = &w->next;

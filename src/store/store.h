@@ -81,14 +81,13 @@ struct hearth__batch {
   bool conditional, own; /* own: the store's own housekeeping */
   bool lodged;           /* its memory is the caller's */
   bool unpinned;         /* it has landed: its ops have let go of their entries and values */
+  bool refused;          /* the answer: a condition did not hold; `current` has a record for each op */
+  bool found;            /* the answer of HEARTH__DROP */
   size_t unmade;         /* values that are still to come (hearth__batch_made): its place in the queue is taken, and what follows waits */
   hearth__fault *broken; /* one of them does not come, and this is why: it fails with that */
-  /* The answer. */
-  bool refused; /* a condition did not hold; `current` has a record for each op */
   int64_t revision;
   hearth__fault *fault; /* NULL: it landed, or was refused */
   hearth__record *current;
-  bool found; /* HEARTH__DROP */
   size_t n, room;
   hearth__write_op ops[];
 };
