@@ -147,7 +147,7 @@ void hearth__cache_set(hearth__cache *c, hearth__entry *e, const hearth__record 
 
 void hearth__cache_forget(hearth__cache *c, hearth__entry *e) {
   e->touched++;
-  if (!e->known) return;
+  if (!e->known || e->work) return;
   c->bytes -= cost(e);
   c->freed += cost(e);
   hearth__blob_release(e->record.value);

@@ -9,16 +9,17 @@ typedef struct hearth__entry hearth__entry;
 struct hearth__write_op;
 struct hearth__work;
 
+/* What a search and a write look at comes first: of many entries, most lines of memory are somewhere else. */
 struct hearth__entry {
-  hearth__entry *chain;            /* same bucket */
-  hearth__entry *older, *newer;    /* order of use; NULL while pinned */
+  hearth__entry *chain; /* same bucket */
+  uint64_t hash;
+  uint32_t ns_size, key_size;
+  uint32_t pins, n_queued;
   struct hearth__write_op *queued; /* the newest write of this key that has not landed */
   struct hearth__work *work;       /* the writer's own, during a transaction */
+  hearth__entry *older, *newer;    /* order of use; NULL while pinned */
   hearth__record record;           /* meaningful if known */
-  uint64_t hash;
-  uint32_t pins, n_queued;
   uint32_t touched; /* counts commits to this key: a read that began before one does not fill the entry */
-  uint32_t ns_size, key_size;
   bool known;
   char name[]; /* namespace, then key */
 };
@@ -41,7 +42,8 @@ void hearth__cache_unpin(hearth__cache *c, hearth__entry *e);
 void hearth__cache_use(hearth__cache *c, hearth__entry *e); /* moves it to the newest */
 
 void hearth__cache_set(hearth__cache *c, hearth__entry *e, const hearth__record *r); /* retains the value; known afterwards */
-void hearth__cache_forget(hearth__cache *c, hearth__entry *e);                       /* no longer known; `touched` counts */
+/* No longer known; `touched` counts. What a transaction works on stays: it holds the place in front of all others, and says at its end what is known. */
+void hearth__cache_forget(hearth__cache *c, hearth__entry *e);
 /* Every entry of a namespace, or of all (ns NULL). fn must not free entries. */
 void hearth__cache_each(hearth__cache *c, const char *ns, size_t ns_size, void (*fn)(void *arg, hearth__entry *e), void *arg);
 void hearth__cache_forget_all(hearth__cache *c);

@@ -44,14 +44,11 @@ static int load(group *g, hearth__batch *first, hearth__fault *f) {
         w->entry = op->entry;
         if (op->entry->known) {
           w->record = op->entry->record;
-          w->original = hearth__blob_retain(w->record.value);
           w->loaded = true;
         } else
           missing++;
       }
       if (w->loaded && (op->verb == HEARTH__RAW || op->verb == HEARTH__QUARANTINE)) {
-        hearth__blob_release(w->original);
-        w->original = NULL;
         memset(&w->record, 0, sizeof w->record);
         w->loaded = false;
         missing++;
@@ -71,9 +68,8 @@ static int load(group *g, hearth__batch *first, hearth__fault *f) {
     for (size_t i = 0; i < g->n_works; i++)
       if (!g->works[i].loaded) {
         g->works[i].record = items[at].record;
-        g->works[i].original = items[at].record.value;
         g->works[i].fault = items[at].fault;
-        g->works[i].loaded = true;
+        g->works[i].loaded = g->works[i].read = true;
         at++;
       }
     free(items);
@@ -83,16 +79,21 @@ static int load(group *g, hearth__batch *first, hearth__fault *f) {
     w->row = w->record.id;
     w->expiry = w->record.expires_at;
     w->was_present = w->record.state == HEARTH__PRESENT;
+    w->original = w->record.value;
   }
   return status;
 }
 
 static void unload(group *g) {
+  if (!g->published) {
+    uv_mutex_lock(&g->db->lock);
+    for (size_t i = 0; i < g->n_works; i++) g->works[i].entry->work = NULL;
+    uv_mutex_unlock(&g->db->lock);
+  }
   for (size_t i = 0; i < g->n_works; i++) {
     work *w = &g->works[i];
-    hearth__blob_release(w->original);
+    if (w->read) hearth__blob_release(w->original);
     free(w->fault);
-    w->entry->work = NULL;
   }
   free(g->works);
   hearth__events_release(g->events);
@@ -222,6 +223,7 @@ static void publish(group *g) {
       }
   for (size_t i = 0; i < g->n_works; i++) {
     work *w = &g->works[i];
+    w->entry->work = NULL;
     w->entry->touched++;
     if (w->fault || w->record.state == HEARTH__DAMAGED)
       hearth__cache_forget(&db->cache, w->entry);
@@ -230,6 +232,7 @@ static void publish(group *g) {
   }
   if (g->revision > atomic_load(&db->known)) atomic_store(&db->known, g->revision);
   if (g->events) hearth__db_publish_events(db, g->events);
+  g->published = true;
 }
 
 static int transact(group *g, hearth__batch *first, hearth__fault *f) {

@@ -7,10 +7,11 @@
 struct hearth__work {
   hearth__entry *entry;
   hearth__record record;  /* as the transaction has it; its value is the original's, or that of an op, and held by that */
-  hearth__blob *original; /* the bytes before the transaction; holds them */
+  hearth__blob *original; /* the bytes before the transaction, which the cache holds for as long as there is a working copy */
   int64_t expiry;         /* expires_at before the transaction */
   int64_t row;            /* the engine's row as it is now on its side, 0: none */
   bool was_present, loaded, dirty, quiet;
+  bool read; /* from the engine: the original is held here */
   hearth__fault *fault; /* could not be read: batches that need it fail with this */
   hearth__batch *stamp; /* for the quota: `bytes` is of this batch */
   int64_t bytes;
@@ -25,7 +26,7 @@ typedef struct hearth__group {
   size_t room_events;
   hearth__bytes log;
   int64_t revision, start;
-  bool listening, wrote;
+  bool listening, wrote, published;
   hearth__batch **clears; /* namespaces that were cleared: forgotten by the cache afterwards */
   size_t n_clears;
 } hearth__group;
