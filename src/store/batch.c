@@ -103,6 +103,7 @@ void hearth__store_submit(hearth__store *s, hearth__batch *b) {
   }
   s->batches++;
   db->queued++;
+  db->n_ops += b->n;
   db->unmade = db->unmade || b->unmade;
   if (db->tail)
     db->tail->next = b;

@@ -14,6 +14,7 @@ static hearth__batch *take_own(hearth__db *db, hearth__store *s) {
       *own_tail = b;
       own_tail = &b->next;
       db->queued--;
+      db->n_ops -= b->n;
       for (size_t i = 0; i < b->n; i++) {
         if (b->ops[i].verb == HEARTH__CLEAR) db->clears--;
         if (b->ops[i].entry) {

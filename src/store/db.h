@@ -41,6 +41,7 @@ struct hearth__db {
   hearth__batch *head, *tail, *current;
   bool unmade; /* some of the queue may wait for a value: whoever takes it has to look */
   size_t queued, clears;
+  size_t n_ops; /* of what waits in the queue */
   hearth__store *stores;
   int listeners;
   hearth__conn **conns; /* free readers */
@@ -79,6 +80,16 @@ int hearth__db_conn(hearth__db *db, hearth__conn **out, hearth__fault *f); /* an
 void hearth__db_conn_back(hearth__db *db, hearth__conn *c);
 int hearth__db_try(hearth__db *db, hearth__fault *f); /* a fault that tests asked for: -1 */
 
+/* The next one, and what follows that is on its way to the processor: a list of thousands is in no cache when it is walked again. */
+static inline hearth__batch *hearth__batch_next(const hearth__batch *b) {
+  hearth__batch *next = b->next;
+  if (next) {
+    __builtin_prefetch(next->next);
+    __builtin_prefetch(&next->next->ops[0].verb);
+  }
+  return next;
+}
+
 /* store.c, batch.c, purge.c */
 void hearth__store_retain(hearth__store *s);  /* owner thread, as the next */
 void hearth__store_release(hearth__store *s); /* without the lock */
@@ -96,8 +107,8 @@ void hearth__writer_stop(hearth__db *db);
 void hearth__writer_tidies(hearth__db *db); /* under the lock: much may be garbage, and when all is quiet is the writer's to see to */
 void hearth__land(hearth__store *s, hearth__landed *l); /* under the lock; then hearth__db_wake */
 
-/* group.c: one transaction for a list of batches. Every batch has its answer afterwards and nothing is delivered yet. */
-void hearth__group_run(hearth__db *db, hearth__batch *first);
+/* group.c: one transaction for a list of batches, which have so many ops. Every batch has its answer afterwards and nothing is delivered yet. */
+void hearth__group_run(hearth__db *db, hearth__batch *first, size_t n_ops);
 hearth__fault *hearth__fault_copy(const hearth__fault *f); /* never NULL: short of memory, it is one that says so */
 void hearth__fault_free(hearth__fault *f);                 /* a batch's fault */
 

@@ -27,14 +27,11 @@ void hearth__fault_free(hearth__fault *f) {
 }
 
 /* Each key of the batches gets its working copy, from the cache where that knows it, else from the engine. */
-static int load(group *g, hearth__batch *first, hearth__fault *f) {
-  size_t n = 0;
-  for (hearth__batch *b = first; b; b = b->next) n += b->n;
-  if (n == 0) return 0;
-  if (!(g->works = calloc(n, sizeof *g->works))) return short_of_memory(f);
+static int load(group *g, hearth__batch *first, size_t n_ops, hearth__fault *f) {
+  if (!(g->works = calloc(n_ops, sizeof *g->works))) return short_of_memory(f);
   size_t missing = 0;
   uv_mutex_lock(&g->db->lock);
-  for (hearth__batch *b = first; b; b = b->next)
+  for (hearth__batch *b = first; b; b = hearth__batch_next(b))
     for (size_t i = 0; i < b->n; i++) {
       hearth__write_op *op = &b->ops[i];
       if (!op->entry || op->verb == HEARTH__CLEAR) continue;
@@ -235,7 +232,7 @@ static void publish(group *g) {
   g->published = true;
 }
 
-static int transact(group *g, hearth__batch *first, hearth__fault *f) {
+static int transact(group *g, hearth__batch *first, size_t n_ops, hearth__fault *f) {
   hearth__db *db = g->db;
   hearth__engine *e = db->engine;
   int64_t commit = 0;
@@ -248,12 +245,13 @@ static int transact(group *g, hearth__batch *first, hearth__fault *f) {
       atomic_store(&db->known, commit);
   }
   g->revision = g->start = commit;
-  if (load(g, first, f) != 0) goto failed;
+  if (load(g, first, n_ops, f) != 0) goto failed;
   uv_mutex_lock(&db->lock);
   g->listening = db->listeners > 0;
   uv_mutex_unlock(&db->lock);
-  for (hearth__batch *b = first; b; b = b->next) {
-    hearth__fault own = {0};
+  for (hearth__batch *b = first; b; b = hearth__batch_next(b)) {
+    hearth__fault own;
+    own.code = NULL;
     int status = decide(g, b, &own);
     if (status == -1) b->fault = hearth__fault_copy(&own);
     if (status == -2) {
@@ -301,20 +299,18 @@ static void reset_answers(hearth__batch *first) {
   }
 }
 
-static int run(hearth__db *db, hearth__batch *first, hearth__fault *f) {
+static int run(hearth__db *db, hearth__batch *first, size_t n_ops, hearth__fault *f) {
   group g = {.db = db};
-  int status = transact(&g, first, f);
+  int status = transact(&g, first, n_ops, f);
   unload(&g);
   return status;
 }
 
-void hearth__group_run(hearth__db *db, hearth__batch *first) {
+void hearth__group_run(hearth__db *db, hearth__batch *first, size_t n_ops) {
   hearth__fault f = {0};
-  const hearth__batch *work_to_do = first;
-  while (work_to_do && work_to_do->n == 0) work_to_do = work_to_do->next;
-  if (!work_to_do) return;
+  if (n_ops == 0) return;
   uv_mutex_lock(&db->writing);
-  if (run(db, first, &f) != 0) {
+  if (run(db, first, n_ops, &f) != 0) {
     reset_answers(first);
     /* One of them may be to blame: each alone, until it is clear that nothing goes. */
     int in_a_row = first->next ? 0 : 3;
@@ -324,7 +320,7 @@ void hearth__group_run(hearth__db *db, hearth__batch *first) {
       b->next = NULL;
       if (in_a_row < 3 && !atomic_load(&db->abort)) {
         hearth__fault own = {0};
-        if (run(db, b, &own) == 0)
+        if (run(db, b, b->n, &own) == 0)
           in_a_row = 0;
         else {
           reset_answers(b);

@@ -63,7 +63,7 @@ static void answer(hearth__db *db, hearth__batch *first) {
   uv_mutex_lock(&db->lock);
   db->current = NULL;
   for (hearth__batch *b = first, *next; b; b = next) {
-    next = b->next;
+    next = hearth__batch_next(b);
     b->next = NULL;
     unqueue(db, b);
     if (!b->fault && !b->refused) hearth__batch_unpin(b); /* here, where the entries are at hand */
@@ -81,15 +81,21 @@ static void answer(hearth__db *db, hearth__batch *first) {
   if (w.n == sizeof w.list / sizeof *w.list) hearth__db_wake(db);
 }
 
-/* Under the lock: what is complete, up to the first batch that still waits for a value. */
-static hearth__batch *take(hearth__db *db) {
+/* Under the lock: what is complete, up to the first batch that still waits for a value; and how many ops that has. */
+static hearth__batch *take(hearth__db *db, size_t *n_ops) {
   hearth__batch *first = db->head, *rest = NULL, *last = NULL;
+  *n_ops = db->n_ops;
   if (db->unmade) {
-    for (rest = first; rest && !rest->unmade; rest = rest->next) last = rest;
+    *n_ops = 0;
+    for (rest = first; rest && !rest->unmade; rest = rest->next) {
+      *n_ops += rest->n;
+      last = rest;
+    }
     if (!last) first = NULL;
     if (last) last->next = NULL;
     db->unmade = rest != NULL;
   }
+  db->n_ops -= *n_ops;
   db->head = rest;
   if (!rest) db->tail = NULL;
   db->current = first;
@@ -105,10 +111,11 @@ static bool is_ready(const hearth__db *db) {
 void hearth__writer_drain(hearth__db *db) {
   for (;;) {
     uv_mutex_lock(&db->lock);
-    hearth__batch *first = take(db);
+    size_t n_ops;
+    hearth__batch *first = take(db, &n_ops);
     uv_mutex_unlock(&db->lock);
     if (!first) return;
-    hearth__group_run(db, first);
+    hearth__group_run(db, first, n_ops);
     answer(db, first);
   }
 }
@@ -182,11 +189,12 @@ static void writer_main(void *arg) {
   for (;;) {
     uv_mutex_lock(&db->lock);
     wait_for_work(db, &tidy, &keeps);
-    hearth__batch *first = take(db);
+    size_t n_ops;
+    hearth__batch *first = take(db, &n_ops);
     bool stop = db->stop && !first;
     uv_mutex_unlock(&db->lock);
     if (stop) return;
-    hearth__group_run(db, first);
+    hearth__group_run(db, first, n_ops);
     answer(db, first);
     tidy = db->engine->class_->idle != NULL;
     keeps = db->engine->class_->keeps && db->engine->class_->keeps(db->engine);
