@@ -79,6 +79,18 @@ static slab *new_slab(hearth__blocks *blocks, size_t size) {
   return s;
 }
 
+/* What was needed a moment ago is needed again. */
+static bool has_few_idle(const hearth__blocks *blocks) {
+  return blocks->idle <= 1 + blocks->chunks / 4;
+}
+
+static void free_chunk(hearth__blocks *blocks, chunk *c) {
+  cut(&blocks->roomy, &c->link);
+  blocks->chunks--;
+  blocks->idle--;
+  munmap(c, CHUNK);
+}
+
 static void free_slab(hearth__blocks *blocks, slab *s) {
   chunk *c = s->chunk;
   if (!has_room(c)) {
@@ -88,11 +100,14 @@ static void free_slab(hearth__blocks *blocks, slab *s) {
   s->link.next = c->free;
   c->free = &s->link;
   if (--c->used > 0) return;
-  if (++blocks->idle <= 1 + blocks->chunks / 4) return; /* what was needed a moment ago is needed again */
-  cut(&blocks->roomy, &c->link);
-  blocks->chunks--;
-  blocks->idle--;
-  munmap(c, CHUNK);
+  if (++blocks->idle > blocks->keep && !has_few_idle(blocks)) free_chunk(blocks, c);
+}
+
+void hearth__blocks_rest(hearth__blocks *blocks) {
+  if (has_few_idle(blocks)) return;
+  link *c = blocks->roomy;
+  while (((chunk *)c)->used > 0) c = c->next;
+  free_chunk(blocks, (chunk *)c);
 }
 
 void hearth__blocks_clear(hearth__blocks *blocks) {

@@ -59,13 +59,15 @@ void hearth__on_report(hearth_t *h, void (*fn)(void *data), void *data);
 
 /* Functions that a part of a state registers for its end, run in reverse order. `flush` (may be NULL) is called first, for each, to
 ** start whatever has to reach the disk and must return true when nothing is left to wait for; it is polled while the loop runs, for
-** at most 2 s. `close` then frees. */
+** at most 2 s. `close` then frees. Before all that, `rest` (may be NULL) is called whenever the loop is about to wait: what was kept for a burst is let
+** go of, bit by bit. */
 typedef struct hearth__closer hearth__closer;
 struct hearth__closer {
   hearth__closer *next;
   bool (*flush)(hearth__closer *c);
   void (*late)(hearth__closer *c); /* the 2 s are over and flush is not done: say what is lost (hearth__report). May be NULL */
   void (*close)(hearth__closer *c);
+  void (*rest)(hearth__closer *c);
 };
 void hearth__at_close(hearth__state *s, hearth__closer *c);
 

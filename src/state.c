@@ -130,6 +130,12 @@ no_memory:
   return NULL;
 }
 
+void hearth__state_rest(hearth__state *s) {
+  hearth__trim_pool(s);
+  for (hearth__closer *c = s->closers; c; c = c->next)
+    if (c->rest) c->rest(c);
+}
+
 /* ---- ended */
 
 void hearth__close_parts(hearth__state *s) {

@@ -105,6 +105,8 @@ hearth__state *hearth__state_new(hearth_t *h, const hearth__state_options *optio
 /* Ends one state while the others live on: what it has accepted is written (2 s at most), its tasks are cancelled, its parts closed, and its Lua too if it
 ** is ours. Negative when something could not be saved. As hearth_free: not from inside Lua or a callback of the loop. Not for that of hearth_lua. */
 int hearth__state_end(hearth__state *s);
+/* The loop is about to wait. */
+void hearth__state_rest(hearth__state *s);
 /* The last step of both ends: no Lua of it runs after this. */
 void hearth__state_close(hearth__state *s);
 
@@ -134,7 +136,7 @@ void hearth__accept(hearth__state *s, bool on); /* of the task that runs */
 void hearth__accept_verbs(lua_State *L, hearth__state *s);
 void hearth__report_unsaved(lua_State *L, hearth__state *s);
 bool hearth__tasks_live(const hearth_t *h, const hearth__state *only); /* of one state, or (NULL) of all */
-void hearth__trim_pool(hearth__state *s);                              /* the loop is about to wait */
+void hearth__trim_pool(hearth__state *s);                              /* of coroutines, a little */
 void hearth__tasks_drop(hearth__state *s); /* before lua_close: lets go of what tasks and the main chunk wait for */
 
 /* report.c */

@@ -302,7 +302,7 @@ void hearth__turn(hearth_t *h, bool wait) {
     if (!hearth__pending(h) && h->soon > 0) await_mail(h);
     busy = hearth__pending(h);
   }
-  for (hearth__state *s = wait && !busy ? h->states : NULL; s; s = s->next) hearth__trim_pool(s);
+  for (hearth__state *s = wait && !busy ? h->states : NULL; s; s = s->next) hearth__state_rest(s);
   if (wait && !busy)
     uv_run(h->loop, UV_RUN_ONCE);
   else

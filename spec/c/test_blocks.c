@@ -75,6 +75,22 @@ static void what_is_given_back_is_used_again(void) {
   hearth__blocks_clear(&b);
 }
 
+static void what_is_kept_for_a_burst_goes_back_when_all_is_quiet(void) {
+  static void *blocks[PLACES];
+  hearth__blocks b = {.small = HEARTH__BLOCKS_SMALL, .limit = SIZE_MAX, .keep = 4};
+  for (int round = 0; round < 3; round++) {
+    for (int i = 0; i < PLACES; i++) blocks[i] = hearth__blocks_resize(&b, NULL, 0, 300);
+    CHECK(b.chunks > 16);
+    for (int i = 0; i < PLACES; i++) hearth__blocks_resize(&b, blocks[i], 300, 0);
+    CHECK(b.chunks == 4 && b.idle == 4);
+  }
+  void *used = hearth__blocks_resize(&b, NULL, 0, 300);
+  for (int i = 0; i < 8; i++) hearth__blocks_rest(&b);
+  CHECK(b.chunks <= 2 && b.idle <= 1);
+  CHECK(hearth__blocks_resize(&b, used, 300, 0) == NULL);
+  hearth__blocks_clear(&b);
+}
+
 static void a_size_of_nothing_is_no_block(void) {
   hearth__blocks b = {.small = HEARTH__BLOCKS_SMALL, .limit = SIZE_MAX};
   CHECK(hearth__blocks_resize(&b, NULL, 0, 0) == NULL);
@@ -144,6 +160,7 @@ static void memory_that_runs_out_leaves_the_blocks_as_they_were(void) {
 int main(void) {
   RUN(blocks_of_all_sizes_keep_what_is_in_them);
   RUN(what_is_given_back_is_used_again);
+  RUN(what_is_kept_for_a_burst_goes_back_when_all_is_quiet);
   RUN(a_size_of_nothing_is_no_block);
   RUN(an_offered_block_is_the_next_of_its_size);
   RUN(no_more_is_given_than_the_limit);

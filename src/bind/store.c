@@ -108,6 +108,12 @@ static void close_all(hearth__closer *c) {
   hearth__stores_unref(ss);
 }
 
+enum { WAITS_KEPT = 16 /* chunks of 256 KiB: the waits of 13,000 sets that are issued together */ };
+
+static void rest(hearth__closer *c) {
+  hearth__blocks_rest(&of_closer(c)->waits);
+}
+
 static const luaL_Reg methods[] = {{"get", hearth__l_store_get},
                                    {"getter", hearth__l_store_getter},
                                    {"setter", hearth__l_store_setter},
@@ -154,10 +160,11 @@ int hearth__open_store(lua_State *L) {
   ss->state = s;
   ss->delayed_tail = &ss->delayed;
   ss->waits.limit = SIZE_MAX;
+  ss->waits.keep = WAITS_KEPT;
 #ifndef HEARTH_SANITIZED /* sanitizers are shown every block */
   ss->waits.small = HEARTH__BLOCKS_SMALL;
 #endif
-  ss->closer = (hearth__closer){.flush = flush_all, .late = say_late, .close = close_all};
+  ss->closer = (hearth__closer){.flush = flush_all, .late = say_late, .close = close_all, .rest = rest};
   if (turn_new(ss) != 0) {
     free(ss);
     return hearth__no_memory(L);
