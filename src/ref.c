@@ -7,6 +7,10 @@ int hearth__ref(lua_State *L) {
   return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
+void hearth__ref_change(lua_State *L, int ref) {
+  lua_rawseti(L, LUA_REGISTRYINDEX, ref);
+}
+
 void hearth__unref(lua_State *L, int ref) {
   luaL_unref(L, LUA_REGISTRYINDEX, ref);
 }

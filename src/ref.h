@@ -9,6 +9,8 @@
 
 /* Pops the top value and anchors it. Raises when memory is short. */
 int hearth__ref(lua_State *L);
+/* Pops the top value, which is anchored by this reference from now on, in place of what was. */
+void hearth__ref_change(lua_State *L, int ref);
 /* LUA_NOREF is allowed. */
 void hearth__unref(lua_State *L, int ref);
 /* Pushes what is anchored; returns its type. */

@@ -102,7 +102,7 @@ hearth__state *hearth__state_new(hearth_t *h, const hearth__state_options *optio
   hearth__state *s = calloc(1, sizeof *s);
   if (!s) goto no_memory;
   s->h = h;
-  s->turn_end = s->guard_name = s->interrupt = LUA_NOREF;
+  s->turn_end = s->task_class = s->guard_name = s->interrupt = LUA_NOREF;
   s->blocks.limit = options->memory_limit ? options->memory_limit : SIZE_MAX;
 #ifndef HEARTH_SANITIZED /* sanitizers are shown every block */
   s->blocks.small = HEARTH__BLOCKS_SMALL;

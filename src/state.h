@@ -10,10 +10,11 @@
 /* Coroutines are kept for a burst of tasks; while the loop is idle the pool shrinks to what an application at rest needs. */
 enum { HEARTH__POOL = 16384, HEARTH__POOL_AT_REST = 512, HEARTH__ANSWERS_PER_TURN = 256 };
 
-/* A coroutine and the reference that anchors it. */
+/* A coroutine, the reference that anchors it, and the one that anchors its task (false meanwhile): they stay with it, as making references takes a
+** while. LUA_NOREF: that one went with a task that failed. */
 typedef struct hearth__coroutine {
   lua_State *co;
-  int ref;
+  int ref, task_ref;
 } hearth__coroutine;
 
 /* The Lua half: one state, its tasks, its parts, what is ready to go on. A runtime may have several on its loop (state.c). */
@@ -35,6 +36,7 @@ struct hearth__state {
   hearth__op *settling;  /* waiters of settle() */
   int interrupt;         /* reference of the error that the main chunk is to raise where it waits */
   int turn_end;          /* reference of the list of at_turn_end functions */
+  int task_class;        /* reference of the metatable of tasks, or LUA_NOREF */
   lua_Integer turn_end_count;
   unsigned answers;   /* awaits in a row that were answered at once */
   lua_State *guarded; /* the coroutine that is rendering, and the name of what it renders */

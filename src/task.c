@@ -96,6 +96,7 @@ static void take_coroutine(lua_State *L, hearth__state *s, hearth__task *t) {
     const hearth__coroutine *kept = &s->pool[--s->pooled];
     t->co = kept->co;
     t->co_ref = kept->ref;
+    t->self_ref = kept->task_ref;
   } else {
     lua_State *co = lua_newthread(L);
     t->co_ref = hearth__ref(L);
@@ -103,21 +104,43 @@ static void take_coroutine(lua_State *L, hearth__state *s, hearth__task *t) {
   }
 }
 
-static void give_coroutine(lua_State *L, hearth__state *s, hearth__task *t) {
-  lua_State *co = t->co;
+/* With what anchors the task, unless that is to stay anchored. */
+static void give_coroutine(lua_State *L, hearth__state *s, hearth__task *t, bool anchored) {
+  hearth__coroutine back = {.co = t->co, .ref = t->co_ref, .task_ref = anchored ? LUA_NOREF : t->self_ref};
   t->co = NULL;
+  t->co_ref = LUA_NOREF;
+  if (!anchored) t->self_ref = LUA_NOREF;
   if (!s->pool) s->pool = malloc(HEARTH__POOL * sizeof *s->pool);
   if (s->pool && s->pooled < HEARTH__POOL) {
-    lua_settop(co, 0);
-    s->pool[s->pooled++] = (hearth__coroutine){.co = co, .ref = t->co_ref};
+    lua_settop(back.co, 0);
+    if (back.task_ref != LUA_NOREF) {
+      lua_pushboolean(L, false);
+      hearth__ref_change(L, back.task_ref);
+    }
+    s->pool[s->pooled++] = back;
   } else {
-    hearth__unref(L, t->co_ref);
+    hearth__unref(L, back.ref);
+    hearth__unref(L, back.task_ref);
   }
-  t->co_ref = LUA_NOREF;
 }
 
 void hearth__trim_pool(hearth__state *s) {
-  for (int i = 0; i < 32 && s->pooled > HEARTH__POOL_AT_REST; i++) hearth__unref(s->L, s->pool[--s->pooled].ref);
+  for (int i = 0; i < 32 && s->pooled > HEARTH__POOL_AT_REST; i++) {
+    const hearth__coroutine *kept = &s->pool[--s->pooled];
+    hearth__unref(s->L, kept->ref);
+    hearth__unref(s->L, kept->task_ref);
+  }
+}
+
+/* Pushes the metatable of tasks. */
+static void push_class(lua_State *L, hearth__state *s) {
+  if (s->task_class != LUA_NOREF) {
+    hearth__ref_push(L, s->task_class);
+    return;
+  }
+  hearth__new_class(L, s, HEARTH__TASK_CLASS, hearth__task_methods);
+  lua_pushvalue(L, -1);
+  s->task_class = hearth__ref(L);
 }
 
 /* The function below the top n values becomes a task that nothing has started; pops them and pushes it. */
@@ -129,24 +152,24 @@ hearth__task *hearth__task_new(lua_State *L, hearth__state *s, int n) {
   t->co_ref = t->self_ref = LUA_NOREF;
   t->owner = s->owner;
   hearth__op_init(&t->self, &hearth__task_op, s);
-  if (luaL_getmetatable(L, HEARTH__TASK_CLASS) != LUA_TTABLE) {
-    lua_pop(L, 1);
-    hearth__new_class(L, s, HEARTH__TASK_CLASS, hearth__task_methods);
-  }
+  push_class(L, s);
   lua_setmetatable(L, -2);
   lua_pushvalue(L, -n - 2);
   lua_setiuservalue(L, -2, HEARTH__UV_NAME);
   lua_insert(L, -n - 2); /* task fn args */
   take_coroutine(L, s, t);
   if (!lua_checkstack(t->co, n + 8)) {
-    give_coroutine(L, s, t);
+    give_coroutine(L, s, t, false);
     hearth__no_memory(L);
   }
   lua_pushcfunction(t->co, body);
   lua_pushlightuserdata(t->co, t);
   lua_xmove(L, t->co, n + 1); /* task */
   lua_pushvalue(L, -1);
-  t->self_ref = hearth__ref(L);
+  if (t->self_ref != LUA_NOREF)
+    hearth__ref_change(L, t->self_ref);
+  else
+    t->self_ref = hearth__ref(L);
   list_add(&s->live, t);
   return t;
 }
@@ -172,13 +195,9 @@ static void finish(lua_State *L, hearth__task *t, hearth__status status, int n) 
   s->owner = t->owner; /* its on_done functions run on the same behalf */
   hearth__outcome_settle(L, self, &t->end, status, n);
   s->owner = owner;
-  give_coroutine(L, s, t);
-  if (status == HEARTH__FAILED && !t->end.seen) {
-    list_add(&s->failed, t); /* stays anchored until it has been reported */
-  } else {
-    hearth__unref(L, t->self_ref);
-    t->self_ref = LUA_NOREF;
-  }
+  bool unseen = status == HEARTH__FAILED && !t->end.seen;
+  give_coroutine(L, s, t, unseen);
+  if (unseen) list_add(&s->failed, t); /* stays anchored until it has been reported */
   lua_settop(L, self - 1);
 }
 

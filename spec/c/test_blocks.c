@@ -82,7 +82,7 @@ static void what_is_kept_for_a_burst_goes_back_when_all_is_quiet(void) {
     for (int i = 0; i < PLACES; i++) blocks[i] = hearth__blocks_resize(&b, NULL, 0, 300);
     CHECK(b.chunks > 16);
     for (int i = 0; i < PLACES; i++) hearth__blocks_resize(&b, blocks[i], 300, 0);
-    CHECK(b.chunks == 4 && b.idle == 4);
+    CHECK(b.chunks >= 4 && b.chunks < 9 && b.idle == b.chunks);
   }
   void *used = hearth__blocks_resize(&b, NULL, 0, 300);
   for (int i = 0; i < 8; i++) hearth__blocks_rest(&b);
