@@ -40,11 +40,11 @@ typedef struct hearth__stores {
   hearth__handle *first;
   hearth__wait *delayed, **delayed_tail;
   hearth__plan plan;
-  uv_prepare_t *turn;  /* runs before the loop waits: the turn's writes begin */
-  int refs;            /* handles, and the state */
+  uv_prepare_t *turn;   /* runs before the loop waits: the turn's writes begin */
+  int refs;             /* handles, and the state */
   hearth__blocks waits; /* the memory of what waits: made and let go of by the thousand */
-  hearth__blob *lent;  /* is being copied to Lua, which may raise: released before the next, or at the end */
-  hearth__timer sweep; /* lets go of tags */
+  hearth__blob *lent;   /* is being copied to Lua, which may raise: released before the next, or at the end */
+  hearth__timer sweep;  /* lets go of tags */
   int *tags;
   size_t n_tags, room_tags;
   size_t opening;

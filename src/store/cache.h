@@ -19,7 +19,7 @@ struct hearth__entry {
   struct hearth__work *work;       /* the writer's own, during a transaction */
   hearth__entry *older, *newer;    /* order of use; NULL while pinned */
   hearth__record record;           /* meaningful if known */
-  uint32_t touched; /* counts commits to this key: a read that began before one does not fill the entry */
+  uint32_t touched;                /* counts commits to this key: a read that began before one does not fill the entry */
   bool known;
   char name[]; /* namespace, then key */
 };

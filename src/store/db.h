@@ -71,7 +71,7 @@ struct hearth__store {
   hearth__landed news; /* others have committed: looks for what */
   int64_t quota;
   size_t batches, jobs; /* in flight; the owner thread's */
-  size_t refs; /* likewise */
+  size_t refs;          /* likewise */
 };
 
 /* db.c */
@@ -82,10 +82,10 @@ int hearth__db_try(hearth__db *db, hearth__fault *f); /* a fault that tests aske
 
 /* The next one, and what follows that is on its way to the processor: a list of thousands is in no cache when it is walked again. */
 static inline hearth__batch *hearth__batch_next(const hearth__batch *b) {
-  hearth__batch *next = b->next;
-  if (next) {
-    __builtin_prefetch(next->next);
-    __builtin_prefetch(&next->next->ops[0].verb);
+  hearth__batch *next = b->next, *after = next ? next->next : NULL;
+  if (after) {
+    __builtin_prefetch(after);
+    __builtin_prefetch(&after->ops[0].verb);
   }
   return next;
 }

@@ -11,7 +11,7 @@ struct hearth__work {
   int64_t expiry;         /* expires_at before the transaction */
   int64_t row;            /* the engine's row as it is now on its side, 0: none */
   bool was_present, loaded, dirty, quiet;
-  bool read; /* from the engine: the original is held here */
+  bool read;            /* from the engine: the original is held here */
   hearth__fault *fault; /* could not be read: batches that need it fail with this */
   hearth__batch *stamp; /* for the quota: `bytes` is of this batch */
   int64_t bytes;
