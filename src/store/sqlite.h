@@ -63,6 +63,7 @@ typedef struct hearth__sqlite {
   int64_t busy_since;
   int commits;               /* since it was last tried to write the log back */
   int wal_pages, relieve_at; /* pages in the log; from how many on it is written back again */
+  int64_t log_size;          /* of its file, as far as it was lengthened or seen */
   size_t untrimmed, untrimmed_bytes;
 } hearth__sqlite;
 

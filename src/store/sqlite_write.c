@@ -71,6 +71,7 @@ static bool checkpoint(hearth__sqlite *s) {
   int rc = sqlite3_wal_checkpoint_v2(s->writer.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &log, &done);
   bool whole = rc == SQLITE_OK && log == done;
   if (whole) s->wal_pages = s->relieve_at = 0;
+  s->log_size = 0; /* others may have made it shorter */
   return whole;
 }
 
@@ -214,16 +215,18 @@ static void relieve(hearth__sqlite *s) {
 
 /* A commit that makes the log's file longer has the file system note its new length as well, which costs as much as the flush of what was written. So
 ** the file is longer than the log: zeroes, for the commits to come, once there have been a few. Nobody else writes behind its end, we hold the lock of
-** writers. Where it fails the commit finds out by itself. */
+** writers. Where it fails the commit finds out by itself. How long it is, is asked rarely: a file that was looked at since it was last written gets a new
+** time of change with the next write (Linux 6.13), which the flush has to note, too. */
 static void lengthen_log(hearth__sqlite *s) {
   static const char zeroes[16 << 10]; /* SQLite writes less than 128 KiB at once */
   sqlite3_file *file = NULL;
-  sqlite3_int64 size, used = LOG_HEADER + (sqlite3_int64)s->wal_pages * LOG_FRAME;
-  if (s->commits < FEW) return;
+  sqlite3_int64 size, wanted = LOG_HEADER + (sqlite3_int64)s->wal_pages * LOG_FRAME + LOG_AHEAD / 4;
+  if (s->commits < FEW || wanted <= s->log_size) return;
   if (sqlite3_file_control(s->writer.db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) != SQLITE_OK || !file || !file->pMethods) return;
-  if (file->pMethods->xFileSize(file, &size) != SQLITE_OK || used + LOG_AHEAD / 4 <= size) return;
-  for (sqlite3_int64 end = size + LOG_AHEAD; size < end; size += (int)sizeof zeroes)
+  if (file->pMethods->xFileSize(file, &size) != SQLITE_OK) return;
+  for (sqlite3_int64 end = wanted > size ? size + LOG_AHEAD : size; size < end; size += (int)sizeof zeroes)
     if (file->pMethods->xWrite(file, zeroes, sizeof zeroes, size) != SQLITE_OK) return;
+  s->log_size = size;
 }
 
 int hearth__sqlite_commit(hearth__engine *e, int64_t revision, const void *log, size_t size, hearth__fault *f) {
