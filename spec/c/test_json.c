@@ -1,4 +1,4 @@
-/* The codec where Lua cannot see it: tapes, the check, and memory that runs out. */
+/* The codec where Lua cannot see it: what goes over to other threads, the check, and memory that runs out. */
 #include <limits.h>
 #include <math.h>
 #include <pthread.h>
@@ -118,7 +118,7 @@ static void test_every_allocation_fails_in_turn(void) {
   }
 }
 
-/* ---- tapes */
+/* ---- on other threads */
 
 static const char *const texts[] = {
     "null",   "[]",   "{}",          "-0.0", "\"\\ud83d\\ude00 \\\\ \"", "[1,[2,[3,[]]],{\"a\":{\"b\":[{}]}}]", "9223372036854775807",
@@ -127,6 +127,7 @@ static const char *const texts[] = {
 typedef struct errand {
   const char *text;
   hearth__json_tape *tape;
+  hearth__json_flat *flat;
   void *printed;
   size_t size;
 } errand;
@@ -139,7 +140,7 @@ static void *parse_there(void *arg) {
 
 static void *print_there(void *arg) {
   errand *e = arg;
-  e->printed = hearth__json_print(e->tape, 0, &e->size);
+  e->printed = hearth__json_print(e->flat, 0, &e->size);
   return NULL;
 }
 
@@ -149,7 +150,20 @@ static void on_thread(void *(*fn)(void *), errand *e) {
   CHECK(pthread_join(thread, NULL) == 0);
 }
 
-static void test_tapes_say_what_the_direct_way_says(void) {
+/* What was flattened has the text that the value on the top has, which stays there. */
+static void check_flat(lua_State *L, hearth__json_flat *flat) {
+  errand e = {.flat = flat};
+  hearth__json_encode(L, -1, true, NULL, NULL, 0);
+  size_t size;
+  const char *direct = lua_tolstring(L, -1, &size);
+  on_thread(print_there, &e);
+  CHECK(e.size == size && e.printed && memcmp(e.printed, direct, size) == 0);
+  hearth__large_free(e.printed, e.size + 1);
+  hearth__json_flat_free(flat);
+  lua_pop(L, 1);
+}
+
+static void test_other_threads_say_what_the_direct_way_says(void) {
   lua_State *L = luaL_newstate();
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     errand e = {.text = texts[i]};
@@ -158,17 +172,49 @@ static void test_tapes_say_what_the_direct_way_says(void) {
     CHECK(hearth__json_decode(L, texts[i], strlen(texts[i]), true) == 0);
     CHECK(hearth__json_equal(L, -1, -2));
     hearth__json_tape_free(e.tape);
-    hearth__json_encode(L, -1, true, NULL, NULL, 0);
-    size_t size;
-    const char *direct = lua_tolstring(L, -1, &size);
-    e.tape = hearth__json_flatten(L, -2, true, NULL, NULL, 0);
+    hearth__json_flat *flat = hearth__json_flatten(L, -1, true, NULL, NULL, 0);
     lua_gc(L, LUA_GCCOLLECT);
-    on_thread(print_there, &e);
-    CHECK(e.size == size && e.printed && memcmp(e.printed, direct, size) == 0);
-    hearth__large_free(e.printed, e.size + 1);
-    hearth__json_tape_free(e.tape);
+    check_flat(L, flat);
     lua_settop(L, 0);
   }
+  lua_close(L);
+}
+
+/* Pushes a list of integers of all sizes and strings of all lengths to 600, in lists and under keys. */
+static void push_all_sizes(lua_State *L) {
+  char text[600];
+  memset(text, 's', sizeof text);
+  lua_newtable(L);
+  for (int i = 0; i < 64; i++)
+    for (int off = -1; off <= 1; off++) {
+      lua_pushinteger(L, (lua_Integer)((UINT64_C(1) << i) + (uint64_t)(int64_t)off));
+      lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+      lua_pushinteger(L, (lua_Integer)(0 - (UINT64_C(1) << i) + (uint64_t)(int64_t)off));
+      lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    }
+  for (size_t n = 0; n <= sizeof text; n++) {
+    lua_createtable(L, 0, 1);
+    lua_pushlstring(L, text, n);
+    lua_pushlstring(L, text, sizeof text - n);
+    lua_rawset(L, -3);
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  }
+}
+
+static void test_what_is_flattened_is_all_there(void) {
+  lua_State *L = luaL_newstate();
+  push_all_sizes(L);
+  check_flat(L, hearth__json_flatten(L, -1, true, NULL, NULL, 0));
+  /* Its strings become its own somewhere on the way. */
+  for (size_t limit = 0; limit < 300 << 10; limit += 1 + limit / 4) {
+    hearth__json_flat *flat = hearth__json_encode_or_flatten(L, -1, limit);
+    CHECK(flat != NULL);
+    check_flat(L, flat);
+  }
+  hearth__json_encode(L, -1, true, NULL, NULL, 0);
+  size_t size;
+  const char *text = lua_tolstring(L, -1, &size);
+  CHECK(hearth__json_decode(L, text, size, true) == 0 && hearth__json_equal(L, 1, -1));
   lua_close(L);
 }
 
@@ -189,10 +235,9 @@ static void test_bad_tapes(void) {
   CHECK_STR(lua_tostring(L, -1), "ECORRUPT");
   lua_getfield(L, -2, "position");
   CHECK(lua_tointeger(L, -1) == 4);
-  size_t size;
-  CHECK(hearth__json_print(tape, 0, &size) == NULL);
   hearth__json_tape_free(tape);
   hearth__json_tape_free(NULL);
+  hearth__json_flat_free(NULL);
   lua_pushcfunction(L, flatten_function);
   CHECK(lua_pcall(L, 0, 0, 0) == LUA_ERRRUN);
   lua_getfield(L, -1, "path");
@@ -270,7 +315,8 @@ static void test_doubles(void) {
 
 int main(void) {
   RUN(test_every_allocation_fails_in_turn);
-  RUN(test_tapes_say_what_the_direct_way_says);
+  RUN(test_other_threads_say_what_the_direct_way_says);
+  RUN(test_what_is_flattened_is_all_there);
   RUN(test_bad_tapes);
   RUN(test_check);
   RUN(test_a_finalizer_may_encode_when_the_state_ends);

@@ -35,7 +35,7 @@ static int once(lua_State *L) {
     MUST(hearth__json_equal(L, 2, 3));
     /* A set in the text of a set, spelt shorter than sets are, may be too deep to be written; nothing else is. */
     hearth__json_encode(L, 2, sets, NULL, NULL, 0); /* 4 */
-    size_t printed_size, again_size, tape_size;
+    size_t printed_size, again_size, flat_size;
     const char *printed = lua_tolstring(L, 4, &printed_size);
     MUST(hearth__json_decode(L, printed, printed_size, sets) == 0); /* 5 */
     MUST(hearth__json_equal(L, 2, 5));
@@ -43,11 +43,11 @@ static int once(lua_State *L) {
     hearth__json_encode(L, 6, sets, NULL, NULL, 0); /* 7 */
     const char *again = lua_tolstring(L, 7, &again_size);
     MUST(again_size == printed_size && memcmp(again, printed, again_size) == 0);
-    tape = hearth__json_flatten(L, 6, sets, NULL, NULL, 0);
-    char *by_tape = hearth__json_print(tape, 0, &tape_size);
-    MUST(by_tape && tape_size == printed_size && memcmp(by_tape, printed, tape_size) == 0);
-    hearth__large_free(by_tape, tape_size + 1);
-    hearth__json_tape_free(tape);
+    hearth__json_flat *flat = hearth__json_flatten(L, 6, sets, NULL, NULL, 0);
+    char *flat_text = hearth__json_print(flat, 0, &flat_size);
+    MUST(flat_text && flat_size == printed_size && memcmp(flat_text, printed, flat_size) == 0);
+    hearth__large_free(flat_text, flat_size + 1);
+    hearth__json_flat_free(flat);
   }
   return 0;
 }

@@ -13,7 +13,7 @@ enum { LONG_STRING = 1 << 20 }; /* its copy takes a good part of a millisecond *
 
 typedef struct source {
   hearth__write_op *op;
-  const hearth__json_tape *tape; /* NULL: `text` */
+  const hearth__json_flat *flat; /* NULL: `text` */
   const char *text;
   size_t size;
   int anchor;
@@ -48,8 +48,8 @@ void hearth__making_add(lua_State *L, hearth__handle *hd, hearth__making **makin
     m->list = grown;
     m->room = room;
   }
-  source s = {.op = op, .tape = hearth__json_packed(L, idx)};
-  if (!s.tape) s.text = lua_tolstring(L, idx, &s.size);
+  source s = {.op = op, .flat = hearth__json_packed(L, idx)};
+  if (!s.flat) s.text = lua_tolstring(L, idx, &s.size);
   lua_pushvalue(L, idx);
   s.anchor = hearth__ref(L);
   m->list[m->n++] = s;
@@ -64,8 +64,8 @@ void hearth__making_free(hearth__making *m) {
 
 static hearth__blob *make_one(const source *s, hearth__fault *f) {
   size_t size = s->size;
-  void *printed = s->tape ? hearth__json_print(s->tape, sizeof(hearth__blob), &size) : NULL;
-  hearth__blob *blob = printed ? hearth__blob_of(printed, size) : s->tape ? NULL : hearth__blob_new(s->text, size);
+  void *printed = s->flat ? hearth__json_print(s->flat, sizeof(hearth__blob), &size) : NULL;
+  hearth__blob *blob = printed ? hearth__blob_of(printed, size) : s->flat ? NULL : hearth__blob_new(s->text, size);
   if (!blob) hearth__fail(f, "EIO", "out of memory");
   if (!blob || size <= HEARTH__VALUE_MAX) return blob;
   hearth__fail(f, "EBIG", "the value has %zu bytes, the limit is %d; split it over several keys", size, HEARTH__VALUE_MAX);

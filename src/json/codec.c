@@ -2,7 +2,7 @@
 ** nothing leaks when Lua raises a memory error. It hangs in the registry. */
 #include <lauxlib.h>
 
-#include "json/internal.h"
+#include "json/codec.h"
 #include "ref.h"
 
 enum { KEPT = 4 << 20 };
@@ -10,7 +10,7 @@ enum { KEPT = 4 << 20 };
 static const char slot = 0;
 
 static void release(hearth__json_codec *c) {
-  hearth__json_tape_clear(&c->tape);
+  hearth__json_flat_clear(&c->flat);
   hearth__json_release(&c->ranks);
   hearth__json_release(&c->out);
   hearth__json_release(&c->path);
@@ -24,7 +24,7 @@ static int collect(lua_State *L) {
 }
 
 void hearth__json_codec_trim(hearth__json_codec *c) {
-  size_t kept = c->tape.capacity * sizeof *c->tape.items + c->out.capacity + c->ranks.capacity + c->path.capacity;
+  size_t kept = c->flat.bytes.capacity + c->out.capacity + c->ranks.capacity + c->path.capacity;
   if (c->closed || kept > KEPT) release(c);
 }
 

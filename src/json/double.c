@@ -22,25 +22,43 @@ char *hearth__json_digits_before(char *end, uint64_t n) {
   return end;
 }
 
+/* How many digits n has, by how many bits it has. */
+static unsigned count_digits(uint64_t n) {
+  static const uint64_t tens[] = {1,
+                                  10,
+                                  100,
+                                  1000,
+                                  10000,
+                                  100000,
+                                  1000000,
+                                  10000000,
+                                  100000000,
+                                  1000000000,
+                                  10000000000,
+                                  100000000000,
+                                  1000000000000,
+                                  10000000000000,
+                                  100000000000000,
+                                  1000000000000000,
+                                  10000000000000000,
+                                  100000000000000000,
+                                  1000000000000000000,
+                                  UINT64_C(10000000000000000000)};
+  unsigned guess = (64 - (unsigned)__builtin_clzll(n | 1)) * 1233 >> 12; /* log10(2) is 1233 / 4096 */
+  return guess + (n >= tens[guess]);
+}
+
 bool hearth__json_print_integer(hearth__json_buffer *b, int64_t n) {
-  char *p = hearth__json_room(b, 20);
+  char *p = hearth__json_room(b, 20), *start = p;
   if (!p) return false;
-  char digits[20], *end = digits + sizeof digits;
-  uint64_t u = (uint64_t)n;
-  if (n < 0) {
-    u = 0 - u;
-    *p++ = '-';
-    b->size++;
-  }
-  if (u < 10) {
-    *p = (char)('0' + u);
-    b->size++;
-    return true;
-  }
-  char *begin = hearth__json_digits_before(end, u);
-  size_t size = (size_t)(end - begin);
-  memcpy(p, begin, size);
-  b->size += size;
+  uint64_t u = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+  *p = '-';
+  p += n < 0; /* no jump: there is no telling which way */
+  if (u < 10)
+    *p++ = (char)('0' + u);
+  else
+    hearth__json_digits_before(p += count_digits(u), u);
+  b->size += (size_t)(p - start);
   return true;
 }
 

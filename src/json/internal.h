@@ -1,4 +1,4 @@
-/* What the files of the codec share: scratch buffers, the tape, the codec of a Lua state, and the printing of scalars. */
+/* What the files of the codec share: scratch buffers and the printing of scalars. */
 #ifndef HEARTH__JSON_INTERNAL_H
 #define HEARTH__JSON_INTERNAL_H
 
@@ -30,67 +30,8 @@ static inline char *hearth__json_room(hearth__json_buffer *b, size_t n) {
   return b->data + b->size;
 }
 
-/* ---- the tape: a value written out flat, each container followed by its children */
-
-typedef enum {
-  ITEM_NULL,
-  ITEM_FALSE,
-  ITEM_TRUE,
-  ITEM_INTEGER,
-  ITEM_FLOAT,
-  ITEM_STRING,
-  ITEM_ARRAY,
-  ITEM_OBJECT, /* key, value, key, value, … */
-  ITEM_SET     /* never in a tape that was parsed */
-} hearth__json_type;
-
-typedef struct hearth__json_item {
-  uint64_t head; /* the type in the low byte; above it the bytes of a string, or how many elements or members there are */
-  union {
-    int64_t integer;
-    double number;
-    const char *text;
-    size_t end; /* of a container: the index of the item behind its last child */
-  } as;
-} hearth__json_item;
-
-#define HEARTH__ITEM(type, count) ((uint64_t)(type) | (uint64_t)(count) << 8)
-#define HEARTH__ITEM_TYPE(item)   ((hearth__json_type)((item)->head & 0xFF))
-#define HEARTH__ITEM_COUNT(item)  ((size_t)((item)->head >> 8))
-
-typedef struct hearth__json_page {
-  struct hearth__json_page *next;
-  size_t size; /* of it all */
-  char bytes[];
-} hearth__json_page;
-
-struct hearth__json_tape {
-  hearth__json_item *items;
-  size_t count, capacity;
-  bool fixed; /* the items are the caller's array, which is large enough */
-  bool check; /* nothing is kept: the text is only looked at */
-  bool sets;  /* of a flattened value: an object that looks like the text of a set gets one more dollar sign */
-  /* Of a text: */
-  const char *text;
-  size_t size;
-  char *unescaped; /* strings with escapes, each at the offset that it had in the text */
-  bool owns_unescaped;
-  const char *error; /* what is wrong with the text, or NULL; "" when memory was short */
-  size_t error_at;   /* offset of the first bad byte */
-  /* Of a flattened value: its strings, unless they are still those of Lua. */
-  hearth__json_page *pages;
-  char *room, *room_end;
-};
-
-/* Reads tape->text. False with tape->error set. Any thread. */
-bool hearth__json_parse_tape(hearth__json_tape *tape);
-void hearth__json_tape_clear(hearth__json_tape *tape);
-bool hearth__json_tape_grow(hearth__json_tape *tape);
-
-static inline hearth__json_item *hearth__json_item_new(hearth__json_tape *tape) {
-  if (tape->count == tape->capacity && !hearth__json_tape_grow(tape)) return NULL;
-  return &tape->items[tape->count++];
-}
+/* The text of a set is {"$hearth.set":[…]}; of a table that looks like it, with one more dollar sign in front. */
+#define HEARTH__SET_KEY "$hearth.set"
 
 /* ---- scalars as text: each makes its own room; false when memory is short */
 
@@ -115,34 +56,6 @@ static inline bool hearth__json_put(hearth__json_buffer *b, const char *s, size_
   b->size += size;
   return true;
 }
-
-/* A container that is being filled: its table is on the stack; above it, of an object, the key of the next member. */
-typedef struct hearth__json_frame {
-  hearth__json_type type;
-  size_t n, done;
-} hearth__json_frame;
-
-/* A value that is being built from a tape, in one go or in several. Begins zeroed but for tape and sets. */
-typedef struct hearth__json_builder {
-  const hearth__json_tape *tape;
-  size_t next; /* the item to push */
-  bool sets;
-  int depth;
-  hearth__json_frame frames[HEARTH__JSON_DEPTH];
-} hearth__json_builder;
-
-/* Pushes the metatable of arrays, whose place hearth__json_build asks for. */
-void hearth__json_push_array_mark(lua_State *L);
-/* Builds at most `budget` items' worth. True: the value is on the top. False: what belongs to the frames is, and has to be there again when it goes on. */
-bool hearth__json_build(lua_State *L, hearth__json_builder *b, int array_mark, size_t budget);
-/* Pushes the error of a text that is none, and returns -1; raises when memory was short. */
-int hearth__json_push_error(lua_State *L, const hearth__json_tape *tape);
-
-/* Prints the tape to `out`; `ranks` is scratch memory. */
-bool hearth__json_print_tape(const hearth__json_tape *tape, hearth__json_buffer *ranks, hearth__json_buffer *out);
-
-/* Reads the number at p (a digit or a minus sign). Returns its end; NULL with *error set and *bad at the culprit. */
-const char *hearth__json_read_number(const char *p, const char *end, hearth__json_item *out, const char **error, const char **bad);
 
 enum { HEARTH__POW10_FIRST = -342, HEARTH__POW10_LAST = 324 };
 extern const uint64_t hearth__json_pow10[HEARTH__POW10_LAST - HEARTH__POW10_FIRST + 1][2];
@@ -187,66 +100,5 @@ static inline const char *hearth__json_plain_run(const char *p, const char *end)
   while (p < end && !hearth__json_is_special(*p)) p++;
   return p;
 }
-
-/* ---- the codec of a Lua state: its marks and its scratch memory */
-
-/* A key of the value being written that its tape has a copy of. */
-typedef struct hearth__json_key {
-  const void *string; /* which, as lua_topointer tells it; NULL: none */
-  const char *text;
-  size_t size;
-} hearth__json_key;
-
-enum { HEARTH__JSON_KEYS = 64 };
-
-typedef struct hearth__json_codec {
-  const void *array_mark, *set_class; /* metatables, as lua_topointer tells them */
-  hearth__json_tape tape;             /* of the value being written */
-  hearth__json_buffer ranks, out;     /* its printing: see hearth__json_print_tape */
-  hearth__json_buffer path;           /* of the value that cannot be written */
-  hearth__json_key keys[HEARTH__JSON_KEYS];
-  bool closed; /* the state is ending: keep nothing */
-} hearth__json_codec;
-
-enum { HEARTH__CODEC_ARRAY = 1, HEARTH__CODEC_SET = 2 }; /* user values of the codec */
-
-/* The codec of L, made at first use; it may raise only then. */
-hearth__json_codec *hearth__json_codec_of(lua_State *L);
-/* The same, and pushes the userdata. */
-hearth__json_codec *hearth__json_codec_push(lua_State *L);
-/* Gives back scratch memory that is larger than worth keeping. */
-void hearth__json_codec_trim(hearth__json_codec *c);
-
-typedef enum { MARK_NONE, MARK_ARRAY, MARK_SET } hearth__json_mark;
-
-/* What the metatable of the table at idx says; *bare: there is none. Leaves the stack as it was, one slot is needed. */
-static inline hearth__json_mark hearth__json_mark_or_bare(lua_State *L, const hearth__json_codec *c, int idx, bool *bare) {
-  *bare = !lua_getmetatable(L, idx);
-  if (*bare) return MARK_NONE;
-  const void *p = lua_topointer(L, -1);
-  lua_pop(L, 1);
-  return p == c->array_mark ? MARK_ARRAY : p == c->set_class ? MARK_SET : MARK_NONE;
-}
-static inline hearth__json_mark hearth__json_mark_of(lua_State *L, const hearth__json_codec *c, int idx) {
-  bool bare;
-  return hearth__json_mark_or_bare(L, c, idx, &bare);
-}
-
-/* ---- sets */
-
-/* The text of a set is {"$hearth.set":[…]}; of a table that looks like it, with one more dollar sign in front. */
-#define HEARTH__SET_KEY "$hearth.set"
-
-/* Pushes the metatable of sets (called once, by the codec). */
-void hearth__json_set_class(lua_State *L);
-/* Pushes an empty set. */
-void hearth__json_set_new(lua_State *L);
-/* Adds the value on top to the set at idx (absolute) and pops it. NULL, or why it cannot be an element. */
-const char *hearth__json_set_add(lua_State *L, int idx);
-/* Pushes the two tables of the set at idx: elements -> true, and integral floats by their integer. */
-void hearth__json_set_items(lua_State *L, int idx);
-lua_Integer hearth__json_set_count(lua_State *L, int idx);
-/* By subtype and value; the set at `a` and the one at `b`. */
-bool hearth__json_set_equal(lua_State *L, int a, int b);
 
 #endif

@@ -1,7 +1,7 @@
 /* The exact JSON codec: what goes in comes out, to the bit. No uv.h here.
 **
 ** Parsing is split in two so that large texts can be read off the loop: text -> tape (any thread, no Lua), tape -> Lua values; and writing
-** likewise: Lua values -> tape (owner thread), tape -> text (any thread). Small ones go directly. */
+** likewise: Lua values -> flat (owner thread), flat -> text (any thread). Small ones go directly. */
 #ifndef HEARTH__JSON_H
 #define HEARTH__JSON_H
 
@@ -29,15 +29,20 @@ bool hearth__json_tape_is_table(const hearth__json_tape *tape); /* of a good one
 size_t hearth__json_tape_string(const hearth__json_tape *tape); /* bytes of the string that it is all of; 0: it is something else */
 int hearth__json_tape_push(lua_State *L, const hearth__json_tape *tape, bool sets); /* as hearth__json_decode */
 
-/* Owner thread: the value at idx flattened, or an error raised as hearth__json_encode does. */
-hearth__json_tape *hearth__json_flatten(lua_State *L, int idx, bool sets, const char *op, const char *key, size_t key_size);
-/* Owner thread: pushes the text of a stored value and returns NULL; or, where that would be longer than about `limit`, gives the tape and pushes
-** nothing. That of a string borrows it. Raises as hearth__json_encode does. */
-hearth__json_tape *hearth__json_encode_or_flatten(lua_State *L, int idx, size_t limit);
-/* Any thread: a block (large.h) with `head` bytes for the caller, the *size bytes of the text, and a NUL; NULL when memory is short. */
-void *hearth__json_print(const hearth__json_tape *tape, size_t head, size_t *size);
-
 void hearth__json_tape_free(hearth__json_tape *tape);
+
+/* A value flattened, owned by whoever holds it. */
+typedef struct hearth__json_flat hearth__json_flat;
+
+/* Owner thread: the value at idx flattened, or an error raised as hearth__json_encode does. */
+hearth__json_flat *hearth__json_flatten(lua_State *L, int idx, bool sets, const char *op, const char *key, size_t key_size);
+/* Owner thread: pushes the text of a stored value and returns NULL; or, where that would be longer than about `limit`, gives it flattened and pushes
+** nothing. A string is borrowed by it. Raises as hearth__json_encode does. */
+hearth__json_flat *hearth__json_encode_or_flatten(lua_State *L, int idx, size_t limit);
+/* Any thread: a block (large.h) with `head` bytes for the caller, the *size bytes of the text, and a NUL; NULL when memory is short. */
+void *hearth__json_print(const hearth__json_flat *flat, size_t head, size_t *size);
+
+void hearth__json_flat_free(hearth__json_flat *flat);
 
 /* ---- values on their way (pack.c) */
 
@@ -46,8 +51,8 @@ enum { HEARTH__JSON_LARGE = 64 << 10 };
 
 /* Pushes the value at idx packed: its text, or where that is long a userdata whose text is made later, of what the value is now. */
 void hearth__json_pack(lua_State *L, int idx);
-/* The tape of the packed value at idx, for as long as that is kept; NULL: it is none. */
-const hearth__json_tape *hearth__json_packed(lua_State *L, int idx);
+/* What the packed value at idx has flattened, for as long as that is kept; NULL: it is none. */
+const hearth__json_flat *hearth__json_packed(lua_State *L, int idx);
 
 /* Pushes a reader, which builds the value of a parsed tape in steps. It owns the tape, and what the tape's text lives in: `let_go(keep)` frees that. */
 void hearth__json_reader_push(lua_State *L, hearth__json_tape *tape, void *keep, void (*let_go)(void *keep));

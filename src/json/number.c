@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "json/internal.h"
+#include "json/tape.h"
 
 static inline bool is_digit(char c) {
   return (unsigned char)(c - '0') < 10;

@@ -5,7 +5,8 @@
 #include <lauxlib.h>
 
 #include "error.h"
-#include "json/internal.h"
+#include "json/codec.h"
+#include "json/tape.h"
 
 #define PACKED_CLASS "hearth.json.packed"
 #define READER_CLASS "hearth.json.reader"
@@ -15,22 +16,22 @@ enum { STEP = 8192 }; /* items: some 0.5 ms */
 /* ---- packed */
 
 typedef struct packed {
-  hearth__json_tape *tape; /* that of a string is read out of the user value */
+  hearth__json_flat *flat; /* that of a string is read out of the user value */
 } packed;
 
 static int packed_gc(lua_State *L) {
   packed *p = lua_touserdata(L, 1);
-  hearth__json_tape_free(p->tape);
-  p->tape = NULL;
+  hearth__json_flat_free(p->flat);
+  p->flat = NULL;
   return 0;
 }
 
 /* Its text, made here and now. */
 static int packed_text(lua_State *L) {
-  const hearth__json_tape *tape = hearth__json_packed(L, 1);
+  const hearth__json_flat *flat = hearth__json_packed(L, 1);
   hearth__json_codec *c = hearth__json_codec_of(L);
   c->out.size = 0;
-  if (!tape || !hearth__json_print_tape(tape, &c->ranks, &c->out)) return hearth__no_memory(L);
+  if (!flat || !hearth__json_print_flat(flat, &c->ranks, &c->out)) return hearth__no_memory(L);
   lua_pushlstring(L, c->out.data, c->out.size);
   hearth__json_codec_trim(c);
   return 1;
@@ -40,7 +41,7 @@ void hearth__json_pack(lua_State *L, int idx) {
   idx = lua_absindex(L, idx);
   luaL_checkstack(L, 4, NULL);
   packed *p = lua_newuserdatauv(L, sizeof *p, 1);
-  p->tape = NULL;
+  p->flat = NULL;
   if (luaL_newmetatable(L, PACKED_CLASS)) {
     lua_pushcfunction(L, packed_gc);
     lua_setfield(L, -2, "__gc");
@@ -49,8 +50,8 @@ void hearth__json_pack(lua_State *L, int idx) {
   }
   lua_setmetatable(L, -2);
   lua_pushvalue(L, idx);
-  p->tape = hearth__json_encode_or_flatten(L, -1, HEARTH__JSON_LARGE);
-  if (!p->tape) { /* packed value text */
+  p->flat = hearth__json_encode_or_flatten(L, -1, HEARTH__JSON_LARGE);
+  if (!p->flat) { /* packed value text */
     lua_replace(L, -3);
     lua_pop(L, 1);
   } else if (lua_type(L, -1) == LUA_TSTRING)
@@ -59,9 +60,9 @@ void hearth__json_pack(lua_State *L, int idx) {
     lua_pop(L, 1);
 }
 
-const hearth__json_tape *hearth__json_packed(lua_State *L, int idx) {
+const hearth__json_flat *hearth__json_packed(lua_State *L, int idx) {
   packed *p = lua_type(L, idx) == LUA_TUSERDATA ? luaL_testudata(L, idx, PACKED_CLASS) : NULL;
-  return p ? p->tape : NULL;
+  return p ? p->flat : NULL;
 }
 
 /* ---- readers */

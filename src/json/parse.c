@@ -2,7 +2,7 @@
 ** No Lua here and no recursion: the containers that are open are a small array. Any thread. */
 #include <stdlib.h>
 
-#include "json/internal.h"
+#include "json/tape.h"
 #include "large.h"
 
 typedef struct parser {
@@ -188,7 +188,6 @@ value:
       if (s->p < s->end && *s->p == (object ? '}' : ']')) {
         s->p++;
         depth--;
-        if (!tape->check) tape->items[open[depth].item].as.end = tape->count;
         goto after;
       }
       if (object) goto key;
@@ -247,17 +246,12 @@ after: /* a value has ended */
     return fail(s, object ? "a comma or a closing brace should be here" : "a comma or a closing bracket should be here", s->p);
   s->p++;
   depth--;
-  if (!tape->check) tape->items[open[depth].item].as.end = tape->count;
   goto after;
 }
 
 void hearth__json_tape_clear(hearth__json_tape *tape) {
   if (!tape->fixed) hearth__large_free(tape->items, tape->capacity * sizeof *tape->items);
   if (tape->owns_unescaped) hearth__large_free(tape->unescaped, tape->size);
-  for (hearth__json_page *page = tape->pages, *next; page; page = next) {
-    next = page->next;
-    hearth__large_free(page, page->size);
-  }
   memset(tape, 0, sizeof *tape);
 }
 

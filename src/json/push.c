@@ -6,7 +6,8 @@
 #include <lauxlib.h>
 
 #include "error.h"
-#include "json/internal.h"
+#include "json/codec.h"
+#include "json/tape.h"
 
 enum { SMALL = 1024 };
 

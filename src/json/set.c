@@ -5,7 +5,7 @@
 #include <lauxlib.h>
 
 #include "error.h"
-#include "json/internal.h"
+#include "json/codec.h"
 
 static const char items_key = 0, floats_key = 0, count_key = 0;
 

@@ -2,7 +2,7 @@
 #include <lauxlib.h>
 
 #include "error.h"
-#include "json/internal.h"
+#include "json/codec.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
-/* Lua values to a tape. The walk sees raw contents, allocates nothing in Lua and never raises: so no finalizer runs in the middle of it, scratch
+/* Lua values, flattened. The walk sees raw contents, allocates nothing in Lua and never raises: so no finalizer runs in the middle of it, scratch
 ** memory is the codec's, and what cannot be written is a reason and a path, raised when the walk is over. Members and elements are taken as they
-** come; whoever prints the tape sorts them. Strings stay Lua's while they are few, so that what is small is printed at once, without a copy.
+** come; whoever prints them sorts them. Long strings stay Lua's while they are few, so that what is small is printed at once, without a copy.
 ** The walk holds the loop, and what it costs is the calls into Lua: none is made whose answer is known. */
 #include <math.h>
 #include <stdlib.h>
@@ -8,8 +8,7 @@
 #include <lauxlib.h>
 
 #include "error.h"
-#include "json/internal.h"
-#include "large.h"
+#include "json/codec.h"
 
 typedef struct frame {
   const struct frame *up;
@@ -23,10 +22,8 @@ typedef struct frame {
 typedef struct walker {
   lua_State *L;
   hearth__json_codec *codec;
-  hearth__json_tape *tape;
-  size_t limit; /* of the text, for as long as the strings are still Lua's; then SIZE_MAX */
-  size_t bytes; /* of the strings */
-  bool own;     /* strings are copied to the tape */
+  hearth__json_flat *flat;
+  size_t limit; /* of the text that is made here and now, from strings of Lua */
   int depth;
   int room;        /* the stack has been checked up to here */
   const char *why; /* what is wrong with the value at codec->path; "" when memory was short */
@@ -68,117 +65,43 @@ static bool refuse(walker *w, const frame *at, const char *why) {
 
 /* ---- items */
 
-enum { PAGE_MIN = 8 << 10, PAGE_MAX = 1 << 20 };
-
-static const char *own_string(hearth__json_tape *tape, const char *text, size_t size) {
-  if ((size_t)(tape->room_end - tape->room) < size) {
-    size_t room = tape->count * 16 < PAGE_MIN ? PAGE_MIN : tape->count * 16 > PAGE_MAX ? PAGE_MAX : tape->count * 16;
-    bool apart = size > room / 4; /* what is left of the page is of use for others */
-    size_t whole = sizeof(hearth__json_page) + (apart ? size : room);
-    hearth__json_page *page = hearth__large_new(whole);
-    if (!page) return NULL;
-    page->size = whole;
-    page->next = tape->pages;
-    tape->pages = page;
-    if (apart) return memcpy(page->bytes, text, size);
-    tape->room = page->bytes;
-    tape->room_end = page->bytes + room;
-  }
-  if (size == 0) return "";
-  char *copy = memcpy(tape->room, text, size);
-  tape->room += size;
-  return copy;
+/* Was it put? Where not, memory is short. */
+static inline bool put(walker *w, bool done) {
+  return done || out_of_memory(w);
 }
 
-/* The text will be long, and made on another thread: from here on the tape owns its strings. */
-static bool own_strings(walker *w) {
-  hearth__json_tape *tape = w->tape;
-  w->own = true;
-  w->limit = SIZE_MAX;
-  memset(w->codec->keys, 0, sizeof w->codec->keys);
-  if (w->bytes == 0) return true; /* no strings, or empty ones, of which nothing is read */
-  for (size_t i = 0; i < tape->count; i++) {
-    hearth__json_item *it = &tape->items[i];
-    if (HEARTH__ITEM_TYPE(it) == ITEM_STRING && !(it->as.text = own_string(tape, it->as.text, HEARTH__ITEM_COUNT(it))))
-      return out_of_memory(w);
-  }
-  return true;
+static inline bool put_string(walker *w, const char *text, size_t size) {
+  if (!put(w, hearth__flat_put_string(w->flat, text, size))) return false;
+  return w->flat->borrowed + w->flat->bytes.size <= w->limit || w->flat->own || put(w, hearth__json_flat_own(w->flat));
 }
 
-static inline bool put(walker *w, hearth__json_type type, hearth__json_item **out) {
-  hearth__json_item *it = hearth__json_item_new(w->tape);
-  if (!it) return out_of_memory(w);
-  it->head = HEARTH__ITEM(type, 0);
-  *out = it;
-  return true;
-}
-
-static inline bool put_word(walker *w, hearth__json_type type) {
-  hearth__json_item *it;
-  return put(w, type, &it);
-}
-
-/* The string at idx. */
-static inline bool put_string(walker *w, int idx, const char **text, size_t *size) {
-  hearth__json_item *it;
-  if (!put(w, ITEM_STRING, &it)) return false;
-  *text = lua_tolstring(w->L, idx, size);
-  it->head = HEARTH__ITEM(ITEM_STRING, *size);
-  it->as.text = *text;
-  if (w->own) return (it->as.text = own_string(w->tape, *text, *size)) || out_of_memory(w);
-  w->bytes += *size;
-  return w->bytes <= w->limit || own_strings(w);
-}
-
-/* The key at idx, in a table of this frame. False and no reason: it is no string. Records have the same few keys, Lua's same strings: of those a
-** tape that owns its strings has one copy, found by their addresses. */
-static inline bool put_key(walker *w, frame *me, int idx) {
-  const void *string = w->own ? lua_topointer(w->L, idx) : NULL;
-  hearth__json_key *known = &w->codec->keys[((uintptr_t)string >> 3 ^ (uintptr_t)string >> 9) % HEARTH__JSON_KEYS];
-  if (string && known->string == string) {
-    hearth__json_item *it;
-    if (!put(w, ITEM_STRING, &it)) return false;
-    it->head = HEARTH__ITEM(ITEM_STRING, known->size);
-    it->as.text = me->key = known->text;
-    me->key_size = known->size;
-    return true;
-  }
-  if (lua_type(w->L, idx) != LUA_TSTRING || !put_string(w, idx, &me->key, &me->key_size)) return false;
-  if (string) *known = (hearth__json_key){string, w->tape->items[w->tape->count - 1].as.text, me->key_size};
-  return true;
+static inline bool put_integer(walker *w, int idx) {
+  return put(w, hearth__flat_put_integer(w->flat, lua_tointeger(w->L, idx)));
 }
 
 /* ---- the walk */
 
 static bool walk_table(walker *w, frame *up, int t);
 
-static inline bool put_integer(walker *w, int idx) {
-  hearth__json_item *it;
-  if (!put(w, ITEM_INTEGER, &it)) return false;
-  it->as.integer = lua_tointeger(w->L, idx);
-  return true;
-}
-
 /* The value at idx, the top of the stack; `at` tells where it is. */
 static bool walk(walker *w, frame *at, int idx) {
   lua_State *L = w->L;
-  hearth__json_item *it;
   switch (lua_type(L, idx)) {
     case LUA_TSTRING: {
-      const char *text;
       size_t size;
-      return put_string(w, idx, &text, &size);
+      const char *text = lua_tolstring(L, idx, &size);
+      return put_string(w, text, size);
     }
-    case LUA_TNUMBER:
+    case LUA_TNUMBER: {
       if (lua_isinteger(L, idx)) return put_integer(w, idx);
-      if (!put(w, ITEM_FLOAT, &it)) return false;
-      it->as.number = lua_tonumber(L, idx);
-      if (isfinite(it->as.number)) return true;
-      return refuse(w, at, isnan(it->as.number) ? "NaN is not a value of JSON" : "an infinity is not a value of JSON");
-    case LUA_TBOOLEAN: return put_word(w, lua_toboolean(L, idx) ? ITEM_TRUE : ITEM_FALSE);
+      double number = lua_tonumber(L, idx);
+      if (isfinite(number)) return put(w, hearth__flat_put_float(w->flat, number));
+      return refuse(w, at, isnan(number) ? "NaN is not a value of JSON" : "an infinity is not a value of JSON");
+    }
+    case LUA_TBOOLEAN: return put(w, hearth__flat_put_word(w->flat, lua_toboolean(L, idx) ? FLAT_TRUE : FLAT_FALSE));
     case LUA_TLIGHTUSERDATA:
       if (lua_touserdata(L, idx)) return refuse(w, at, "light userdata cannot be written as JSON");
-      return put_word(w, ITEM_NULL);
+      return put(w, hearth__flat_put_word(w->flat, FLAT_NULL));
     case LUA_TTABLE: return walk_table(w, at, idx);
     case LUA_TNIL: return refuse(w, at, "nil is not a value of JSON (hearth.null is)");
     case LUA_TFUNCTION: return refuse(w, at, "function cannot be written as JSON");
@@ -212,34 +135,34 @@ static bool check_sequence(walker *w, const frame *up, int t, size_t *count) {
   return true;
 }
 
-static bool walk_array(walker *w, frame *me, size_t *count) {
+static bool walk_array(walker *w, frame *me) {
   lua_State *L = w->L;
-  hearth__json_tape *tape = w->tape;
+  hearth__json_flat *flat = w->flat;
   const int t = me->place, key = t + 1, value = t + 2;
-  size_t start = tape->count, bytes = w->bytes;
+  size_t start = flat->bytes.size, borrowed = flat->borrowed, count;
   lua_Integer i = 1;
   bool integer = true; /* so was the last element: this one is likely to be, too */
   for (;;) {           /* a key that is an integer and its value are on the stack */
     if (lua_tointeger(L, key) != i) goto out_of_order;
     me->index = i;
-    size_t at = tape->count;
+    size_t at = flat->bytes.size;
     if (!(integer && lua_isinteger(L, value) ? put_integer(w, value) : walk(w, me, value))) return false;
-    integer = HEARTH__ITEM_TYPE(&tape->items[at]) == ITEM_INTEGER;
+    char type = flat->bytes.data[at];
+    integer = type >= FLAT_INT8 && type <= FLAT_INT64;
     lua_settop(L, key);
     i++;
     if (!lua_next(L, t)) break;
     if (!lua_isinteger(L, key)) goto out_of_order;
   }
-  *count = (size_t)i - 1;
   return true;
 
 out_of_order:
-  tape->count = start;
-  w->bytes = bytes;
+  flat->bytes.size = start;
+  flat->borrowed = borrowed;
   lua_settop(L, t);
-  if (!check_sequence(w, me->up, t, count)) return false;
+  if (!check_sequence(w, me->up, t, &count)) return false;
   lua_pushnil(L); /* in the place of the key */
-  for (i = 1; i <= (lua_Integer)*count; i++) {
+  for (i = 1; i <= (lua_Integer)count; i++) {
     lua_rawgeti(L, t, i);
     me->index = i;
     if (!walk(w, me, value)) return false;
@@ -249,26 +172,26 @@ out_of_order:
   return true;
 }
 
-static bool walk_object(walker *w, frame *me, size_t *count) {
+static bool walk_object(walker *w, frame *me) {
   lua_State *L = w->L;
   const int t = me->place, key = t + 1, value = t + 2;
   do { /* the first key and its value are on the stack */
-    if (!put_key(w, me, key)) {
-      if (w->why) return false;
+    if (lua_type(L, key) != LUA_TSTRING) {
+      size_t count;
       lua_settop(L, t);
-      if (!check_sequence(w, me->up, t, count)) return false;
+      if (!check_sequence(w, me->up, t, &count)) return false;
       return refuse(w, me->up, "table with mixed keys, integers and strings (use either)");
     }
-    if (!walk(w, me, value)) return false;
+    me->key = lua_tolstring(L, key, &me->key_size);
+    if (!put_string(w, me->key, me->key_size) || !walk(w, me, value)) return false;
     lua_settop(L, key);
-    ++*count;
   } while (lua_next(L, t));
   return true;
 }
 
-static bool walk_set(walker *w, frame *up, int t, size_t *count) {
+static bool walk_set(walker *w, frame *up, int t) {
   lua_State *L = w->L;
-  if (!w->tape->sets) return refuse(w, up, "hearth.Set is for stored values, JSON has no sets (make a list of it)");
+  if (!w->flat->sets) return refuse(w, up, "hearth.Set is for stored values, JSON has no sets (make a list of it)");
   if (w->depth >= HEARTH__JSON_DEPTH) return refuse(w, up, "nested more than 1000 deep");
   hearth__json_set_items(L, t);
   int items = lua_gettop(L) - 1;
@@ -277,7 +200,6 @@ static bool walk_set(walker *w, frame *up, int t, size_t *count) {
       if (i == 0) lua_pushvalue(L, -2); /* the element is the key; of the integral floats it is the value */
       if (!walk(w, up, lua_gettop(L))) return false;
       if (i == 0) lua_pop(L, 1);
-      ++*count;
     }
   lua_settop(L, t);
   return true;
@@ -297,7 +219,6 @@ static bool check_cycle(walker *w, frame *me) {
 static bool walk_table(walker *w, frame *up, int t) {
   lua_State *L = w->L;
   frame me = {.up = up, .place = t};
-  hearth__json_item *it;
   if (up && !up->table && !check_cycle(w, up)) return false;
   if (w->depth == HEARTH__JSON_DEPTH) return refuse(w, up, "nested more than 1000 deep");
   if (t + SLOTS > w->room) {
@@ -306,12 +227,12 @@ static bool walk_table(walker *w, frame *up, int t) {
   }
   bool bare, ok = true;
   hearth__json_mark mark = hearth__json_mark_or_bare(L, w->codec, t, &bare);
-  hearth__json_type type = mark == MARK_SET ? ITEM_SET : mark == MARK_ARRAY ? ITEM_ARRAY : ITEM_OBJECT;
-  size_t at = w->tape->count, count = 0;
-  if (!put(w, type, &it)) return false;
+  hearth__flat_type type = mark == MARK_SET ? FLAT_SET : mark == MARK_ARRAY ? FLAT_ARRAY : FLAT_OBJECT;
+  size_t at;
+  if (!put(w, hearth__flat_open(w->flat, &at))) return false;
   w->depth++;
-  if (type == ITEM_SET)
-    ok = walk_set(w, up, t, &count);
+  if (type == FLAT_SET)
+    ok = walk_set(w, up, t);
   else {
     lua_pushnil(L);
     bool empty = !lua_next(L, t);
@@ -320,38 +241,31 @@ static bool walk_table(walker *w, frame *up, int t) {
       empty = !lua_next(L, t);
     }
     if (!empty && lua_isinteger(L, t + 1)) {
-      type = ITEM_ARRAY;
-      ok = walk_array(w, &me, &count);
+      type = FLAT_ARRAY;
+      ok = walk_array(w, &me);
     } else if (!empty && mark == MARK_ARRAY && lua_type(L, t + 1) == LUA_TSTRING)
       ok = refuse(w, up, "table marked as an array that has strings as keys");
     else if (!empty)
-      ok = walk_object(w, &me, &count);
+      ok = walk_object(w, &me);
   }
   w->depth--;
-  if (!ok) return false; /* whoever began the walk restores the stack */
-  it = &w->tape->items[at];
-  it->head = HEARTH__ITEM(type, count);
-  it->as.end = w->tape->count;
-  return true;
+  return ok && put(w, hearth__flat_close(w->flat, at, type)); /* where not, whoever began the walk restores the stack */
 }
 
 /* ---- entry */
 
-enum { ITEM_TEXT = 4 }; /* bytes of text that an item makes, beside those of strings: for the choice between ways */
-
-/* `limit`: from this length of the text on, the tape gets its own strings. */
+/* `limit`: from this length of the text on, the value gets its own strings. */
 static bool run(walker *w, int idx, size_t limit) {
   lua_State *L = w->L;
   int top = lua_gettop(L);
-  w->tape->count = 0;
+  w->flat->bytes.size = w->flat->borrowed = 0;
+  w->flat->own = limit == 0;
   w->why = NULL;
   w->limit = limit;
-  w->bytes = 0;
-  w->own = false;
   w->depth = 0;
   w->room = 0;
   lua_pushvalue(L, idx);
-  bool ok = (limit > 0 || own_strings(w)) && walk(w, NULL, top + 1);
+  bool ok = walk(w, NULL, top + 1);
   lua_settop(L, top);
   return ok;
 }
@@ -396,7 +310,7 @@ static bool encode_small(lua_State *L, int idx) {
 
 static bool print(hearth__json_codec *c) {
   c->out.size = 0;
-  return hearth__json_print_tape(&c->tape, &c->ranks, &c->out);
+  return hearth__json_print_flat(&c->flat, &c->ranks, &c->out);
 }
 
 void hearth__json_encode(lua_State *L, int idx, bool sets, const char *op, const char *key, size_t key_size) {
@@ -404,51 +318,47 @@ void hearth__json_encode(lua_State *L, int idx, bool sets, const char *op, const
   if (encode_small(L, idx)) return;
   idx = lua_absindex(L, idx);
   hearth__json_codec *c = hearth__json_codec_of(L);
-  walker w = {.L = L, .codec = c, .tape = &c->tape};
-  c->tape.sets = sets;
-  bool ok = run(&w, idx, SIZE_MAX) && (print(c) || out_of_memory(&w));
+  walker w = {.L = L, .codec = c, .flat = &c->flat};
+  c->flat.sets = sets;
+  bool ok = run(&w, idx, SIZE_MAX) && put(&w, print(c));
   if (!ok && !*w.why) { /* short of memory: what is garbage may help */
     lua_gc(L, LUA_GCCOLLECT);
-    ok = run(&w, idx, SIZE_MAX) && (print(c) || out_of_memory(&w));
+    ok = run(&w, idx, SIZE_MAX) && put(&w, print(c));
   }
   if (!ok) raise(&w, op, key, key_size);
   lua_pushlstring(L, c->out.data, c->out.size);
   hearth__json_codec_trim(c);
 }
 
-/* A string is not copied, whoever keeps the tape keeps it too. */
-static hearth__json_tape *tape_of_string(lua_State *L, int idx) {
-  hearth__json_tape *tape = calloc(1, sizeof *tape);
-  hearth__json_item *it = tape ? hearth__json_item_new(tape) : NULL;
+/* A string is not copied, whoever keeps what is flattened keeps it too. */
+static hearth__json_flat *flat_of_string(lua_State *L, int idx) {
+  hearth__json_flat *flat = calloc(1, sizeof *flat);
   size_t size;
-  if (!it) {
-    hearth__json_tape_free(tape);
-    hearth__no_memory(L);
-    return NULL;
-  }
-  it->as.text = lua_tolstring(L, idx, &size);
-  it->head = HEARTH__ITEM(ITEM_STRING, size);
-  return tape;
+  const char *text = lua_tolstring(L, idx, &size);
+  if (flat && hearth__flat_put_string(flat, text, size)) return flat;
+  hearth__json_flat_free(flat);
+  hearth__no_memory(L);
+  return NULL;
 }
 
-hearth__json_tape *hearth__json_encode_or_flatten(lua_State *L, int idx, size_t limit) {
+hearth__json_flat *hearth__json_encode_or_flatten(lua_State *L, int idx, size_t limit) {
   luaL_checkstack(L, 16, NULL);
   if (encode_small(L, idx)) return NULL;
   idx = lua_absindex(L, idx);
-  if (lua_type(L, idx) == LUA_TSTRING && lua_rawlen(L, idx) > limit) return tape_of_string(L, idx);
+  if (lua_type(L, idx) == LUA_TSTRING && lua_rawlen(L, idx) > limit) return flat_of_string(L, idx);
   hearth__json_codec *c = hearth__json_codec_of(L);
-  walker w = {.L = L, .codec = c, .tape = &c->tape};
-  c->tape.sets = true;
+  walker w = {.L = L, .codec = c, .flat = &c->flat};
+  c->flat.sets = true;
   bool ok = run(&w, idx, limit);
-  if (ok && !w.own && w.bytes + w.tape->count * ITEM_TEXT > limit) ok = own_strings(&w);
-  hearth__json_tape *tape = ok && w.own ? malloc(sizeof *tape) : NULL;
-  if (tape) { /* what was scratch memory goes with it */
-    *tape = c->tape;
-    c->tape = (hearth__json_tape){0};
-    return tape;
+  if (ok && !c->flat.own && c->flat.borrowed + c->flat.bytes.size > limit) ok = put(&w, hearth__json_flat_own(&c->flat));
+  hearth__json_flat *flat = ok && c->flat.own ? malloc(sizeof *flat) : NULL;
+  if (flat) { /* what was scratch memory goes with it */
+    *flat = c->flat;
+    c->flat = (hearth__json_flat){0};
+    return flat;
   }
-  if (!ok || w.own || !print(c)) {
-    if (w.own) hearth__json_tape_clear(&c->tape);
+  if (!ok || c->flat.own || !print(c)) {
+    if (c->flat.own) hearth__json_flat_clear(&c->flat);
     if (ok) out_of_memory(&w);
     raise(&w, NULL, NULL, 0);
   }
@@ -457,16 +367,16 @@ hearth__json_tape *hearth__json_encode_or_flatten(lua_State *L, int idx, size_t 
   return NULL;
 }
 
-hearth__json_tape *hearth__json_flatten(lua_State *L, int idx, bool sets, const char *op, const char *key, size_t key_size) {
+hearth__json_flat *hearth__json_flatten(lua_State *L, int idx, bool sets, const char *op, const char *key, size_t key_size) {
   idx = lua_absindex(L, idx);
   luaL_checkstack(L, 16, NULL);
   hearth__json_codec *c = hearth__json_codec_of(L);
-  hearth__json_tape *tape = calloc(1, sizeof *tape);
-  walker w = {.L = L, .codec = c, .tape = tape, .why = ""};
-  if (tape) tape->sets = sets;
-  if (!tape || !run(&w, idx, 0)) {
-    hearth__json_tape_free(tape);
+  hearth__json_flat *flat = calloc(1, sizeof *flat);
+  walker w = {.L = L, .codec = c, .flat = flat, .why = ""};
+  if (flat) flat->sets = sets;
+  if (!flat || !run(&w, idx, 0)) {
+    hearth__json_flat_free(flat);
     raise(&w, op, key, key_size);
   }
-  return tape;
+  return flat;
 }

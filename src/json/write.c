@@ -1,11 +1,10 @@
-/* Tape to text, in the one form that a value has: members by the bytes of their keys, elements of sets in their order. Any thread. */
+/* What was flattened as text, in the one form that a value has: members by the bytes of their keys, elements of sets in their order. Any thread. */
 #include <stdlib.h>
 
-#include "json/internal.h"
+#include "json/flat.h"
 #include "large.h"
 
 typedef struct printer {
-  const hearth__json_item *items;
   bool sets;
   hearth__json_buffer *ranks, *out;
 } printer;
@@ -13,7 +12,7 @@ typedef struct printer {
 /* A member or an element that waits for its turn. */
 typedef struct rank {
   uint64_t prefix; /* of a member: the first eight bytes of its key, the first one highest; of an element: its type */
-  const hearth__json_item *item;
+  const char *at;  /* it, or its key */
 } rank;
 
 /* ---- order */
@@ -47,24 +46,34 @@ static int compare_bytes(const char *a, size_t a_size, const char *b, size_t b_s
   return order ? order : (a_size > b_size) - (a_size < b_size);
 }
 
-static int compare_strings(const hearth__json_item *x, const hearth__json_item *y) {
-  return compare_bytes(x->as.text, HEARTH__ITEM_COUNT(x), y->as.text, HEARTH__ITEM_COUNT(y));
+static int compare_strings(const char *a, const char *b) {
+  size_t m, n;
+  const char *behind, *s = hearth__flat_string(a, &m, &behind), *t = hearth__flat_string(b, &n, &behind);
+  return compare_bytes(s, m, t, n);
 }
 
 static int compare_members(const rank *a, const rank *b) {
   if (a->prefix != b->prefix) return a->prefix < b->prefix ? -1 : 1;
-  return compare_strings(a->item, b->item);
+  return compare_strings(a->at, b->at);
+}
+
+static bool is_number(const char *p) {
+  return *p >= FLAT_INT8 && *p <= FLAT_FLOAT;
+}
+static bool is_string(const char *p) {
+  return *p == FLAT_STRING || *p == FLAT_POINTER;
 }
 
 /* Null, booleans, numbers by value (the integer before the float), strings by their bytes. */
 static int compare_elements(const rank *a, const rank *b) {
-  const hearth__json_item *x = a->item, *y = b->item;
-  hearth__json_type s = HEARTH__ITEM_TYPE(x), t = HEARTH__ITEM_TYPE(y);
-  bool numbers = (s == ITEM_INTEGER || s == ITEM_FLOAT) && (t == ITEM_INTEGER || t == ITEM_FLOAT);
-  if (!numbers) return s != t ? (s > t) - (s < t) : s == ITEM_STRING ? compare_strings(x, y) : 0;
-  if (s == ITEM_INTEGER && t == ITEM_INTEGER) return (x->as.integer > y->as.integer) - (x->as.integer < y->as.integer);
-  double m = s == ITEM_FLOAT ? x->as.number : (double)x->as.integer, n = t == ITEM_FLOAT ? y->as.number : (double)y->as.integer;
-  return m != n ? (m > n) - (m < n) : (int)s - (int)t;
+  const char *x = a->at, *y = b->at;
+  if (is_string(x) && is_string(y)) return compare_strings(x, y);
+  if (!is_number(x) || !is_number(y)) return *x - *y;
+  bool s = *x == FLAT_FLOAT, t = *y == FLAT_FLOAT;
+  int64_t i = s ? 0 : hearth__flat_integer(x), j = t ? 0 : hearth__flat_integer(y);
+  if (!s && !t) return (i > j) - (i < j);
+  double m = s ? hearth__flat_float(x) : (double)i, n = t ? hearth__flat_float(y) : (double)j;
+  return m != n ? (m > n) - (m < n) : s - t;
 }
 
 typedef int (*comparison)(const rank *a, const rank *b);
@@ -103,98 +112,108 @@ static rank *ranks_at(const printer *p, size_t base) {
   return (rank *)(void *)(p->ranks->data + base);
 }
 
-/* The item behind the one at it, whatever belongs to that. */
-static const hearth__json_item *behind(const printer *p, const hearth__json_item *it) {
-  return HEARTH__ITEM_TYPE(it) < ITEM_ARRAY ? it + 1 : p->items + it->as.end;
-}
-
-/* The n members or elements from `it` on, in order, as ranks at *base of the scratch memory. */
-static bool put_in_order(const printer *p, const hearth__json_item *it, size_t n, bool members, size_t *base) {
+/* The members or elements from `at` on, in order: *n ranks at *base of the scratch memory. */
+static bool put_in_order(const printer *p, const char *at, const char *end, bool members, size_t *base, size_t *n) {
   *base = p->ranks->size;
-  if (!hearth__json_room(p->ranks, (n + 1) * sizeof(rank))) return false; /* an empty buffer has no place */
-  p->ranks->size += n * sizeof(rank);
-  rank *r = ranks_at(p, *base);
-  for (size_t i = 0; i < n; i++) {
-    r[i].item = it;
-    r[i].prefix = members ? prefix_of(it->as.text, HEARTH__ITEM_COUNT(it)) : 0;
-    it = members ? behind(p, it + 1) : it + 1;
+  for (*n = 0; at < end; ++*n) {
+    rank *r = (rank *)(void *)hearth__json_room(p->ranks, sizeof *r);
+    if (!r) return false;
+    p->ranks->size += sizeof *r;
+    *r = (rank){0, at};
+    if (members) {
+      size_t size;
+      const char *key = hearth__flat_string(at, &size, &at);
+      r->prefix = prefix_of(key, size);
+    }
+    at = hearth__flat_behind(at);
   }
-  sort(r, n, members ? compare_members : compare_elements);
+  if (*n > 1) sort(ranks_at(p, *base), *n, members ? compare_members : compare_elements);
   return true;
 }
 
 /* ---- text */
 
-static bool print_item(const printer *p, const hearth__json_item *it);
+/* Prints the item and what belongs to it; returns the one behind it, or NULL when memory is short. What is flattened has a bounded depth, and with it
+** the recursion. */
+static const char *print_item(const printer *p, const char *at);
 
-static bool print_set(const printer *p, const hearth__json_item *it) {
-  size_t n = HEARTH__ITEM_COUNT(it), base;
-  if (!put_in_order(p, it + 1, n, false, &base)) return false;
+static bool print_array(const printer *p, const char *at, const char *end) {
+  if (!hearth__json_put_char(p->out, '[')) return false;
+  while (at < end) {
+    if (!(at = print_item(p, at))) return false;
+    if (at < end && !hearth__json_put_char(p->out, ',')) return false;
+  }
+  return hearth__json_put_char(p->out, ']');
+}
+
+static bool print_set(const printer *p, const char *at, const char *end) {
+  size_t n, base;
+  if (!put_in_order(p, at, end, false, &base, &n)) return false;
   if (!hearth__json_put(p->out, "{\"" HEARTH__SET_KEY "\":[", sizeof HEARTH__SET_KEY + 4)) return false;
   for (size_t i = 0; i < n; i++)
-    if ((i && !hearth__json_put_char(p->out, ',')) || !print_item(p, ranks_at(p, base)[i].item)) return false;
+    if ((i && !hearth__json_put_char(p->out, ',')) || !print_item(p, ranks_at(p, base)[i].at)) return false;
   p->ranks->size = base;
   return hearth__json_put(p->out, "]}", 2);
 }
 
-/* Is the only member of this object such that the text would be taken for a set, or for the escaped form of one? */
-static bool looks_like_set(const hearth__json_item *key) {
+/* Is the only member of an object such that the text would be taken for a set, or for the escaped form of one? */
+static bool looks_like_set(const char *key, size_t size, const char *value) {
   const size_t tail = sizeof HEARTH__SET_KEY - 2;
-  size_t dollars = 0, size = HEARTH__ITEM_COUNT(key);
-  while (dollars < size && key->as.text[dollars] == '$') dollars++;
-  return dollars > 0 && size - dollars == tail && memcmp(key->as.text + dollars, &HEARTH__SET_KEY[1], tail) == 0 &&
-         HEARTH__ITEM_TYPE(key + 1) == ITEM_ARRAY;
+  size_t dollars = 0;
+  while (dollars < size && key[dollars] == '$') dollars++;
+  return dollars > 0 && size - dollars == tail && memcmp(key + dollars, &HEARTH__SET_KEY[1], tail) == 0 && *value == FLAT_ARRAY;
 }
 
-static bool print_object(const printer *p, const hearth__json_item *it) {
-  size_t n = HEARTH__ITEM_COUNT(it), base;
-  if (p->sets && n == 1 && looks_like_set(it + 1)) /* nothing in its key needs an escape of JSON */
-    return hearth__json_put(p->out, "{\"$", 3) && hearth__json_put(p->out, it[1].as.text, HEARTH__ITEM_COUNT(it + 1)) &&
-           hearth__json_put(p->out, "\":", 2) && print_item(p, it + 2) && hearth__json_put_char(p->out, '}');
-  if (!hearth__json_put_char(p->out, '{') || !put_in_order(p, it + 1, n, true, &base)) return false;
+static bool print_object(const printer *p, const char *at, const char *end) {
+  size_t n, base;
+  if (!hearth__json_put_char(p->out, '{') || !put_in_order(p, at, end, true, &base, &n)) return false;
   for (size_t i = 0; i < n; i++) {
-    const hearth__json_item *key = ranks_at(p, base)[i].item;
-    if (!hearth__json_print_string(p->out, key->as.text, HEARTH__ITEM_COUNT(key), i ? ',' : 0, ':') || !print_item(p, key + 1))
+    size_t size;
+    const char *value, *key = hearth__flat_string(ranks_at(p, base)[i].at, &size, &value);
+    if (n == 1 && p->sets && looks_like_set(key, size, value)) { /* nothing in its key needs an escape of JSON */
+      if (!hearth__json_put(p->out, "\"$", 2) || !hearth__json_put(p->out, key, size) || !hearth__json_put(p->out, "\":", 2)) return false;
+    } else if (!hearth__json_print_string(p->out, key, size, i ? ',' : 0, ':'))
       return false;
+    if (!print_item(p, value)) return false;
   }
   p->ranks->size = base;
   return hearth__json_put_char(p->out, '}');
 }
 
-/* Prints the item and what belongs to it. The depth of a tape is bounded, and with it the recursion. */
-static bool print_item(const printer *p, const hearth__json_item *it) {
+static const char *print_item(const printer *p, const char *at) {
   hearth__json_buffer *out = p->out;
-  size_t n = HEARTH__ITEM_COUNT(it);
-  switch (HEARTH__ITEM_TYPE(it)) {
-    case ITEM_NULL: return hearth__json_put(out, "null", 4);
-    case ITEM_FALSE: return hearth__json_put(out, "false", 5);
-    case ITEM_TRUE: return hearth__json_put(out, "true", 4);
-    case ITEM_INTEGER: return hearth__json_print_integer(out, it->as.integer);
-    case ITEM_FLOAT: return hearth__json_print_double(out, it->as.number);
-    case ITEM_STRING: return hearth__json_print_string(out, it->as.text, n, 0, 0);
-    case ITEM_ARRAY:
-      if (!hearth__json_put_char(out, '[')) return false;
-      it++;
-      for (size_t i = 0; i < n; i++, it = behind(p, it))
-        if ((i && !hearth__json_put_char(out, ',')) || !print_item(p, it)) return false;
-      return hearth__json_put_char(out, ']');
-    case ITEM_OBJECT: return print_object(p, it);
-    case ITEM_SET: return print_set(p, it);
+  const char *text, *behind;
+  size_t size;
+  switch (hearth__flat_type_of(at)) {
+    case FLAT_NULL: return hearth__json_put(out, "null", 4) ? at + 1 : NULL;
+    case FLAT_FALSE: return hearth__json_put(out, "false", 5) ? at + 1 : NULL;
+    case FLAT_TRUE: return hearth__json_put(out, "true", 4) ? at + 1 : NULL;
+    case FLAT_INT8: return hearth__json_print_integer(out, hearth__flat_integer(at)) ? at + 2 : NULL;
+    case FLAT_INT32: return hearth__json_print_integer(out, hearth__flat_integer(at)) ? at + 5 : NULL;
+    case FLAT_INT64: return hearth__json_print_integer(out, hearth__flat_integer(at)) ? at + 9 : NULL;
+    case FLAT_FLOAT: return hearth__json_print_double(out, hearth__flat_float(at)) ? at + 9 : NULL;
+    case FLAT_STRING:
+    case FLAT_POINTER:
+      text = hearth__flat_string(at, &size, &behind);
+      return hearth__json_print_string(out, text, size, 0, 0) ? behind : NULL;
+    case FLAT_ARRAY: return print_array(p, at + HEARTH__FLAT_OPEN, behind = hearth__flat_end(at)) ? behind : NULL;
+    case FLAT_OBJECT: return print_object(p, at + HEARTH__FLAT_OPEN, behind = hearth__flat_end(at)) ? behind : NULL;
+    case FLAT_SET: return print_set(p, at + HEARTH__FLAT_OPEN, behind = hearth__flat_end(at)) ? behind : NULL;
   }
-  return false;
+  return NULL;
 }
 
-bool hearth__json_print_tape(const hearth__json_tape *tape, hearth__json_buffer *ranks, hearth__json_buffer *out) {
-  printer p = {.items = tape->items, .sets = tape->sets, .ranks = ranks, .out = out};
+bool hearth__json_print_flat(const hearth__json_flat *flat, hearth__json_buffer *ranks, hearth__json_buffer *out) {
+  printer p = {.sets = flat->sets, .ranks = ranks, .out = out};
   ranks->size = 0;
-  return !tape->error && print_item(&p, tape->items);
+  return print_item(&p, flat->bytes.data) != NULL;
 }
 
-void *hearth__json_print(const hearth__json_tape *tape, size_t head, size_t *size) {
+void *hearth__json_print(const hearth__json_flat *flat, size_t head, size_t *size) {
   hearth__json_buffer ranks = {0}, out = {0};
   bool ok = hearth__json_grow(&out, head + 1);
   out.size = head;
-  ok = ok && hearth__json_print_tape(tape, &ranks, &out) && hearth__json_put_char(&out, '\0');
+  ok = ok && hearth__json_print_flat(flat, &ranks, &out) && hearth__json_put_char(&out, '\0');
   hearth__json_release(&ranks);
   void *block = ok ? hearth__large_resize(out.data, out.capacity, out.size) : NULL;
   if (block)
