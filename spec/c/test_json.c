@@ -8,7 +8,7 @@
 #include <lualib.h>
 
 #include "check.h"
-#include "json/json.h"
+#include "json/codec.h"
 #include "large.h"
 
 /* ---- an allocator that counts what is alive and fails on demand */
@@ -218,6 +218,57 @@ static void test_what_is_flattened_is_all_there(void) {
   lua_close(L);
 }
 
+/* Replaces the value on the top by a list of n integers, packed. */
+static const hearth__json_flat *pack_list(lua_State *L, lua_Integer n) {
+  lua_settop(L, 0);
+  lua_newtable(L);
+  for (lua_Integer i = 1; i <= n; i++) {
+    lua_pushinteger(L, 1000 + i);
+    lua_rawseti(L, 1, i);
+  }
+  hearth__json_pack(L, 1);
+  lua_replace(L, 1);
+  return hearth__json_packed(L, 1);
+}
+
+static void test_what_was_packed_gives_its_memory_to_the_next(void) {
+  enum { KEPT = 2 << 20 };
+  lua_State *L = luaL_newstate();
+  const hearth__json_buffer *kept = &hearth__json_codec_of(L)->flat.bytes;
+  CHECK(pack_list(L, 3) == NULL); /* it is text */
+  hearth__json_pack_done(L, 1);
+  CHECK_STR(lua_tostring(L, 1), "[1001,1002,1003]");
+  for (int by_collector = 0; by_collector <= 1; by_collector++) {
+    const hearth__json_flat *flat = pack_list(L, 50000);
+    CHECK(flat != NULL);
+    const char *bytes = flat->bytes.data;
+    size_t capacity = flat->bytes.capacity;
+    CHECK(kept->capacity == 0);
+    if (by_collector) {
+      lua_settop(L, 0);
+      lua_gc(L, LUA_GCCOLLECT);
+    } else {
+      hearth__json_pack_done(L, 1);
+      CHECK(hearth__json_packed(L, 1) == NULL);
+    }
+    CHECK(kept->data == bytes && kept->capacity == capacity);
+  }
+  for (int i = 0; i < 2; i++) { /* not all of a large one is kept */
+    CHECK(pack_list(L, 1000000)->bytes.capacity > KEPT);
+    hearth__json_pack_done(L, 1);
+    CHECK(kept->capacity == KEPT);
+  }
+  const hearth__json_flat *first = pack_list(L, 20000); /* the larger one of two is kept */
+  size_t larger = first->bytes.capacity;
+  lua_rawsetp(L, LUA_REGISTRYINDEX, kept);
+  CHECK(pack_list(L, 20000)->bytes.capacity < larger);
+  hearth__json_pack_done(L, 1);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, kept);
+  hearth__json_pack_done(L, -1);
+  CHECK(kept->capacity == larger);
+  lua_close(L);
+}
+
 static int flatten_function(lua_State *L) {
   lua_newtable(L);
   lua_pushcfunction(L, flatten_function);
@@ -317,6 +368,7 @@ int main(void) {
   RUN(test_every_allocation_fails_in_turn);
   RUN(test_other_threads_say_what_the_direct_way_says);
   RUN(test_what_is_flattened_is_all_there);
+  RUN(test_what_was_packed_gives_its_memory_to_the_next);
   RUN(test_bad_tapes);
   RUN(test_check);
   RUN(test_a_finalizer_may_encode_when_the_state_ends);

@@ -43,6 +43,12 @@ static int pack(lua_State *L) {
   hearth__json_pack(L, 1);
   return 1;
 }
+/* done(text | packed): it is not needed again; what was packed gives its memory to the next value */
+static int done(lua_State *L) {
+  lua_settop(L, 1);
+  hearth__json_pack_done(L, 1);
+  return 0;
+}
 static int decode(lua_State *L) {
   return decode_with(L, false, "json.decode");
 }
@@ -91,6 +97,7 @@ int hearth__open_json(lua_State *L) {
                                    {"decode", decode},
                                    {"encode_stored", encode_stored},
                                    {"pack", pack},
+                                   {"done", done},
                                    {"decode_stored", decode_stored},
                                    {"equal", equal},
                                    {"copy", copy},

@@ -3,9 +3,10 @@
 #include <lauxlib.h>
 
 #include "json/codec.h"
+#include "large.h"
 #include "ref.h"
 
-enum { KEPT = 4 << 20 };
+enum { KEPT = 4 << 20, KEPT_FLAT = 2 << 20 };
 
 static const char slot = 0;
 
@@ -26,6 +27,23 @@ static int collect(lua_State *L) {
 void hearth__json_codec_trim(hearth__json_codec *c) {
   size_t kept = c->flat.bytes.capacity + c->out.capacity + c->ranks.capacity + c->path.capacity;
   if (c->closed || kept > KEPT) release(c);
+}
+
+void hearth__json_codec_take(hearth__json_codec *c, hearth__json_flat *flat) {
+  hearth__json_buffer *bytes = &flat->bytes, *kept = &c->flat.bytes;
+  if (bytes->capacity > KEPT_FLAT) {
+    char *data = hearth__large_resize(bytes->data, bytes->capacity, KEPT_FLAT);
+    if (data) {
+      bytes->data = data;
+      bytes->capacity = KEPT_FLAT;
+    }
+  }
+  if (!c->closed && bytes->capacity <= KEPT_FLAT && bytes->capacity > kept->capacity) {
+    hearth__json_buffer smaller = *kept;
+    *kept = *bytes;
+    *bytes = smaller;
+  }
+  hearth__json_flat_free(flat);
 }
 
 hearth__json_codec *hearth__json_codec_push(lua_State *L) {

@@ -20,6 +20,8 @@ hearth__json_codec *hearth__json_codec_of(lua_State *L);
 hearth__json_codec *hearth__json_codec_push(lua_State *L);
 /* Gives back scratch memory that is larger than worth keeping. */
 void hearth__json_codec_trim(hearth__json_codec *c);
+/* Takes back what was flattened and is not needed any more: its memory, which is there already, is what the next value is flattened to. */
+void hearth__json_codec_take(hearth__json_codec *c, hearth__json_flat *flat);
 
 typedef enum { MARK_NONE, MARK_ARRAY, MARK_SET } hearth__json_mark;
 

@@ -51,6 +51,8 @@ enum { HEARTH__JSON_LARGE = 64 << 10 };
 
 /* Pushes the value at idx packed: its text, or where that is long a userdata whose text is made later, of what the value is now. */
 void hearth__json_pack(lua_State *L, int idx);
+/* Nobody needs the value at idx again, which hearth__json_pack gave: its memory is for the next one. */
+void hearth__json_pack_done(lua_State *L, int idx);
 /* What the packed value at idx has flattened, for as long as that is kept; NULL: it is none. */
 const hearth__json_flat *hearth__json_packed(lua_State *L, int idx);
 

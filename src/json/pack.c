@@ -19,10 +19,13 @@ typedef struct packed {
   hearth__json_flat *flat; /* that of a string is read out of the user value */
 } packed;
 
-static int packed_gc(lua_State *L) {
-  packed *p = lua_touserdata(L, 1);
-  hearth__json_flat_free(p->flat);
+static void give_back(lua_State *L, packed *p) {
+  if (p->flat) hearth__json_codec_take(hearth__json_codec_of(L), p->flat);
   p->flat = NULL;
+}
+
+static int packed_gc(lua_State *L) {
+  give_back(L, lua_touserdata(L, 1));
   return 0;
 }
 
@@ -58,6 +61,11 @@ void hearth__json_pack(lua_State *L, int idx) {
     lua_setiuservalue(L, -2, 1);
   else
     lua_pop(L, 1);
+}
+
+void hearth__json_pack_done(lua_State *L, int idx) {
+  packed *p = lua_type(L, idx) == LUA_TUSERDATA ? luaL_testudata(L, idx, PACKED_CLASS) : NULL;
+  if (p) give_back(L, p);
 }
 
 const hearth__json_flat *hearth__json_packed(lua_State *L, int idx) {

@@ -61,11 +61,11 @@ function AppStorage:set(key, value, options)
   if value == nil then
     error(fail("EINVAL", verb, view.namespace, key, "the value is nil; use remove to delete a key, or hearth.null to store a null"))
   end
-  local text = verbs.encode(verb, view.namespace, key, value)
   if p.t then
+    local text = verbs.encode(verb, view.namespace, key, value)
     batch.write(p.t, view.namespace, key, text, "json", check.options(verb, view.namespace, key, options))
   else
-    return verbs.write(view, verb, key, text, "json", options)
+    return verbs.write_json(view, verb, key, value, options)
   end
 end
 

@@ -110,6 +110,14 @@ local function write(view, verb, key, value, kind, options)
 end
 verbs.write = write
 
+---A storable value as JSON. What is made of a large one is done with when it is stored.
+function verbs.write_json(view, verb, key, value, options)
+  local packed = encode(verb, view.namespace, key, value)
+  local revision = write(view, verb, key, packed, "json", options)
+  if type(packed) ~= "string" then json.done(packed) end
+  return revision
+end
+
 function verbs.set(view, key, value, options)
   local verb = view.names.set
   check_await(verb)
@@ -122,7 +130,7 @@ function verbs.set_json(view, key, value, options)
   local verb = view.names.set_json
   check_await(verb)
   check.key(verb, view.namespace, key)
-  return write(view, verb, key, encode(verb, view.namespace, key, value), "json", options)
+  return verbs.write_json(view, verb, key, value, options)
 end
 
 function verbs.delete(view, key, options)
