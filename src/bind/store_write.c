@@ -13,10 +13,11 @@
 
 typedef struct write_wait {
   hearth__wait wait;
-  hearth__making *making; /* values that a worker makes; NULL when it is through */
-  const char *verb;       /* what errors call it; NULL: as its class does */
-  bool started, dropped;  /* dropped: goes when the worker is through */
-  hearth__batch batch;    /* its ops follow */
+  hearth__making *making;   /* values that a worker makes; NULL when it is through */
+  const char *verb;         /* what errors call it; NULL: as its class does */
+  const hearth__name *name; /* the key of a set that is about to start (set_start) */
+  bool started, dropped;    /* dropped: goes when the worker is through */
+  hearth__batch batch;      /* its ops follow */
 } write_wait;
 
 static const hearth__op_class write_class, put_many_class, apply_class, submit_class, raw_class, take_class, flush_class;
@@ -65,6 +66,18 @@ static void write_start(hearth__wait *w) {
   if (!ww->making) return;
   ww->started = true;
   hearth__making_start(ww->making, &ww->batch, making_over, ww);
+}
+
+/* Of a setter: its batch has one op, and a key that is looked up as it is queued. */
+static void set_start(hearth__wait *w) {
+  write_wait *ww = (write_wait *)w;
+  ww->batch.user = w;
+  ww->batch.done = write_done;
+  hearth__soon_begin(w->handle->stores->h);
+  if (hearth__store_submit_one(w->handle->store, &ww->batch, ww->name) == 0) return;
+  hearth__soon_end(w->handle->stores->h);
+  hearth__wait_fail(w, "EIO", HEARTH__NO_MEMORY);
+  hearth__wait_landed(w);
 }
 
 static const char *verb_of(const write_wait *w) {
@@ -242,25 +255,32 @@ int hearth__l_store_write(lua_State *L) {
   return hearth__await(L, &w->wait.op);
 }
 
-static bool is_short(lua_State *L, int idx, size_t limit) {
-  return lua_type(L, idx) == LUA_TSTRING && lua_rawlen(L, idx) <= limit;
-}
+enum { SHORT_VALUE = 64 << 10 };
 
 /* Upvalues: state, handle, namespace, verb. A call with something to refuse or to look at is the caller's own: nothing is done and given. */
 static int setter_call(lua_State *L) {
-  const char *verb = lua_tostring(L, lua_upvalueindex(4));
-  if (!lua_isnoneornil(L, 3) || !is_short(L, 1, HEARTH__KEY_MAX) || !is_short(L, 2, HEARTH__VALUE_MAX)) return 0;
+  hearth__name name;
+  size_t size;
+  if (!lua_isnoneornil(L, 3) || lua_type(L, 1) != LUA_TSTRING || lua_type(L, 2) != LUA_TSTRING) return 0;
+  name.ns = lua_tolstring(L, lua_upvalueindex(3), &name.ns_size);
+  name.key = lua_tolstring(L, 1, &name.key_size);
+  const char *bytes = lua_tolstring(L, 2, &size), *verb = lua_tostring(L, lua_upvalueindex(4));
+  if (name.key_size > HEARTH__KEY_MAX || name.ns_size > HEARTH__KEY_MAX || size > SHORT_VALUE) return 0;
   hearth__check_await(L, hearth__state_of(L), verb);
   hearth__handle *hd = hearth__handle_bound(L, verb);
-  hearth__name name = hearth__check_name(L, lua_upvalueindex(3), 1, verb);
+  if (hd->stores->plan.active || hd->stores->delayed) return 0;
   if (hearth__store_read_only(hd->store)) {
     hearth__fault f;
     hearth__fail(&f, "EROFS", "the store was opened read-only");
     return hearth__raise_fault(L, &f, verb, &name);
   }
-  write_wait *w = one_op(L, hd, &name, 2);
+  write_wait *w = write_new(L, hd, 1, &write_class);
+  hearth__write_op *op = hearth__batch_one(&w->batch, HEARTH__PUT);
+  if (!(op->value = hearth__blob_new(bytes, size))) return out_of_memory(L, w);
+  op->kind = HEARTH__TEXT;
   w->verb = verb;
-  w->batch.ops[0].kind = HEARTH__TEXT;
+  w->name = &name;
+  w->wait.start = set_start;
   hearth__wait_go(&w->wait, "write");
   return hearth__await(L, &w->wait.op);
 }

@@ -87,13 +87,16 @@ void hearth__db_kick(hearth__db *db) {
   uv_cond_signal(&db->work);
 }
 
-void hearth__store_submit(hearth__store *s, hearth__batch *b) {
-  hearth__db *db = s->db;
+static void prepare(hearth__batch *b) {
   b->landed.deliver = hearth__batch_deliver;
   b->conditional = false;
   for (size_t i = 0; i < b->n; i++)
     if (b->ops[i].conditional || b->ops[i].verb >= HEARTH__CHECK) b->conditional = true;
-  uv_mutex_lock(&db->lock);
+}
+
+/* Under the lock. True: the handle's `arm` is to be called. */
+static bool enqueue(hearth__store *s, hearth__batch *b) {
+  hearth__db *db = s->db;
   for (size_t i = 0; i < b->n; i++) {
     hearth__write_op *op = &b->ops[i];
     if (op->verb == HEARTH__CLEAR) db->clears++;
@@ -110,17 +113,47 @@ void hearth__store_submit(hearth__store *s, hearth__batch *b) {
   else
     db->head = b;
   db->tail = b;
-  bool arm = s->arm && !s->armed;
-  if (arm) s->armed = true;
   if (!s->arm)
     hearth__db_kick(db);
   else if (db->queued == 1)
     db->gathering = uv_hrtime();
   else if ((db->spin && db->queued % GATHER_MAX == 0) || (db->queued % 64 == 0 && uv_hrtime() - db->gathering > GATHER_NS))
     hearth__db_kick(db); /* a turn that writes much, or takes long: the writer works meanwhile */
-  uv_mutex_unlock(&db->lock);
+  bool arm = s->arm && !s->armed;
+  if (arm) s->armed = true;
+  return arm;
+}
+
+static void enqueued(hearth__store *s, bool arm) {
   if (arm) s->arm(s->wake_arg);
-  if (!db->threaded) hearth__writer_drain(db);
+  if (!s->db->threaded) hearth__writer_drain(s->db);
+}
+
+void hearth__store_submit(hearth__store *s, hearth__batch *b) {
+  prepare(b);
+  uv_mutex_lock(&s->db->lock);
+  bool arm = enqueue(s, b);
+  uv_mutex_unlock(&s->db->lock);
+  enqueued(s, arm);
+}
+
+hearth__write_op *hearth__batch_one(hearth__batch *b, uint8_t verb) {
+  hearth__write_op *op = &b->ops[0];
+  memset(op, 0, sizeof *op);
+  op->verb = verb;
+  b->n = 1;
+  return op;
+}
+
+int hearth__store_submit_one(hearth__store *s, hearth__batch *b, const hearth__name *name) {
+  prepare(b);
+  uv_mutex_lock(&s->db->lock);
+  b->ops[0].entry = hearth__cache_pin(&s->db->cache, name);
+  bool arm = b->ops[0].entry && enqueue(s, b);
+  uv_mutex_unlock(&s->db->lock);
+  if (!b->ops[0].entry) return -1;
+  enqueued(s, arm);
+  return 0;
 }
 
 void hearth__batch_made(hearth__batch *b, hearth__write_op *op, hearth__blob *value, const hearth__fault *f) {

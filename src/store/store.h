@@ -104,6 +104,9 @@ void hearth__batch_free(hearth__batch *b); /* owner thread */
 void hearth__batch_made(hearth__batch *b, hearth__write_op *op, hearth__blob *value, const hearth__fault *f);
 /* From here on it lands whatever happens. A batch without ops is a barrier: answered when everything before it has landed. */
 void hearth__store_submit(hearth__store *s, hearth__batch *b);
+/* The only op of a batch, of which the key comes with hearth__store_submit_one. So the lock is taken once for a set, not twice. */
+hearth__write_op *hearth__batch_one(hearth__batch *b, uint8_t verb);
+int hearth__store_submit_one(hearth__store *s, hearth__batch *b, const hearth__name *name); /* -1: memory is short, nothing was submitted */
 
 /* ---- reading */
 
