@@ -5,38 +5,46 @@
 
 #include "store/db.h"
 
-void hearth__bytes_add(hearth__bytes *b, const void *bytes, size_t size) {
-  if (b->failed) return;
+/* Where so many bytes may be written; NULL when memory is, or was, short. */
+static char *room_for(hearth__bytes *b, size_t size) {
+  if (b->failed) return NULL;
   if (b->size + size > b->room) {
     size_t room = b->room ? b->room * 2 : 256;
     while (room < b->size + size) room *= 2;
     char *grown = realloc(b->bytes, room);
     if (!grown) {
       b->failed = true;
-      return;
+      return NULL;
     }
     b->bytes = grown;
     b->room = room;
   }
-  memcpy(b->bytes + b->size, bytes, size);
-  b->size += size;
+  return b->bytes + b->size;
 }
 
-static void add_number(hearth__bytes *b, uint64_t v) {
-  unsigned char buf[10];
-  size_t n = 0;
-  for (; v >= 0x80; v >>= 7) buf[n++] = (unsigned char)(v | 0x80);
-  buf[n++] = (unsigned char)v;
-  hearth__bytes_add(b, buf, n);
+static char *put_bytes(char *at, const void *bytes, size_t size) {
+  memcpy(at, bytes, size);
+  return at + size;
+}
+
+enum { NUMBER_MAX = 10 };
+
+static char *put_number(char *at, uint64_t v) {
+  for (; v >= 0x80; v >>= 7) *at++ = (char)(v | 0x80);
+  *at++ = (char)v;
+  return at;
 }
 
 void hearth__log_add(hearth__bytes *log, int flags, const hearth__name *name, int64_t revision) {
-  add_number(log, (uint64_t)flags);
-  add_number(log, (uint64_t)revision);
-  add_number(log, name->ns_size);
-  add_number(log, name->key_size);
-  hearth__bytes_add(log, name->ns, name->ns_size);
-  hearth__bytes_add(log, name->key, name->key_size);
+  char *at = room_for(log, 4 * NUMBER_MAX + name->ns_size + name->key_size);
+  if (!at) return;
+  at = put_number(at, (uint64_t)flags);
+  at = put_number(at, (uint64_t)revision);
+  at = put_number(at, name->ns_size);
+  at = put_number(at, name->key_size);
+  at = put_bytes(at, name->ns, name->ns_size);
+  at = put_bytes(at, name->key, name->key_size);
+  log->size = (size_t)(at - log->bytes);
 }
 
 static bool take_number(const unsigned char **p, const unsigned char *end, uint64_t *out) {
@@ -85,8 +93,9 @@ static void take(taken *t, int flags, int64_t revision, const char *ns, size_t n
   change *c = take_room(t);
   if (!c) return;
   *c = (change){.at = t->names.size, .ns_size = ns_size, .key_size = key_size, .revision = revision, .flags = flags, .order = t->n};
-  hearth__bytes_add(&t->names, ns, ns_size);
-  hearth__bytes_add(&t->names, key, key_size);
+  char *at = room_for(&t->names, ns_size + key_size);
+  if (at) put_bytes(put_bytes(at, ns, ns_size), key, key_size);
+  t->names.size += at ? ns_size + key_size : 0;
   t->n++;
 }
 

@@ -118,7 +118,6 @@ typedef struct hearth__bytes {
   size_t size, room;
   bool failed; /* memory was short */
 } hearth__bytes;
-void hearth__bytes_add(hearth__bytes *b, const void *bytes, size_t size);
 enum { HEARTH__LOG_REMOVED = 1, HEARTH__LOG_SAME = 2, HEARTH__LOG_CLEAR = 4, HEARTH__LOG_QUIET = 8, HEARTH__LOG_ALL = 15 };
 /* One commit's row of the change log: written, and read. 1: these bytes are no log (what came before the fault was told). */
 typedef void hearth__change_fn(void *arg, int flags, const hearth__name *name, int64_t revision);

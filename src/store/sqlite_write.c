@@ -89,19 +89,19 @@ void hearth__sqlite_rollback(hearth__engine *e) {
   }
 }
 
-static void bind_record(sqlite3_stmt *st, const hearth__change *c, bool expiry) {
-  const hearth__record *r = c->record;
+/* `before` is what the statement had last, or NULL: most of what describes a record is the same for all that are written together. */
+static void bind_record(sqlite3_stmt *st, const hearth__record *r, const hearth__record *before, bool expiry) {
   sqlite3_bind_int64(st, 2, r->revision);
-  sqlite3_bind_int64(st, 3, r->created_at);
-  sqlite3_bind_int64(st, 4, r->updated_at);
+  if (!before || r->created_at != before->created_at) sqlite3_bind_int64(st, 3, r->created_at);
+  if (!before || r->updated_at != before->updated_at) sqlite3_bind_int64(st, 4, r->updated_at);
   if (expiry && r->expires_at)
     sqlite3_bind_int64(st, 5, r->expires_at);
   else if (expiry)
     sqlite3_bind_null(st, 5);
-  sqlite3_bind_int64(st, 6, r->version);
-  sqlite3_bind_int64(st, 7, r->kind);
+  if (!before || r->version != before->version) sqlite3_bind_int64(st, 6, r->version);
+  if (!before || r->kind != before->kind) sqlite3_bind_int64(st, 7, r->kind);
   sqlite3_bind_int64(st, 8, (int64_t)r->checksum);
-  sqlite3_bind_int64(st, 9, (int64_t)r->size);
+  if (!before || r->size != before->size) sqlite3_bind_int64(st, 9, (int64_t)r->size);
   hearth__sql_bind_value(st, 10, r->value);
 }
 
@@ -112,6 +112,7 @@ int hearth__sqlite_apply(hearth__engine *e, hearth__change *changes, size_t n, h
                *update_expiry = hearth__sql_prepared(s, &s->writer, HEARTH__SQL_UPDATE_EXPIRY, f),
                *remove = hearth__sql_prepared(s, &s->writer, HEARTH__SQL_DELETE, f);
   if (!insert || !update || !update_expiry || !remove) return -1;
+  const sqlite3_stmt *last = NULL;
   for (size_t i = 0; i < n; i++) {
     hearth__change *c = &changes[i];
     sqlite3_stmt *st = insert;
@@ -120,7 +121,8 @@ int hearth__sqlite_apply(hearth__engine *e, hearth__change *changes, size_t n, h
     else if (c->old_id)
       st = c->same_expiry ? update : update_expiry;
     if (st != insert) sqlite3_bind_int64(st, 1, c->old_id);
-    if (st != remove) bind_record(st, c, st != update);
+    if (st != remove) bind_record(st, c->record, st == last ? changes[i - 1].record : NULL, st != update);
+    last = st;
     if (st == insert) {
       hearth__sql_bind_text(st, 11, c->name.ns, c->name.ns_size);
       hearth__sql_bind_text(st, 12, c->name.key, c->name.key_size);
