@@ -15,7 +15,7 @@ struct hearth__json_flat {
   hearth__json_buffer bytes;
   bool sets;       /* hearth.Set is written: an object that looks like the text of a set gets one more dollar sign */
   bool own;        /* its strings are in it, and the long ones in its pages; else they are where they were */
-  size_t borrowed; /* bytes of these */
+  size_t borrowed; /* bytes of these, which whoever puts them counts */
   hearth__json_page *pages;
   char *room, *room_end; /* in the first of them */
 };
@@ -26,7 +26,7 @@ bool hearth__json_print_flat(const hearth__json_flat *flat, hearth__json_buffer 
 void hearth__json_flat_clear(hearth__json_flat *flat);
 /* From here on it owns its strings. False when memory is short. */
 bool hearth__json_flat_own(hearth__json_flat *flat);
-/* Puts a string with its bytes. False when memory is short. */
+/* Puts a string as its own. False when memory is short. */
 bool hearth__json_flat_put_own(hearth__json_flat *flat, const char *text, size_t size);
 
 /* An item is one byte that tells its type, and what is said here; numbers as this machine has them, wherever they come to lie. The order of the types is
@@ -79,6 +79,7 @@ static inline bool hearth__flat_put_float(hearth__json_flat *flat, double d) {
   return hearth__flat_put(flat, FLAT_FLOAT, &d, sizeof d);
 }
 
+/* A string elsewhere. */
 static inline bool hearth__flat_put_pointer(hearth__json_flat *flat, const char *text, size_t size) {
   uint64_t bytes = size;
   char *p = hearth__json_room(&flat->bytes, HEARTH__FLAT_ITEM);
@@ -88,12 +89,6 @@ static inline bool hearth__flat_put_pointer(hearth__json_flat *flat, const char 
   memcpy(p + 9, &text, sizeof text);
   flat->bytes.size += HEARTH__FLAT_ITEM;
   return true;
-}
-
-static inline bool hearth__flat_put_string(hearth__json_flat *flat, const char *text, size_t size) {
-  if (flat->own) return hearth__json_flat_put_own(flat, text, size);
-  flat->borrowed += size;
-  return hearth__flat_put_pointer(flat, text, size);
 }
 
 /* A container, whose children are put next. */

@@ -71,8 +71,11 @@ static inline bool put(walker *w, bool done) {
 }
 
 static inline bool put_string(walker *w, const char *text, size_t size) {
-  if (!put(w, hearth__flat_put_string(w->flat, text, size))) return false;
-  return w->flat->borrowed + w->flat->bytes.size <= w->limit || w->flat->own || put(w, hearth__json_flat_own(w->flat));
+  hearth__json_flat *flat = w->flat;
+  if (flat->own) return put(w, hearth__json_flat_put_own(flat, text, size));
+  if (!put(w, hearth__flat_put_pointer(flat, text, size))) return false;
+  flat->borrowed += size;
+  return flat->borrowed + flat->bytes.size <= w->limit || put(w, hearth__json_flat_own(flat));
 }
 
 static inline bool put_integer(walker *w, int idx) {
@@ -335,7 +338,7 @@ static hearth__json_flat *flat_of_string(lua_State *L, int idx) {
   hearth__json_flat *flat = calloc(1, sizeof *flat);
   size_t size;
   const char *text = lua_tolstring(L, idx, &size);
-  if (flat && hearth__flat_put_string(flat, text, size)) return flat;
+  if (flat && hearth__flat_put_pointer(flat, text, size)) return flat;
   hearth__json_flat_free(flat);
   hearth__no_memory(L);
   return NULL;

@@ -164,7 +164,8 @@ static bool looks_like_set(const char *key, size_t size, const char *value) {
   return dollars > 0 && size - dollars == tail && memcmp(key + dollars, &HEARTH__SET_KEY[1], tail) == 0 && *value == FLAT_ARRAY;
 }
 
-static bool print_object(const printer *p, const char *at, const char *end) {
+/* Not a part of print_item, which is called for each scalar and would save all its registers for this. */
+__attribute__((noinline)) static bool print_object(const printer *p, const char *at, const char *end) {
   size_t n, base;
   if (!hearth__json_put_char(p->out, '{') || !put_in_order(p, at, end, true, &base, &n)) return false;
   for (size_t i = 0; i < n; i++) {
@@ -193,9 +194,11 @@ static const char *print_item(const printer *p, const char *at) {
     case FLAT_INT64: return hearth__json_print_integer(out, hearth__flat_integer(at)) ? at + 9 : NULL;
     case FLAT_FLOAT: return hearth__json_print_double(out, hearth__flat_float(at)) ? at + 9 : NULL;
     case FLAT_STRING:
-    case FLAT_POINTER:
       text = hearth__flat_string(at, &size, &behind);
       return hearth__json_print_string(out, text, size, 0, 0) ? behind : NULL;
+    case FLAT_POINTER:
+      text = hearth__flat_string(at, &size, &behind);
+      return hearth__json_print_string(out, text, size, 0, 0) ? at + HEARTH__FLAT_ITEM : NULL;
     case FLAT_ARRAY: return print_array(p, at + HEARTH__FLAT_OPEN, behind = hearth__flat_end(at)) ? behind : NULL;
     case FLAT_OBJECT: return print_object(p, at + HEARTH__FLAT_OPEN, behind = hearth__flat_end(at)) ? behind : NULL;
     case FLAT_SET: return print_set(p, at + HEARTH__FLAT_OPEN, behind = hearth__flat_end(at)) ? behind : NULL;
