@@ -228,29 +228,31 @@ static bool walk_table(walker *w, frame *up, int t) {
     if (!lua_checkstack(L, SLOTS)) return out_of_memory(w);
     w->room = t + SLOTS;
   }
-  bool bare, ok = true;
-  hearth__json_mark mark = hearth__json_mark_or_bare(L, w->codec, t, &bare);
-  hearth__flat_type type = mark == MARK_SET ? FLAT_SET : mark == MARK_ARRAY ? FLAT_ARRAY : FLAT_OBJECT;
   size_t at;
   if (!put(w, hearth__flat_open(w->flat, &at))) return false;
   w->depth++;
-  if (type == FLAT_SET)
-    ok = walk_set(w, up, t);
-  else {
-    lua_pushnil(L);
-    bool empty = !lua_next(L, t);
-    if (empty && !bare && hearth__json_thaw(L, t)) {
+  lua_pushnil(L);
+  bool some = lua_next(L, t), list = some && lua_isinteger(L, t + 1), ok = true;
+  hearth__json_mark mark = MARK_NONE;
+  if (!list) { /* sets and frozen tables have no integers as keys, and it is all one to a list whether it is marked */
+    bool bare;
+    mark = hearth__json_mark_or_bare(L, w->codec, t, &bare);
+    if (!some && !bare && hearth__json_thaw(L, t)) {
       lua_pushnil(L);
-      empty = !lua_next(L, t);
+      some = lua_next(L, t);
+      list = some && lua_isinteger(L, t + 1);
     }
-    if (!empty && lua_isinteger(L, t + 1)) {
-      type = FLAT_ARRAY;
-      ok = walk_array(w, &me);
-    } else if (!empty && mark == MARK_ARRAY && lua_type(L, t + 1) == LUA_TSTRING)
-      ok = refuse(w, up, "table marked as an array that has strings as keys");
-    else if (!empty)
-      ok = walk_object(w, &me);
   }
+  hearth__flat_type type = mark == MARK_SET ? FLAT_SET : list || mark == MARK_ARRAY ? FLAT_ARRAY : FLAT_OBJECT;
+  if (type == FLAT_SET) {
+    lua_settop(L, t);
+    ok = walk_set(w, up, t);
+  } else if (list)
+    ok = walk_array(w, &me);
+  else if (some && mark == MARK_ARRAY && lua_type(L, t + 1) == LUA_TSTRING)
+    ok = refuse(w, up, "table marked as an array that has strings as keys");
+  else if (some)
+    ok = walk_object(w, &me);
   w->depth--;
   return ok && put(w, hearth__flat_close(w->flat, at, type)); /* where not, whoever began the walk restores the stack */
 }
