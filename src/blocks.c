@@ -140,7 +140,6 @@ static void *take(hearth__blocks *blocks, size_t size) {
     void *block = s->free;
     if (block) {
       s->free = *(void **)block;
-      __builtin_prefetch(s->free); /* the next one is asked for soon, and may be far from the processor by now */
     } else if (s->fresh + s->size <= SLAB) {
       block = (char *)s + s->fresh;
       s->fresh += s->size;

@@ -124,9 +124,7 @@ void hearth__ready(hearth__op *op); /* puts it into its state's ready list */
 
 /* task.c */
 void hearth__resume_op(lua_State *L, hearth__op *op); /* protected by the caller; L is the main thread */
-void hearth__task_prefetch(const hearth__task *t);
-void hearth__task_prefetch_stack(const hearth__task *t);
-void hearth__main_let_go(hearth__state *s); /* the main chunk no longer waits for what it waited for */
+void hearth__main_let_go(hearth__state *s);           /* the main chunk no longer waits for what it waited for */
 void hearth__report_failed(lua_State *L, hearth__state *s);
 int hearth__report_stuck(lua_State *L, hearth__state *s); /* returns how many */
 bool hearth__task_cancel(hearth__task *t);

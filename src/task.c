@@ -246,19 +246,6 @@ void hearth__task_resume(lua_State *L, hearth__task *t, int nargs) {
   }
 }
 
-void hearth__task_prefetch(const hearth__task *t) {
-  __builtin_prefetch(t);
-  __builtin_prefetch((const char *)t + 64);
-  __builtin_prefetch((const char *)t + 128);
-}
-
-void hearth__task_prefetch_stack(const hearth__task *t) {
-  if (!t->co) return;
-  __builtin_prefetch(t->co);
-  __builtin_prefetch((const char *)t->co + 64);
-  __builtin_prefetch((const char *)t->co + 128);
-}
-
 void hearth__resume_op(lua_State *L, hearth__op *op) {
   hearth__task *t = op->task;
   if (op == &t->self && t->op != op) { /* not as an answer: it starts, gave way, or hears of its cancelling */

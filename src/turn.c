@@ -94,21 +94,12 @@ static void deliver_op(lua_State *L, hearth__op *op) {
     run_alone(L, op);
 }
 
-/* Of thousands of tasks that go on in one turn, most have left the processor's caches: what the next ones need is on its way while this one runs. */
-static void look_ahead(const hearth__op *op) {
-  const hearth__op *second = op->next, *third = second ? second->next : NULL;
-  if (op->task) hearth__task_prefetch_stack(op->task);
-  if (second && second->task) hearth__task_prefetch(second->task);
-  if (third) __builtin_prefetch(third->next);
-}
-
 /* One list: what becomes ready meanwhile is for the next turn. */
 static void deliver_ready(lua_State *L, hearth__state *s) {
   while (s->turn_list && !s->h->leaving) {
     hearth__op *op = s->turn_list;
     s->turn_list = op->next;
     op->next = NULL;
-    if (s->turn_list) look_ahead(s->turn_list);
     deliver_op(L, op);
   }
 }

@@ -80,16 +80,6 @@ int hearth__db_conn(hearth__db *db, hearth__conn **out, hearth__fault *f); /* an
 void hearth__db_conn_back(hearth__db *db, hearth__conn *c);
 int hearth__db_try(hearth__db *db, hearth__fault *f); /* a fault that tests asked for: -1 */
 
-/* The next one, and what follows that is on its way to the processor: a list of thousands is in no cache when it is walked again. */
-static inline hearth__batch *hearth__batch_next(const hearth__batch *b) {
-  hearth__batch *next = b->next, *after = next ? next->next : NULL;
-  if (after) {
-    __builtin_prefetch(after);
-    __builtin_prefetch(&after->ops[0].verb);
-  }
-  return next;
-}
-
 /* store.c, batch.c, purge.c */
 void hearth__store_retain(hearth__store *s);  /* owner thread, as the next */
 void hearth__store_release(hearth__store *s); /* without the lock */

@@ -31,7 +31,7 @@ static int load(group *g, hearth__batch *first, size_t n_ops, hearth__fault *f) 
   if (!(g->works = calloc(n_ops, sizeof *g->works))) return short_of_memory(f);
   size_t missing = 0;
   uv_mutex_lock(&g->db->lock);
-  for (hearth__batch *b = first; b; b = hearth__batch_next(b))
+  for (hearth__batch *b = first; b; b = b->next)
     for (size_t i = 0; i < b->n; i++) {
       hearth__write_op *op = &b->ops[i];
       if (!op->entry || op->verb == HEARTH__CLEAR) continue;
@@ -249,7 +249,7 @@ static int transact(group *g, hearth__batch *first, size_t n_ops, hearth__fault 
   uv_mutex_lock(&db->lock);
   g->listening = db->listeners > 0;
   uv_mutex_unlock(&db->lock);
-  for (hearth__batch *b = first; b; b = hearth__batch_next(b)) {
+  for (hearth__batch *b = first; b; b = b->next) {
     hearth__fault own;
     own.code = NULL;
     int status = decide(g, b, &own);

@@ -63,7 +63,7 @@ static void answer(hearth__db *db, hearth__batch *first) {
   uv_mutex_lock(&db->lock);
   db->current = NULL;
   for (hearth__batch *b = first, *next; b; b = next) {
-    next = hearth__batch_next(b);
+    next = b->next;
     b->next = NULL;
     unqueue(db, b);
     if (!b->fault && !b->refused) hearth__batch_unpin(b); /* here, where the entries are at hand */
