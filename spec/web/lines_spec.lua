@@ -53,9 +53,10 @@ describe("hearth serve, over a line that breaks,", function()
     p:close()
     local back = site:page(cookie)
     local answer = back:hello { s = first.s, g = 0 }
-    assert.same({ "ok", 8 }, { answer.t, answer.a })
+    assert.equal("ok", answer.t)
     back:till(function() return back.messages[#back.messages].q and back:has "all 1" and back:has "8 large xxx" end)
     for i = 2, #back.messages do assert.equal(i - 1, back.messages[i].q) end
+    assert.equal(8, back.messages[#back.messages].a)
   end)
 
   it("loses and repeats nothing, wherever it breaks", function()

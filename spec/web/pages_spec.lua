@@ -21,6 +21,7 @@ local App = hearth.component("App", function()
   return hearth.Column {
     hearth.Text(("n %d mine %d tab %d all %d %s"):format(n, mine, tab, all, answer)),
     hearth.Button("n", { on_click = function() set_n(function(v) return v + 1 end) end }),
+    hearth.Button("told", { on_click = function() set_answer("n was " .. n) end }),
     hearth.Button("mine", { on_click = function() set_mine(function(v) return v + 1 end) end }),
     hearth.Button("tab", { on_click = function() set_tab(function(v) return v + 1 end) end }),
     hearth.Button("all", { on_click = function() set_all(function(v) return v + 1 end) end }),
@@ -125,11 +126,36 @@ describe("the pages of a site", function()
     local button = tonumber(first.html:match("^(.*)>n</button>"):match '.*data%-h="(%d+)"')
     for i, node in ipairs { 9999, button, 9999 } do pages.message(site, { id = id, text = ('[%d,"e",%d,"c"]'):format(i, node) }) end
     testing.settle()
-    assert.same({ 1, 3 }, { sent(id)[2].q, sent(id)[2].a })
+    assert.same({ 1, 2 }, { sent(id)[2].q, sent(id)[2].a })
     assert.truthy(shows(id, "n 1"))
-    say(id, { 4, "e", 9999, "c" }) -- nothing is rendered for this one
-    assert.same({ a = 4 }, sent(id)[3])
-    assert.equal(3, #sent(id))
+    assert.same({ a = 3 }, sent(id)[3]) -- nothing is rendered for this one
+    say(id, { 4, "e", 9999, "c" })
+    assert.same({ a = 4 }, sent(id)[4])
+    assert.equal(4, #sent(id))
+  end)
+
+  it("renders what an event has set before the next one has its turn, though they came together", function()
+    local id, first = hello()
+    local function button(label) return tonumber(first.html:match("^(.*)>" .. label .. "</button>"):match '.*data%-h="(%d+)"') end
+    for i, label in ipairs { "n", "told", "n", "n", "told" } do
+      pages.message(site, { id = id, text = ('[%d,"e",%d,"c"]'):format(i, button(label)) })
+    end
+    testing.settle()
+    assert.truthy(shows(id, "n was 1"))
+    assert.truthy(shows(id, "n was 3"))
+    assert.equal(5, last(id).a)
+  end)
+
+  it("cuts a page whose message makes no sense, also when that had to wait for its turn", function()
+    local id, first = hello()
+    local button = tonumber(first.html:match("^(.*)>n</button>"):match '.*data%-h="(%d+)"')
+    pages.message(site, { id = id, text = ('[1,"e",%d,"c"]'):format(button) })
+    pages.message(site, { id = id, text = '[2,"e","no number","c"]' })
+    assert.is_nil(site.server.kicked[id])
+    testing.settle()
+    assert.is_true(site.server.kicked[id])
+    assert.equal(1, site.counters.refused)
+    assert.truthy(shows(id, "n 1"))
   end)
 
   it("mounts afresh after a minute, from what is persisted", function()

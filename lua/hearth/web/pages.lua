@@ -108,10 +108,7 @@ function pages.message(site, event)
   local s = site.connections[event.id]
   if not s then return end
   local ok, err = pcall(listen, site, event, s)
-  if ok then return end
-  if os.getenv "HEARTH_WEB_DEBUG" then io.stderr:write("hearth: a page was cut: ", tostring(err), "\n") end
-  site.counters.refused = site.counters.refused + 1
-  site.server:kick(event.id)
+  if not ok then session.refuse(site.server, event.id, site.counters, err) end
 end
 
 --- A connection is gone; its session waits for the page to come back.

@@ -158,7 +158,45 @@ kinds.r = function(self, number, button, text)
   self.alerts:respond(button, open.input and text or nil)
 end
 
---- Does what one message of the page says. Raises for one that makes no sense.
+--- A page that makes no sense, or wants too much, is cut; it begins anew.
+---@param server any
+---@param connection? integer
+---@param counters hearth.WebCounters
+---@param err any
+function session.refuse(server, connection, counters, err)
+  if os.getenv "HEARTH_WEB_DEBUG" then io.stderr:write("hearth: a page was cut: ", tostring(err), "\n") end
+  counters.refused = counters.refused + 1
+  if connection then server:kick(connection) end
+end
+
+local go_on
+
+-- Does what a message says. It counts as handled when its handler has run as far as it does without waiting, and the page hears of that no sooner than of
+-- what was rendered for it: then a control that still differs was left as it is. Renders of this turn are made at its end, before or after the first of
+-- the two ends here. Then the next message has its turn: it is for what this one has made of the screen, by handlers that see what this one has set.
+local function act(self, message)
+  self.acting = true
+  task.spawn(function()
+    self[HANDLED] = message[1]
+    task.at_turn_end(function()
+      task.at_turn_end(function()
+        if self[TOLD] < self[HANDLED] and not self.waiting[1] then flush(self) end
+        self.acting = false
+        go_on(self)
+      end)
+    end)
+  end):name "the acknowledgement of an event"
+  owner.run(self.owner, kinds[message[2]], self, message[3], message[4], message[5])
+end
+
+function go_on(self)
+  local message = table.remove(self.waiting, 1)
+  if not message or self.closed then return end
+  local ok, err = pcall(act, self, message)
+  if not ok then session.refuse(self[SERVER], self.connection, self[COUNTERS], err) end
+end
+
+--- Does what one message of the page says, when its turn comes. Raises for one that makes no sense.
 ---@param message table
 function Session:hear(message)
   local number, kind = message[1], message[2]
@@ -166,22 +204,15 @@ function Session:hear(message)
     if math.type(message[3]) ~= "integer" then malformed "acknowledgement" end
     return self:acknowledged(message[3])
   end
-  local act = kinds[kind]
-  if not act or math.type(number) ~= "integer" then malformed "message" end
+  if not kinds[kind] or math.type(number) ~= "integer" then malformed "message" end
   if number <= self.heard then return end -- sent again, after it had arrived
   if number ~= self.heard + 1 then malformed "order" end
-  if kind == "e" and self.running >= RUNNING then error("the app does not keep up with its page", 0) end
+  local waiting = self.waiting
+  if kind == "e" and self.running + #waiting >= RUNNING then error("the app does not keep up with its page", 0) end
   self.heard = number
   self[COUNTERS].events = self[COUNTERS].events + 1
-  owner.run(self.owner, act, self, message[3], message[4], message[5])
-  -- It counts as handled when its handler has run as far as it does without waiting, and the page hears of that no sooner than of what was
-  -- rendered for it: then a control that still differs was left as it is. Renders of this turn are made at its end, before or after this.
-  task.spawn(function()
-    self[HANDLED] = math.max(self[HANDLED], number)
-    task.at_turn_end(function()
-      if self[TOLD] < self[HANDLED] then task.at_turn_end(function() flush(self) end) end
-    end)
-  end):name "the acknowledgement of an event"
+  if not self.acting then return act(self, message) end
+  waiting[#waiting + 1] = message
 end
 
 --- Is all that a page lacks, which has messages up to this one, still kept?
@@ -223,7 +254,7 @@ function session.open(options)
   local self = setmetatable({
     0, 0, {}, 0, 0, 0, options.server, renderer.take, options.counters or metrics.counters(), -- SAID to COUNTERS
     id = options.id, client = options.client, connection = options.connection, renderer = renderer,
-    heard = 0, running = 0, closed = false,
+    heard = 0, running = 0, waiting = {}, acting = false, closed = false,
     alert_number = 0, owner = owner.new("client:" .. options.client),
     starting = {}, -- what the first render and its effects say goes out after the page has its HTML
   }, Session)
