@@ -24,9 +24,10 @@ enum {
   HOLDER_AT = 32,
   ENTRIES_AT = 48,
   USERS_AT = 64,
-  USERS = 64
+  USERS = 64,
+  LOG_AT = USERS_AT + 8 * USERS
 };
-enum { ALONE_MS = 1000, TICK_MS = 50, PATIENCE_MS = 250, TURN_NS = 4000000, STAND_BACK_NS = 1000000, IN_VAIN_MAX = 6 };
+enum { ALONE_MS = 1000, TICK_MS = 50, PATIENCE_MS = 250, TURN_NS = 6000000, STAND_BACK_NS = 1000000, IN_VAIN_MAX = 6 };
 
 struct hearth__gate {
   int fd;
@@ -42,6 +43,7 @@ struct hearth__gate {
   _Atomic hearth__process *holder; /* the process that entered last */
   _Atomic hearth__process *users;  /* USERS of them: who has it open; 0: a free place */
   _Atomic hearth__process *place;  /* ours among them, or NULL */
+  hearth__gate_log *log;
 };
 
 static int64_t now_ns(void) {
@@ -155,6 +157,7 @@ int hearth__gate_open(const char *path, hearth__gate **out, hearth__fault *f) {
   g->holder = (_Atomic hearth__process *)(void *)((char *)page + HOLDER_AT);
   g->users = (_Atomic hearth__process *)(void *)((char *)page + USERS_AT);
   g->entries = (_Atomic int64_t *)(void *)((char *)page + ENTRIES_AT);
+  g->log = (hearth__gate_log *)(void *)((char *)page + LOG_AT);
   take_place(g);
   *out = g;
   return 0;
@@ -322,4 +325,8 @@ void hearth__gate_announce(hearth__gate *g, int64_t commit) {
 void hearth__gate_publish(hearth__gate *g, int64_t commit) {
   /* A write, not a store: writes are what inotify tells of. The page cache makes it the same memory. */
   if (pwrite(g->fd, &commit, sizeof commit, NUMBER_AT) != (ssize_t)sizeof commit) hearth__gate_announce(g, commit);
+}
+
+hearth__gate_log *hearth__gate_log_of(hearth__gate *g) {
+  return g->log;
 }

@@ -2,8 +2,8 @@
 **
 ** Byte 0 is locked around each write transaction: the kernel hands an OFD lock on in order of arrival, so no writer starves, and takes it
 ** from a process that dies. Byte 1 is locked, shared, while the store is open, so that one can tell whether one is alone; byte 2 likewise by
-** who waits to enter. The first page is mapped: it holds the number of the newest commit, which makes "has anybody else committed?" one load;
-** and writing that number makes the notice that other processes watch for.
+** who waits to enter. The first page is mapped: it holds hints on the engine's log, and the number of the newest commit, which
+** makes "has anybody else committed?" one load; and writing that number makes the notice that other processes watch for.
 **
 ** To hand the gate on costs as much as a commit: a wake-up, and all that the engine had read before. So while others wait, who is inside and has
 ** one transaction after the other keeps it for a turn of a few milliseconds, then stands back until another has entered.
@@ -45,5 +45,13 @@ int64_t hearth__gate_number(const hearth__gate *g);
 /* Before a commit: from now on nobody takes its cache for current. After it: everybody is told. */
 void hearth__gate_announce(hearth__gate *g, int64_t commit);
 void hearth__gate_publish(hearth__gate *g, int64_t commit);
+
+/* What writers tell each other of the engine's log: so many bytes of it were in use after the last commit, and its file is so long, as far as
+** anybody knows. No more than hints: to ask the file each time costs as much as a commit. */
+typedef struct hearth__gate_log {
+  _Atomic int64_t used, length;
+} hearth__gate_log;
+
+hearth__gate_log *hearth__gate_log_of(hearth__gate *g);
 
 #endif

@@ -61,9 +61,9 @@ typedef struct hearth__sqlite {
   int64_t start; /* number of the newest commit when the transaction began */
   _Atomic int64_t announced;
   int64_t busy_since;
-  int commits;               /* since it was last tried to write the log back */
-  int wal_pages, relieve_at; /* pages in the log; from how many on it is written back again */
-  int64_t log_size;          /* of its file, as far as it was lengthened or seen */
+  int commits;                /* of ours, as far as a few */
+  int wal_pages, grew;        /* pages in the log, and how many the last commit added */
+  int restart_at, relieve_at; /* from how many on it is written back again: after a small commit, and whatever happens */
   size_t untrimmed, untrimmed_bytes;
 } hearth__sqlite;
 

@@ -392,6 +392,7 @@ int hearth__sqlite_open(const char *path, const hearth__engine_options *o, heart
       sqlite3_finalize(stmt);
     }
     if (hearth__gate_entered(s->gate)) hearth__gate_announce(s->gate, number); /* nobody writes now: this is the truth */
+    hearth__gate_log_of(s->gate)->length = 0;                                  /* it may be a file that others have made shorter */
     hearth__gate_leave(s->gate);
   }
   atomic_init(&s->announced, -1);

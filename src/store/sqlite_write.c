@@ -10,8 +10,8 @@ enum { GATE_MS = 2000, WAL_PAGES_MAX = (64 << 20) / 4096, WAL_PAGES_IDLE = 256 }
 enum { READ_LOCKS = 123, READER_MS = 200 }; /* SQLite's locks of readers: bytes of the log's index */
 enum { LOG_ROW_MAX = 1 << 20, LOG_BYTES = 4 << 20, LOG_ROWS = 4096, TRIM_EVERY = 1024 };
 enum { LOG_HEADER = 32, LOG_FRAME = 4096 + 24, LOG_AHEAD = 256 << 10 };
-enum { FEW = 4, COMMITS_MAX = 512 }; /* after as many, small ones too, the log begins anew in the file that it has */
-enum { LOG_LEFT = 1 << 20 };         /* so much of the log may be left behind: whoever opens the file next reads all of it */
+enum { FEW = 4, SMALL_PAGES = 64, LOG_PAGES = (4 << 20) / 4096 }; /* a log of small commits begins anew when it is so long */
+enum { LOG_LEFT = 1 << 20 }; /* so much of the log may be left behind: whoever opens the file next reads all of it */
 
 static hearth__sqlite *of(hearth__engine *e) {
   return (hearth__sqlite *)e;
@@ -29,13 +29,18 @@ static int writer_busy(void *arg, int times) {
 static int wal_grew(void *arg, sqlite3 *db, const char *name, int pages) {
   (void)db;
   (void)name;
-  ((hearth__sqlite *)arg)->wal_pages = pages;
+  hearth__sqlite *s = arg;
+  s->grew = pages - s->wal_pages;
+  if (s->grew < 0) s->restart_at = LOG_PAGES; /* it was begun anew */
+  s->wal_pages = pages;
+  hearth__gate_log_of(s->gate)->used = LOG_HEADER + (int64_t)pages * LOG_FRAME;
   return SQLITE_OK;
 }
 
 void hearth__sqlite_writer_hooks(hearth__sqlite *s) {
   sqlite3_busy_handler(s->writer.db, writer_busy, s);
   sqlite3_wal_hook(s->writer.db, wal_grew, s);
+  s->restart_at = LOG_PAGES;
 }
 
 /* ---- transactions */
@@ -70,8 +75,11 @@ static bool checkpoint(hearth__sqlite *s) {
   int log = 0, done = 0;
   int rc = sqlite3_wal_checkpoint_v2(s->writer.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &log, &done);
   bool whole = rc == SQLITE_OK && log == done;
-  if (whole) s->wal_pages = s->relieve_at = 0;
-  s->log_size = 0; /* others may have made it shorter */
+  if (whole) {
+    s->wal_pages = s->relieve_at = 0;
+    s->restart_at = LOG_PAGES;
+    hearth__gate_log_of(s->gate)->used = 0;
+  }
   return whole;
 }
 
@@ -222,13 +230,14 @@ static void relieve(hearth__sqlite *s) {
 static void lengthen_log(hearth__sqlite *s) {
   static const char zeroes[16 << 10]; /* SQLite writes less than 128 KiB at once */
   sqlite3_file *file = NULL;
-  sqlite3_int64 size, wanted = LOG_HEADER + (sqlite3_int64)s->wal_pages * LOG_FRAME + LOG_AHEAD / 4;
-  if (s->commits < FEW || wanted <= s->log_size) return;
+  hearth__gate_log *log = hearth__gate_log_of(s->gate);
+  sqlite3_int64 size, wanted = log->used + LOG_AHEAD / 4;
+  if (s->commits < FEW || wanted <= log->length) return;
   if (sqlite3_file_control(s->writer.db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) != SQLITE_OK || !file || !file->pMethods) return;
   if (file->pMethods->xFileSize(file, &size) != SQLITE_OK) return;
   for (sqlite3_int64 end = wanted > size ? size + LOG_AHEAD : size; size < end; size += (int)sizeof zeroes)
     if (file->pMethods->xWrite(file, zeroes, sizeof zeroes, size) != SQLITE_OK) return;
-  s->log_size = size;
+  log->length = size;
 }
 
 int hearth__sqlite_commit(hearth__engine *e, int64_t revision, const void *log, size_t size, hearth__fault *f) {
@@ -258,15 +267,14 @@ int hearth__sqlite_commit(hearth__engine *e, int64_t revision, const void *log, 
   }
   s->began = false;
   if (revision > s->start) hearth__gate_publish(s->gate, revision);
+  if (s->commits < FEW) s->commits++;
+  /* Behind the gate nobody adds to the log meanwhile: all of it is written back, and the next commit begins it anew. What is larger takes a while. */
+  if (s->wal_pages >= s->restart_at && s->wal_pages < 2 * LOG_PAGES && s->grew <= SMALL_PAGES)
+    if (!checkpoint(s)) s->restart_at = s->wal_pages + LOG_PAGES / 4;
   hearth__gate_done(s->gate);
-  bool is_long = s->wal_pages > WAL_PAGES_MAX && s->wal_pages >= s->relieve_at;
-  if (is_long || ++s->commits == COMMITS_MAX) {
+  if (s->wal_pages > WAL_PAGES_MAX && s->wal_pages >= s->relieve_at) {
     hearth__gate_leave(s->gate); /* it takes a while */
-    s->commits = 0;
-    if (is_long)
-      relieve(s);
-    else
-      checkpoint(s);
+    relieve(s);
   }
   return 0;
 }
@@ -290,4 +298,5 @@ void hearth__sqlite_settle(hearth__sqlite *s) {
   if (s->read_only || hearth__sqlite_wal_bytes(s) <= LOG_LEFT) return;
   sqlite3_busy_timeout(s->writer.db, 0); /* whoever uses the log now sees to it later */
   if (checkpoint(s)) sqlite3_wal_checkpoint_v2(s->writer.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+  hearth__gate_log_of(s->gate)->length = 0;
 }
