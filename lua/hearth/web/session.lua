@@ -128,30 +128,43 @@ function Session:acknowledged(number)
   end
 end
 
-local kinds = {}
+-- What is wrong with a message by itself is said when it comes; the rest when its turn comes.
+local checks, kinds = {}, {}
+
+function checks.e(message)
+  if math.type(message[3]) ~= "integer" or type(message[4]) ~= "string" then malformed "event" end
+end
 
 kinds.e = function(self, id, kind, value)
-  if math.type(id) ~= "integer" or type(kind) ~= "string" then malformed "event" end
   local running = self.renderer.event(id, kind, value)
   if not running then return end
   self.running = self.running + 1
   running:on_done(function() self.running = self.running - 1 end)
 end
 
+function checks.l(message)
+  local said = message[3]
+  if type(said) ~= "table" or type(said.removed or {}) ~= "table" then malformed "localStorage" end
+  said.localstorage = from_wire(said.localstorage)
+end
+
 kinds.l = function(self, message)
-  if type(message) ~= "table" then malformed "localStorage" end
   local storage = self.renderer.local_storage
   storage:_receive({
     removed = message.removed, own = message.own, cleared = message.cleared and true or nil, ack = message.ack,
     refused = message.refused,
-  }, from_wire(message.localstorage))
+  }, message.localstorage)
   if storage:_size() <= STORED then return end
   self:close "its localStorage is larger than a browser's"
   malformed "localStorage"
 end
 
+function checks.r(message)
+  local text = message[5]
+  if math.type(message[3]) ~= "integer" or math.type(message[4]) ~= "integer" or type(text or "") ~= "string" then malformed "answer" end
+end
+
 kinds.r = function(self, number, button, text)
-  if math.type(number) ~= "integer" or math.type(button) ~= "integer" or text ~= nil and type(text) ~= "string" then malformed "answer" end
   local open = self.alerts:open()
   if not open or number ~= self.alert_number then return end
   if button ~= -1 and (button < 1 or button > #open.buttons) then malformed "answer" end
@@ -204,9 +217,11 @@ function Session:hear(message)
     if math.type(message[3]) ~= "integer" then malformed "acknowledgement" end
     return self:acknowledged(message[3])
   end
-  if not kinds[kind] or math.type(number) ~= "integer" then malformed "message" end
+  local check = checks[kind]
+  if not check or math.type(number) ~= "integer" then malformed "message" end
   if number <= self.heard then return end -- sent again, after it had arrived
   if number ~= self.heard + 1 then malformed "order" end
+  check(message)
   local waiting = self.waiting
   if kind == "e" and self.running + #waiting >= RUNNING then error("the app does not keep up with its page", 0) end
   self.heard = number
