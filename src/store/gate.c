@@ -27,7 +27,7 @@ enum {
   USERS = 64,
   LOG_AT = USERS_AT + 8 * USERS
 };
-enum { ALONE_MS = 1000, TICK_MS = 50, PATIENCE_MS = 250, TURN_NS = 6000000, STAND_BACK_NS = 1000000, IN_VAIN_MAX = 6 };
+enum { ALONE_MS = 1000, TICK_MS = 50, PATIENCE_MS = 250, TURN_NS = 5000000, STAND_BACK_NS = 1000000, IN_VAIN_MAX = 6 };
 
 struct hearth__gate {
   int fd;
