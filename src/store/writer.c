@@ -7,7 +7,7 @@
 
 #include "store/db.h"
 
-enum { SPIN_NS = 60000, KEEP_NS = 200000, IDLE_NS = 200000000, RESTLESS = 10, GIVE_BACK = 2 << 20 };
+enum { SPIN_NS = 60000, KEEP_NS = 1000000, IDLE_NS = 200000000, RESTLESS = 10, GIVE_BACK = 2 << 20 };
 
 void hearth__land(hearth__store *s, hearth__landed *l) {
   l->next = NULL;
