@@ -176,6 +176,17 @@ describe("several processes on one store", function()
     assert.equal("last", (db:get("ns", "k")))
   end)
 
+  it("keeps its log short while several write small values without a pause", function()
+    local pipes = {}
+    for i = 1, 3 do pipes[i] = elsewhere(("for n = 1, 1500 do db:write('w%d', 'k', tostring(n), 'text') end"):format(i), true) end
+    for _, p in ipairs(pipes) do
+      assert.equal("", p:read "a")
+      assert.is_true(p:close())
+    end
+    for i = 1, 3 do assert.equal("1500", (db:get("w" .. i, "k"))) end
+    assert.is_true(db:stats().wal_bytes < 16 << 20, ("%d MiB"):format(db:stats().wal_bytes >> 20))
+  end)
+
   it("keeps its log bounded while readers read, also when they are stopped in the middle of it", function()
     local ops = {}
     for i = 1, 30000 do ops[i] = { ns = "big", key = "key " .. i, value = "v" } end

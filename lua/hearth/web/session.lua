@@ -14,7 +14,7 @@ local web = require "hearth.render.web"
 
 local BACKLOG <const> = 4 * 1024 * 1024 -- bytes that wait for an acknowledgement; a page that is further behind begins anew
 local STORED <const> = 12 * 1024 * 1024 -- characters of a page's localStorage; browsers have room for 5 Mi
-local RUNNING <const> = 1000            -- handlers of a page that have begun and not ended
+local RUNNING <const> = 1000            -- handlers of a page that have begun and not ended, and messages that wait for their turn
 
 -- What each message touches is at the front of a session: a broadcast goes through a thousand of them, and what lies together is read at once.
 local SAID <const> = 1    -- the last number that the page was told
@@ -182,34 +182,27 @@ function session.refuse(server, connection, counters, err)
   if connection then server:kick(connection) end
 end
 
-local go_on
-
 -- Does what a message says. It counts as handled when its handler has run as far as it does without waiting, and the page hears of that no sooner than of
 -- what was rendered for it: then a control that still differs was left as it is. Renders of this turn are made at its end, before or after the first of
 -- the two ends here. Then the next message has its turn: it is for what this one has made of the screen, by handlers that see what this one has set.
 local function act(self, message)
   self.acting = true
+  local ok, err = pcall(owner.run, self.owner, kinds[message[2]], self, message[3], message[4], message[5])
+  if not ok then session.refuse(self[SERVER], self.connection, self[COUNTERS], err) end
   task.spawn(function()
     self[HANDLED] = message[1]
     task.at_turn_end(function()
       task.at_turn_end(function()
-        if self[TOLD] < self[HANDLED] and not self.waiting[1] then flush(self) end
+        local next_message = table.remove(self.waiting, 1)
+        if next_message and not self.closed then return act(self, next_message) end
         self.acting = false
-        go_on(self)
+        if self[TOLD] < self[HANDLED] then flush(self) end
       end)
     end)
   end):name "the acknowledgement of an event"
-  owner.run(self.owner, kinds[message[2]], self, message[3], message[4], message[5])
 end
 
-function go_on(self)
-  local message = table.remove(self.waiting, 1)
-  if not message or self.closed then return end
-  local ok, err = pcall(act, self, message)
-  if not ok then session.refuse(self[SERVER], self.connection, self[COUNTERS], err) end
-end
-
---- Does what one message of the page says, when its turn comes. Raises for one that makes no sense.
+--- Does what one message of the page says, when its turn comes. Raises for one that makes no sense by itself.
 ---@param message table
 function Session:hear(message)
   local number, kind = message[1], message[2]
@@ -223,11 +216,14 @@ function Session:hear(message)
   if number ~= self.heard + 1 then malformed "order" end
   check(message)
   local waiting = self.waiting
-  if kind == "e" and self.running + #waiting >= RUNNING then error("the app does not keep up with its page", 0) end
+  if #waiting + (kind == "e" and self.running or 0) >= RUNNING then error("the app does not keep up with its page", 0) end
   self.heard = number
   self[COUNTERS].events = self[COUNTERS].events + 1
-  if not self.acting then return act(self, message) end
-  waiting[#waiting + 1] = message
+  if self.acting then
+    waiting[#waiting + 1] = message
+  else
+    act(self, message)
+  end
 end
 
 --- Is all that a page lacks, which has messages up to this one, still kept?
